@@ -1,0 +1,521 @@
+"""The job: every knob on one page.
+
+A job file is TOML; its sections mirror the rooms of the package. Every section is strict (an unknown key or
+a wrong type is an error, all of them reported at once), frozen, and has its defaults here and nowhere else.
+Relative paths resolve from the job file. `allocator.io.read_job` turns a file into a `Job`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import zoneinfo
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import field_validator, model_validator
+
+from allocator.errors import ConfigError, nearest, some
+
+ENFORCEMENT_FAMILIES = ("drugs", "vice", "disorder", "warrants", "traffic")
+
+
+def _resolve(path: str, info: ValidationInfo) -> str:
+    folder = (info.context or {}).get("folder")
+    return str((Path(folder) / path).resolve()) if folder and path else path
+
+
+FilePath = Annotated[str, AfterValidator(_resolve)]
+"""A path in a job; resolved from the job file's folder."""
+
+Texts = Annotated[tuple[str, ...], Field(strict=False)]
+Numbers = Annotated[tuple[float, ...], Field(strict=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A strict, frozen section of the job file."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+
+class JobSection(Section):
+    """`[job]`: what is planned."""
+
+    name: str
+    """Title used in summaries and on maps."""
+    week: dt.date
+    """First local day of the plan. History up to the day before is used, and nothing later."""
+    timezone: str
+    """IANA name, for example "America/Chicago". Shifts and days are local to it."""
+    days: int = Field(7, ge=1, le=28)
+    """Number of local days planned."""
+    seed: int = Field(0, ge=0, lt=2**31)
+    """Seed of everything drawn at random. The same inputs and seed give the same plan."""
+    note: str = ""
+    """Free text shown with every output, for example that a roster is synthetic."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if name not in (known := zoneinfo.available_timezones()):
+            raise ValueError(f"unknown time zone {name!r}{nearest(name, known)}")
+        return name
+
+
+class ColumnMap(Section):
+    """`[data.columns]`: which column of the event file holds what. Unmapped columns are not read."""
+
+    time: str | None = None
+    """When it happened (start, where `end` is given)."""
+    date: str | None = None
+    """Date part, where date and time of day are two columns."""
+    clock: str | None = None
+    """Time-of-day part: HH:MM[:SS], or an integer HHMM."""
+    end: str | None = None
+    """Latest time it can have happened (interval-censored events)."""
+    reported_at: str | None = None
+    """When the agency learned of it; nothing is used before this time."""
+    kind: str | None = None
+    """Offence or call type."""
+    lon: str | None = None
+    """Longitude in degrees (WGS84)."""
+    lat: str | None = None
+    """Latitude in degrees (WGS84)."""
+    x: str | None = None
+    """Easting, in the units of `data.crs`."""
+    y: str | None = None
+    """Northing, in the units of `data.crs`."""
+    id: str | None = None
+    """Incident number; rows that repeat it are dropped and counted."""
+    weight: str | None = None
+    """Weight of the event (default 1)."""
+    count: str | None = None
+    """Signed count, +1 or -1; needs `data.corrections = "net"` if negative values occur."""
+    origin: str | None = None
+    """How the event came to the agency; see `data.officer_initiated`."""
+
+
+class DataSection(Section):
+    """`[data]`: the incident or call history."""
+
+    events: Annotated[tuple[FilePath, ...], Field(strict=False, min_length=1)]
+    """One file or several: CSV, Parquet, GeoJSON or GeoPackage."""
+    preset: str | None = None
+    """A known source ("chicago", "new_york", …) that fills in columns, time format and place system."""
+    columns: ColumnMap = ColumnMap()
+    """Column map; overrides the preset."""
+    crs: str | None = None
+    """Coordinate system of `x`, `y` (for example "EPSG:2913"); lon/lat need none."""
+    layer: str | None = None
+    """Layer of a GeoPackage."""
+    time_format: str | None = None
+    """strptime format of the time column (or of `date`); guessed from ISO forms if absent."""
+    timezone: str | None = None
+    """Time zone of the times in the file, if not the job's ("UTC" for instance)."""
+    time_precision: Literal["auto", "minute", "day", "month"] = "auto"
+    """How exact the times are. "auto": "day" where 95 % or more of the times are 00:00."""
+    kinds: Texts = ()
+    """Kinds to forecast; empty means every kind that the policy leaves."""
+    kind_map: dict[str, str] = {}
+    """Renames kinds: value in the file = kind used; several may map to one."""
+    officer_initiated: Texts = ()
+    """Values of the origin column that mean officer-initiated. Every other value is a call."""
+    corrections: Literal["refuse", "net"] = "refuse"
+    """What to do with negative counts: refuse the file, or net them per cell and period."""
+    duplicates: Literal["id", "row", "keep"] = "id"
+    """Drop rows that repeat an id; drop rows equal in every mapped column; or keep all."""
+    bad_rows: Literal["refuse", "drop"] = "refuse"
+    """Unparsable times or places: refuse the file, or drop and count the rows."""
+    max_outside_share: Share = 0.2
+    """Refuse the file if a larger share of its placed events lies outside the area."""
+
+    @field_validator("events", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
+class AreaSection(Section):
+    """`[area]`: the study area, its districts and beats."""
+
+    file: FilePath
+    """Polygons of the districts (or of the whole area): GeoJSON, GeoPackage, Shapefile."""
+    layer: str | None = None
+    """Layer of a GeoPackage."""
+    district: str | None = None
+    """Column with the district label; features with the same label are merged. None: one district."""
+    beats: FilePath | None = None
+    """File with the polygons of the beats."""
+    beat: str | None = None
+    """Column with the beat label."""
+    source_crs: str | None = None
+    """Coordinate system of a file that does not state its own."""
+    crs: str | None = None
+    """Projected system in metres to work in; by default the UTM zone of the area."""
+
+
+class TessellationSection(Section):
+    """`[tessellation]`: how the area is cut into cells."""
+
+    kind: Literal["squares", "hexagons", "polygons"] = "squares"
+    """Squares, hexagons of equal area, or given polygons such as beats."""
+    size_m: float = Field(150.0, ge=20, le=20_000)
+    """Side of a square in metres."""
+    edge_m: float = Field(100.0, ge=20, le=20_000)
+    """Edge of a hexagon in metres."""
+    file: FilePath | None = None
+    """Polygons to use as cells (kind = "polygons"); by default the beats."""
+
+
+class ShiftSection(Section):
+    """`[[shifts]]`: one shift of the day; it may cross midnight and may overlap others."""
+
+    name: str = Field(min_length=1, pattern=r"^[^/]+$")
+    """For example "evening"."""
+    start: dt.time
+    """Local time."""
+    stop: dt.time
+    """Local time; at or before `start` it means the next day."""
+    share: float | None = Field(None, ge=0, le=1)
+    """Share of a day's events in this shift: used only where event times carry no time of day."""
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> ShiftSection:
+        if self.start == self.stop:
+            raise ValueError(f"shift {self.name!r} has zero length: start and stop are both {self.start}")
+        return self
+
+
+class PlaceLimit(Section):
+    """`[[policy.limits]]`: a place with its own ceiling of patrol, 0 minutes for an exclusion or opt-out."""
+
+    reason: str = Field(min_length=1)
+    """Why; shown with the plan."""
+    district: str | None = None
+    """The place: a district,"""
+    beat: str | None = None
+    """or a beat,"""
+    file: FilePath | None = None
+    """or a polygon file (cells whose centre lies inside)."""
+    shifts: Texts = ()
+    """Names of the shifts it holds for; empty means all."""
+    max_minutes: int = Field(0, ge=0)
+    """Most directed-patrol minutes per cell and shift there."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> PlaceLimit:
+        if sum(place is not None for place in (self.district, self.beat, self.file)) != 1:
+            raise ValueError("a limit names one place: give exactly one of district, beat, file")
+        return self
+
+
+class Policy(Section):
+    """`[policy]`: what may be forecast and what may be done where."""
+
+    exclude_families: Texts = ENFORCEMENT_FAMILIES
+    """Families of kinds that follow enforcement more than harm and so do not train the model."""
+    exclude_kinds: Texts = ()
+    """Further kinds that do not train the model."""
+    allow_kinds: Texts = ()
+    """Kinds that train the model although a family above would exclude them."""
+    train_on: Annotated[tuple[Literal["call", "officer"], ...], Field(strict=False, min_length=1)] = ("call",)
+    """Origins that train the model; officer-initiated events feed patrols back into the forecast."""
+    harm: dict[str, float] = {}
+    """Harm weight per kind; kinds not named weigh 1."""
+    harm_source: str = "neutral: every kind weighs 1"
+    """Where the weights come from; printed with every output."""
+    limits: Annotated[tuple[PlaceLimit, ...], Field(strict=False)] = ()
+    """Places with a ceiling of patrol."""
+
+    @field_validator("exclude_families")
+    @classmethod
+    def _known_families(cls, families: tuple[str, ...]) -> tuple[str, ...]:
+        for family in families:
+            if family not in ENFORCEMENT_FAMILIES:
+                raise ValueError(f"unknown family {family!r}{nearest(family, ENFORCEMENT_FAMILIES)}")
+        return families
+
+    @field_validator("harm")
+    @classmethod
+    def _sound_weights(cls, harm: dict[str, float]) -> dict[str, float]:
+        if bad := [f"{kind} = {weight}" for kind, weight in harm.items() if weight < 0 or math.isnan(weight)]:
+            raise ValueError(f"harm weights must be numbers of 0 or more: {some(bad)}")
+        return harm
+
+
+class RosterSection(Section):
+    """`[roster]`: who is on duty."""
+
+    units: FilePath
+    """`unit, type, home_district, skills, speed_kmh`."""
+    duty: FilePath
+    """`unit, date, shift` (one row per unit and shift worked), or `unit, weekday, shift` for a fixed rota."""
+    teams: FilePath | None = None
+    """`team, skills, languages, hours_per_week`: outreach teams."""
+
+
+class BoostedOptions(Section):
+    """`[risk.boosted]`: LightGBM on top of the mixture."""
+
+    rounds: int = Field(200, ge=1, le=2000)
+    """Most boosting rounds; the hold-out may stop earlier."""
+    learning_rate: float = Field(0.05, gt=0, le=1)
+    """Shrinkage per round."""
+    leaves: int = Field(15, ge=2, le=255)
+    """Leaves per tree."""
+    min_leaf_events: float = Field(40.0, gt=0)
+    """Least expected events in a leaf."""
+    rows: int = Field(300_000, ge=10_000)
+    """Training rows: all cells with events, and zeros drawn with weights up to this number."""
+
+
+class RiskSection(Section):
+    """`[risk]`: the forecast."""
+
+    model: str = "auto"
+    """A name of the registry `allocator.risk.MODELS`; "auto" picks per kind by held-out likelihood."""
+    train_weeks: int = Field(52, ge=4, le=520)
+    """Weeks (horizons) whose outcomes train the model; history before them feeds the features."""
+    holdout_weeks: int = Field(6, ge=1, le=52)
+    """Last weeks, kept back to choose the model and to print its skill."""
+    burn_in_days: int = Field(56, ge=0)
+    """History before the first training week."""
+    half_lives_days: Annotated[Numbers, Field(min_length=1)] = (10.0, 45.0, 180.0)
+    """Decays of the mixture's memories; a plain long-run mean is always added."""
+    bandwidths_m: Numbers = (150.0, 300.0, 600.0)
+    """Space kernels of the mixture; the cell itself is always added."""
+    interval: float = Field(0.9, gt=0, lt=1)
+    """Predictive coverage of `lower`, `upper`."""
+    threads: int = Field(0, ge=0)
+    """Threads for LightGBM (0: all cores). The result does not depend on it."""
+    boosted: BoostedOptions = BoostedOptions()
+    """Settings of the boosted model."""
+
+    @field_validator("half_lives_days", "bandwidths_m")
+    @classmethod
+    def _positive(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if any(value <= 0 for value in values):
+            raise ValueError(f"all must be above 0: {values}")
+        return tuple(sorted(values))
+
+
+class Minimum(Section):
+    """`[[staffing.minimums]]`: units that a district must have in a shift."""
+
+    district: str
+    """District label."""
+    shift: str
+    """Shift name ("evening"), or one shift ("2017-12-25/evening")."""
+    units: int = Field(ge=0)
+    """Fewest units."""
+
+
+class StaffingSection(Section):
+    """`[staffing]`: units needed so that calls are answered."""
+
+    default_minimum: int = Field(0, ge=0)
+    """Fewest units in every district and shift not named below."""
+    minimums: Annotated[tuple[Minimum, ...], Field(strict=False)] = ()
+    """Exceptions, in the job file,"""
+    minimums_file: FilePath | None = None
+    """or in a file `district, shift, units`. A row for one shift goes before a row for a shift name."""
+
+
+class Band(Section):
+    """`[[allocation.bands]]`: least and most unit-shifts of a district over the plan."""
+
+    district: str
+    """District label."""
+    least: int = Field(0, ge=0)
+    """Fewest unit-shifts."""
+    most: int | None = Field(None, ge=0)
+    """Most unit-shifts; None means no limit."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Band:
+        if self.most is not None and self.most < self.least:
+            raise ValueError(f"band of district {self.district!r}: most {self.most} is below least {self.least}")
+        return self
+
+
+class AllocationSection(Section):
+    """`[allocation]`: how patrol is shared out."""
+
+    solver: str = "flow"
+    """A name of the registry `allocator.planning.SOLVERS`: "flow" (optimal), "greedy", "proportional"."""
+    block_minutes: int = Field(15, ge=5, le=120)
+    """Length of one visit. Koper (1995): 10 to 16 minutes give the longest calm afterwards."""
+    diminishing: float = Field(0.7, gt=0, le=5)
+    """a in the value of the k-th visit, exp(-a(k-1)) - exp(-ak): higher means the first visit counts more."""
+    max_blocks: int = Field(3, ge=1, le=96)
+    """K: most visits per cell and shift."""
+    directed_share: float = Field(0.5, gt=0, le=1)
+    """Share of a shift free for directed patrol; the rest answers calls."""
+    travel_minutes: float = Field(4.0, ge=0)
+    """Travel allowed for per visit when the plan is made; the routes then use real distances."""
+    bands: Annotated[tuple[Band, ...], Field(strict=False)] = ()
+    """Weekly bands per district."""
+
+
+class RoutesSection(Section):
+    """`[routes]`: visits of a unit inside its shift."""
+
+    speed_kmh: float = Field(25.0, gt=0, le=150)
+    """Speed of units whose own is not given."""
+    detour: float = Field(1.3, ge=1, le=5)
+    """Road distance over straight-line distance."""
+    briefing_minutes: int = Field(15, ge=0, le=120)
+    """No visit before this time into the shift."""
+
+
+class OutreachSection(Section):
+    """`[outreach]`: initiatives offered to the optimiser."""
+
+    initiatives: FilePath
+    """Table of initiatives; see `allocator.domain.Initiative` for its columns."""
+    venues: FilePath | None = None
+    """`venue, district, lon, lat, capacity, opens, closes, weekdays, partner`: where workshops can be held."""
+    budget: float = Field(0.0, ge=0)
+    """Money for the plan, in the currency of the cost column."""
+    repeat_value: float = Field(0.5, ge=0, lt=1)
+    """Value of a further initiative for the same kinds in one district, relative to the one before."""
+    effort: float = Field(20.0, gt=0)
+    """Deterministic work limit of the solver (CP-SAT deterministic time); no clock decides the result."""
+
+
+class EvaluationSection(Section):
+    """`[evaluation]`: what is measured."""
+
+    area_shares: Annotated[Numbers, Field(min_length=1)] = (0.005, 0.01, 0.02, 0.05)
+    """Shares of the area at which hit rate and PAI are given."""
+
+
+class OutputSection(Section):
+    """`[output]`: where the run folder goes."""
+
+    folder: FilePath = "runs"
+    """Run folders are made inside it, named by the first day of the plan."""
+    top_cells: int = Field(500, ge=1)
+    """Cells in `risk.geojson`: those with the most expected harm."""
+
+
+class DeploymentSection(Section):
+    """`[deployment]`: who approved the use; without it every output is marked "evaluation only"."""
+
+    jurisdiction: str
+    """Where the plan is used."""
+    authority: str
+    """Body that approved the use."""
+    approval_reference: str
+    """Its reference."""
+    expires: dt.date
+    """Last day of the approval."""
+
+
+class Job(Section):
+    """A whole job file, validated."""
+
+    job: JobSection
+    data: DataSection
+    area: AreaSection
+    tessellation: TessellationSection = TessellationSection()
+    shifts: Annotated[tuple[ShiftSection, ...], Field(strict=False, min_length=1)]
+    policy: Policy = Policy()
+    roster: RosterSection
+    risk: RiskSection = RiskSection()
+    staffing: StaffingSection = StaffingSection()
+    allocation: AllocationSection = AllocationSection()
+    routes: RoutesSection = RoutesSection()
+    outreach: OutreachSection | None = None
+    evaluation: EvaluationSection = EvaluationSection()
+    output: OutputSection = OutputSection()
+    deployment: DeploymentSection | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Job:
+        names = [shift.name for shift in self.shifts]
+        faults = [f"shift name {name!r} is used twice" for name in sorted({n for n in names if names.count(n) > 1})]
+        for limit in self.policy.limits:
+            faults += [_unknown_shift("policy.limits", name, names) for name in limit.shifts if name not in names]
+        for minimum in self.staffing.minimums:
+            if minimum.shift.rpartition("/")[2] not in names:
+                faults.append(_unknown_shift("staffing.minimums", minimum.shift, names))
+        if self.tessellation.kind == "polygons" and not (self.tessellation.file or self.area.beats):
+            faults.append('tessellation.kind = "polygons" needs tessellation.file or area.beats')
+        if bool(self.area.beats) != bool(self.area.beat):
+            faults.append("area.beats and area.beat go together: the file, and its column of beat labels")
+        if self.outreach and not self.roster.teams:
+            faults.append("outreach needs roster.teams: the file of outreach teams")
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+
+def _unknown_shift(where: str, name: str, names: list[str]) -> str:
+    return f"{where}: unknown shift {name!r}{nearest(name, names)}; shifts are {some(names, 10)}"
+
+
+def parse_job(content: Mapping[str, Any], *, folder: str | Path | None = None, source: str = "job") -> Job:
+    """Return the validated job.
+
+    Parameters
+    ----------
+    content : mapping
+        The parsed TOML document.
+    folder : path, optional
+        Folder that relative paths resolve from. Without it they are left as they are.
+    source : str
+        Name of the job used in messages.
+
+    Raises
+    ------
+    ConfigError
+        With every fault of the job at once: unknown keys (with the nearest known one), wrong types,
+        impossible values.
+    """
+    try:
+        return Job.model_validate(dict(content), context={"folder": folder})
+    except ValidationError as error:
+        faults = [fault for one in error.errors() for fault in _fault(one)]
+        count = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
+        raise ConfigError(f"{source}: {count} in the job", faults=faults) from None
+
+
+def _fault(error: Any) -> list[str]:
+    where = ".".join(str(part) for part in error["loc"]) or "job"
+    if error["type"] == "extra_forbidden":
+        known = _keys_at(error["loc"][:-1])
+        return [f"{where}: unknown key{nearest(str(error['loc'][-1]), known)}; known keys: {', '.join(known)}"]
+    if error["type"] == "missing":
+        return [f"{where}: required, but missing"]
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        return [line if where == "job" else f"{where}: {line}" for line in message.splitlines()]
+    return [f"{where}: {message} (found {type(error['input']).__name__} {some([error['input']])[:80]})"]
+
+
+def _keys_at(location: tuple[Any, ...]) -> list[str]:
+    """Return the keys that the section at `location` knows."""
+    model: type[BaseModel] = Job
+    for part in location:
+        if isinstance(part, int) or part not in model.model_fields:
+            continue
+        inner = _section_in(model.model_fields[part].annotation)
+        if inner is None:
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        if found := _section_in(inner):
+            return found
+    return None

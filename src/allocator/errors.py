@@ -1,0 +1,114 @@
+"""Everything that `allocator` raises on purpose.
+
+::
+
+    AllocatorError
+    ├── ConfigError       the job file is wrong                       exit 2   HTTP 422
+    ├── DataError         an input file breaks its contract           exit 3   HTTP 422
+    ├── InfeasibleError   no plan can satisfy the job                 exit 4   HTTP 409
+    ├── SolverError       the engine failed or found nothing          exit 5   HTTP 503
+    └── OutputError       output exists, no room, no permission       exit 6   HTTP 507
+
+Each carries `faults`: one sentence per fault, all faults of one file at once. The sentences say what is
+wrong, where, how many, and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class AllocatorError(Exception):
+    """Base of every error a caller can act on.
+
+    Parameters
+    ----------
+    message : str
+        One sentence for a planner.
+    faults : sequence of str
+        The single faults behind the message, if there are several or if they need detail.
+    """
+
+    exit_code = 1
+    http_status = 500
+
+    def __init__(self, message: str, *, faults: Sequence[str] = ()) -> None:
+        self.message = message
+        self.faults = tuple(faults)
+        super().__init__("\n".join([message, *(f"  - {fault}" for fault in self.faults)]))
+
+
+class ConfigError(AllocatorError):
+    """The job file is wrong: unknown key, wrong type, impossible value, or a missing section."""
+
+    exit_code = 2
+    http_status = 422
+
+
+class DataError(AllocatorError):
+    """An input file breaks its contract.
+
+    Parameters
+    ----------
+    message, faults
+        As for `AllocatorError`.
+    column : str, optional
+        The column at fault.
+    count : int, optional
+        How many rows are at fault.
+    examples : sequence of str
+        Up to three offending values.
+    """
+
+    exit_code = 3
+    http_status = 422
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        faults: Sequence[str] = (),
+        column: str | None = None,
+        count: int | None = None,
+        examples: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, faults=faults)
+        self.column = column
+        self.count = count
+        self.examples = tuple(examples)
+
+
+class InfeasibleError(AllocatorError):
+    """No plan can satisfy the job; `faults` name the conflicting limits with their numbers."""
+
+    exit_code = 4
+    http_status = 409
+
+
+class SolverError(AllocatorError):
+    """An optimisation or model engine failed, or stopped before it had any answer."""
+
+    exit_code = 5
+    http_status = 503
+
+
+class OutputError(AllocatorError):
+    """The output cannot be written: it exists already, there is no room, or no permission."""
+
+    exit_code = 6
+    http_status = 507
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return " (did you mean 'x'?)" for the known name closest to `name`, or an empty string."""
+    candidates = {str(one).lower(): str(one) for one in known}
+    close = difflib.get_close_matches(str(name).lower(), candidates, n=1, cutoff=0.5)
+    return f" (did you mean {candidates[close[0]]!r}?)" if close else ""
+
+
+def some(values: Iterable[object], limit: int = 3) -> str:
+    """Return up to `limit` of the values as readable text, saying how many more there are."""
+    shown = [repr(value) if isinstance(value, str) else str(value) for value in values]
+    more = f" and {len(shown) - limit:,} more" if len(shown) > limit else ""
+    return ", ".join(shown[:limit]) + more
