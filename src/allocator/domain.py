@@ -148,8 +148,8 @@ class Panel:
         +1, or -1 for a correction.
     reported : (n,) int32, optional
         Local day, counted from `first_day`, on which the agency knew of it.
-    has_clock : bool
-        Whether times of day mean anything (False for files of day precision).
+    precision : {"minute", "day", "month"}
+        How exact the times are; below "minute" the times of day mean nothing, below "day" the weekdays.
     outside : int
         Events left out because they lie in no cell.
     """
@@ -166,7 +166,7 @@ class Panel:
     kind: Ints
     count: Ints
     reported: Ints | None = None
-    has_clock: bool = True
+    precision: str = "minute"
     outside: int = 0
 
     @classmethod
@@ -209,6 +209,8 @@ class Panel:
         if not inside.any():
             raise DataError("no events left: none of the events lies in the area and is of a kind asked for")
         day, minute = local_clock(events.time, events.timezone)
+        if events.precision == "month":
+            day = _spread_over_month(day)
         first = int(day[inside].min())
         last = _day_number(stop) if stop is not None else int(day[inside].max()) + 1
         inside &= day < last
@@ -232,7 +234,7 @@ class Panel:
             kind=kind[inside].astype(np.int16),
             count=events.count[inside].astype(np.int8),
             reported=reported,
-            has_clock=events.precision == "minute",
+            precision=events.precision,
             outside=int((cell < 0).sum()),
         )
         order = np.argsort(panel.day, kind="stable")
@@ -323,6 +325,21 @@ def _whole_days(period: str) -> int:
 
 def _day_number(day: dt.date | str) -> int:
     return (dt.date.fromisoformat(day) if isinstance(day, str) else day).toordinal() - 719_163
+
+
+def _spread_over_month(day: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return days spread evenly over their months, for sources that give the month only."""
+    month = day.astype("datetime64[D]").astype("datetime64[M]")
+    first = month.astype("datetime64[D]").astype(np.int64)
+    length = (month + 1).astype("datetime64[D]").astype(np.int64) - first
+    order = np.argsort(first, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(first[order]) != 0])
+    size = np.diff(np.r_[starts, len(day)])
+    rank = np.empty(len(day), np.int64)
+    rank[order] = np.arange(len(day)) - np.repeat(starts, size)
+    total = np.empty(len(day), np.int64)
+    total[order] = np.repeat(size, size)
+    return np.asarray(first + rank * length // total)
 
 
 def local_clock(time: Times, timezone: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -639,8 +656,8 @@ class Reasons:
         Expected events by source; they add up to the rate.
     recent : (n, n_kinds) int32
         Events within `recent_m` metres in the last `recent_days` days.
-    long_run : (n, n_kinds) float32
-        Mean events per planned horizon in the cell itself.
+    recent_days, recent_m : int
+        Window of `recent`.
     """
 
     cells: Ints
@@ -648,7 +665,6 @@ class Reasons:
     sources: tuple[str, ...]
     shares: npt.NDArray[np.float32]
     recent: Ints
-    long_run: npt.NDArray[np.float32]
     recent_days: int = 14
     recent_m: int = 300
 
@@ -676,10 +692,10 @@ class Reasons:
         shares = self.shares[row, kind]
         total = max(float(shares.sum()), 1e-12)
         leading = [int(i) for i in np.argsort(-shares, kind="stable")[:2] if shares[i] >= 0.15 * total]
-        parts = [f"{self.sources[i]} ({shares[i] / total:.0%})" for i in leading]
+        sources = ", ".join(f"{self.sources[i]} ({shares[i] / total:.0%})" for i in leading)
         near = int(self.recent[row, kind])
-        parts.append(f"{near} {name} within {self.recent_m} m in the last {self.recent_days} days")
-        return f"{name}: " + "; ".join(parts)
+        recent = f"{near} within {self.recent_m} m in the last {self.recent_days} days"
+        return f"{name}: {sources}; {recent}" if sources else f"{name}: {recent}"
 
     def table(self, cells: Ints) -> pd.DataFrame:
         """Return one row per cell and kind; see `RiskSurface.explain`."""
