@@ -49,7 +49,7 @@ class Preset:
 
 def preset_names() -> tuple[str, ...]:
     """Return the names of all presets, sorted."""
-    folder = resources.files(__package__).joinpath("presets")
+    folder = resources.files(__package__) / "presets"
     names = (entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
     return tuple(sorted(name for name in names if name != "families"))
 
@@ -79,7 +79,7 @@ def preset(name: str) -> Preset:
 @cache
 def read_data_file(name: str) -> dict[str, Any]:
     """Return the content of a TOML file of `io/presets/`."""
-    return tomllib.loads(resources.files(__package__).joinpath("presets", f"{name}.toml").read_text("utf-8"))
+    return tomllib.loads((resources.files(__package__) / "presets" / f"{name}.toml").read_text("utf-8"))
 
 
 def with_preset(section: DataSection) -> DataSection:
