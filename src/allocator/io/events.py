@@ -219,7 +219,8 @@ def _check_map(section: DataSection, sources: list[Source]) -> None:
     columns = section.columns
     mapped = columns.model_dump(exclude_none=True)
     layered = all(
-        not isinstance(source, pd.DataFrame) and Path(source).suffix.lower() in GIS_SUFFIXES for source in sources
+        not isinstance(source, pd.DataFrame) and Path(source).suffix.lower() in GIS_SUFFIXES
+        for source in sources
     )
     faults = [
         f"columns.{role} = {name!r} looks personal: allocator forecasts places, never persons"
@@ -238,7 +239,9 @@ def _check_map(section: DataSection, sources: list[Source]) -> None:
     if ("x", "y") in pairs and not section.crs:
         faults.append('crs is required for x and y, for example "EPSG:2913"')
     if section.officer_initiated and not columns.origin:
-        faults.append("officer_initiated needs columns.origin: the column that tells calls from officers' own")
+        faults.append(
+            "officer_initiated needs columns.origin: the column that tells calls from officers' own"
+        )
     if section.crs and not _known_crs(section.crs):
         faults.append(f"crs: unknown coordinate system {section.crs!r}")
     if faults:
@@ -265,7 +268,9 @@ def _read_one(
         if not len(source):
             raise DataError("the DataFrame has no rows")
         return pd.DataFrame({role: source[name].to_numpy() for role, name in roles.items()}), found, None, ()
-    table = read_columns(source, list(roles.values()), layer=section.layer, probe=_probe(source, roles, section))
+    table = read_columns(
+        source, list(roles.values()), layer=section.layer, probe=_probe(source, roles, section)
+    )
     data = {role: table.frame[name] for role, name in roles.items()}
     if GEOMETRY_X in table.frame and "lon" not in roles and "x" not in roles:
         if table.crs is None and section.crs is None:
@@ -440,7 +445,9 @@ def _impossible(x: Floats, y: Floats, rows: Bools) -> str | None:
     return f"{where} ({example}); if they are metres or feet, map them as x and y and set data.crs"
 
 
-def _kinds(frame: pd.DataFrame, section: DataSection, book: _Book) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
+def _kinds(
+    frame: pd.DataFrame, section: DataSection, book: _Book
+) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
     codes, distinct = pd.factorize(frame["kind"])
     text = [*as_text(pd.Series(distinct)), ""]
     renamed = [section.kind_map.get(name, name) for name in text]
@@ -453,7 +460,9 @@ def _kinds(frame: pd.DataFrame, section: DataSection, book: _Book) -> tuple[npt.
         )
         return np.zeros(len(frame), np.int16), kinds
     if ALL_KINDS in kinds:
-        book.faults.append(f"the kind {ALL_KINDS!r} is reserved for all kinds together: rename it with data.kind_map")
+        book.faults.append(
+            f"the kind {ALL_KINDS!r} is reserved for all kinds together: rename it with data.kind_map"
+        )
     rows = {name: row for row, name in enumerate(kinds)}
     kind = np.array([rows.get(name, -1) for name in renamed], np.int16)[codes]
     book.drop(kind < 0, "without kind")
@@ -468,7 +477,9 @@ def _counts(frame: pd.DataFrame, section: DataSection, book: _Book) -> npt.NDArr
     wrong = book.keep & ~np.isin(numbers, (-1, 0, 1))
     if wrong.any():
         examples = some(frame["count"][wrong].unique()[:3])
-        book.faults.append(f"column {name!r}: {int(wrong.sum()):,} counts are not +1 or -1, for example {examples}")
+        book.faults.append(
+            f"column {name!r}: {int(wrong.sum()):,} counts are not +1 or -1, for example {examples}"
+        )
     negative = int((book.keep & (numbers < 0)).sum())
     if negative and section.corrections != "net":
         book.faults.append(
@@ -486,7 +497,9 @@ def _weights(frame: pd.DataFrame, book: _Book) -> npt.NDArray[np.float32]:
     wrong = book.keep & ~((numbers >= 0) & np.isfinite(numbers))
     if wrong.any():
         examples = some(frame["weight"][wrong].unique()[:3])
-        book.faults.append(f"{int(wrong.sum()):,} weights are negative, missing or no numbers, for example {examples}")
+        book.faults.append(
+            f"{int(wrong.sum()):,} weights are negative, missing or no numbers, for example {examples}"
+        )
     return numbers.astype(np.float32)
 
 
@@ -497,9 +510,13 @@ def _origins(frame: pd.DataFrame, section: DataSection, book: _Book) -> npt.NDAr
     own = {value.strip().casefold() for value in section.officer_initiated}
     found = sorted(set(text) - {""})
     if not own:
-        book.notes.append(f"every origin counts as a call: data.officer_initiated names none of {some(found, 8)}")
+        book.notes.append(
+            f"every origin counts as a call: data.officer_initiated names none of {some(found, 8)}"
+        )
     elif strange := sorted(own - set(found)):
-        book.notes.append(f"officer_initiated names {some(strange)}, which do not occur; the file has {some(found, 8)}")
+        book.notes.append(
+            f"officer_initiated names {some(strange)}, which do not occur; the file has {some(found, 8)}"
+        )
     return np.where(text.isin(own), OFFICER, CALL).astype(np.int8)
 
 
@@ -515,7 +532,9 @@ def _drop_repeated(frame: pd.DataFrame, section: DataSection, book: _Book) -> np
         book.count(int(kept.duplicated().sum()), "identical rows (kept)")
     elif section.duplicates == "id" and identity is not None:
         if section.corrections == "net":  # a correction repeats the id of the row that it corrects
-            book.notes.append("rows that repeat an id are kept: corrections are netted by place, kind and period")
+            book.notes.append(
+                "rows that repeat an id are kept: corrections are netted by place, kind and period"
+            )
         else:
             ids = identity[book.keep]
             repeated[book.keep] = (ids.duplicated() & ids.ne("")).to_numpy()
@@ -524,7 +543,11 @@ def _drop_repeated(frame: pd.DataFrame, section: DataSection, book: _Book) -> np
 
 
 def _precision(times: ParsedTimes, section: DataSection, book: _Book) -> str:
-    midnight = float((times.time[book.keep] == times.time[book.keep].astype("datetime64[D]")).mean() if book.keep.any() else 0)
+    midnight = float(
+        (times.time[book.keep] == times.time[book.keep].astype("datetime64[D]")).mean()
+        if book.keep.any()
+        else 0
+    )
     precision: str = section.time_precision
     if precision == "auto":
         precision = "month" if times.only_months else "day" if midnight >= _DAY_SHARE else "minute"
