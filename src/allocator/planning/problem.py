@@ -116,7 +116,11 @@ def _short_shifts(problem: AllocationProblem) -> Iterable[str]:
     needed = problem.minimum.sum(axis=0)
     for s in np.flatnonzero(needed > problem.on_duty):
         order = np.argsort(-problem.minimum[:, s], kind="stable")
-        parts = [f"{problem.minimum[d, s]} in district {problem.districts[d]}" for d in order if problem.minimum[d, s]]
+        parts = [
+            f"{problem.minimum[d, s]} in district {problem.districts[d]}"
+            for d in order
+            if problem.minimum[d, s]
+        ]
         shown = ", ".join(parts[:3]) + (f" and {len(parts) - 3} more districts" if len(parts) > 3 else "")
         yield (
             f"shift {problem.shifts[s]} needs at least {needed[s]} units ({shown}), "
