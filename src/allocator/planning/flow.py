@@ -66,8 +66,8 @@ def _best_units(problem: AllocationProblem, reduction: Reduction) -> tuple[npt.N
     taken = flow.flows(arcs)[: len(gain) + len(spare_d)]
     units = minimum.astype(np.int64)
     np.add.at(units, (np.concatenate([d, spare_d]), np.concatenate([s, spare_s])), taken)
-    # Proof of the bound: each of the free units of any plan uses one arc whose integer gain is below its true
-    # gain × scale by at most 0.5 (rounding) or by 1 (the spare arcs). The integer optimum plus 1 per free unit
-    # is therefore no less than the true optimum × scale. The last factor covers float64 summation.
+    # Proof of the bound: each free unit of any plan uses one arc whose integer gain is below its true gain ×
+    # scale by at most 0.5 (rounding) or by 1 (the spare arcs). So the integer optimum plus 1 per free unit is
+    # no less than the true optimum × scale. The last factor covers float64 summation.
     upper = base + (-flow.optimal_cost() + int(free.sum())) / scale if len(gain) else base
     return units.astype(np.int32), upper * (1 + 1e-12)

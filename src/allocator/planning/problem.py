@@ -214,7 +214,7 @@ def _caps(
         there = _cells_of(limit, city, places)
         rows = [s for s, shift in enumerate(roster.shifts) if not limit.shifts or shift.name in limit.shifts]
         blocks = min(limit.max_minutes // allocation.block_minutes, allocation.max_blocks)
-        index = np.ix_(rows, np.flatnonzero(there))
+        index = np.ix_(np.array(rows, np.int64), np.flatnonzero(there))
         cap[index] = np.minimum(cap[index], blocks)
         harm, total = float(value[index].sum()), max(float(value.sum()), 1e-12)
         what = "left out" if blocks == 0 else f"held to {blocks} visits a shift"

@@ -1,4 +1,4 @@
-"""Solver "proportional": units in proportion to each district's expected harm, as agencies often do by hand."""
+"""Solver "proportional": units in proportion to each district's expected harm, as many agencies do."""
 
 from __future__ import annotations
 

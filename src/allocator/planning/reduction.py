@@ -82,4 +82,4 @@ def blocks_of(
 
 def covered(problem: AllocationProblem, blocks: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
     """Return the expected harm covered per (shift, cell), value × (1 - exp(-a blocks))."""
-    return problem.value * -np.expm1(-problem.diminishing * blocks)
+    return np.asarray(problem.value * -np.expm1(-problem.diminishing * blocks))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,9 +69,9 @@ def route(
     """Return the timed visits of all units.
 
     The blocks of a district and shift are cut into compact, equal parts, one per unit. A unit goes round its
-    cells on a short closed tour, as often as the cell with most blocks asks for, so that returns to a cell are
-    spread over the shift. Where travel leaves too little time, visits of least gain are dropped. The time
-    left for calls lies in equal gaps between the visits.
+    cells on a short closed tour, as often as the cell with most blocks asks for, so that returns to a cell
+    are spread over the shift. Where travel leaves too little time, visits of least gain are dropped. The
+    time left for calls lies in equal gaps between the visits.
 
     Parameters
     ----------
@@ -137,7 +138,7 @@ def _share_out(
 
 
 def _split(rows: Ints, crew: Ints, place: Floats, unit: Ints) -> None:
-    """Give the blocks in `rows` to the crew in equal compact parts: halve along the longer side, again and again."""
+    """Give the blocks in `rows` to the crew in equal compact parts, halving along the longer side."""
     if len(crew) == 1:
         unit[rows] = crew[0]
         return
@@ -160,7 +161,7 @@ def _in_tour_order(visits: Visits, city: Tessellation) -> Visits:
     tour = np.empty(len(stop), np.int64)
     closed_tours(x, y, indptr, tour)
     rank = np.empty(len(stop), np.int64)
-    for a, b in zip(indptr[:-1], indptr[1:], strict=True):
+    for a, b in itertools.pairwise(indptr.tolist()):
         leg = np.hypot(
             np.diff(x[tour[a:b]], prepend=x[tour[b - 1]]), np.diff(y[tour[a:b]], prepend=y[tour[b - 1]])
         )
@@ -177,7 +178,7 @@ def _legs(visits: Visits, city: Tessellation, clock: _Clock) -> Floats:
 
 
 def _whole(minutes: Floats) -> Ints:
-    return np.ceil(minutes - 1e-9).astype(np.int64)
+    return np.asarray(np.ceil(minutes - 1e-9), np.int64)
 
 
 def _fitting(visits: Visits, city: Tessellation, clock: _Clock) -> Visits:
