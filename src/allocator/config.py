@@ -339,7 +339,9 @@ class Band(Section):
     @model_validator(mode="after")
     def _ordered(self) -> Band:
         if self.most is not None and self.most < self.least:
-            raise ValueError(f"band of district {self.district!r}: most {self.most} is below least {self.least}")
+            raise ValueError(
+                f"band of district {self.district!r}: most {self.most} is below least {self.least}"
+            )
         return self
 
 
@@ -439,9 +441,13 @@ class Job(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Job:
         names = [shift.name for shift in self.shifts]
-        faults = [f"shift name {name!r} is used twice" for name in sorted({n for n in names if names.count(n) > 1})]
+        faults = [
+            f"shift name {name!r} is used twice" for name in sorted({n for n in names if names.count(n) > 1})
+        ]
         for limit in self.policy.limits:
-            faults += [_unknown_shift("policy.limits", name, names) for name in limit.shifts if name not in names]
+            faults += [
+                _unknown_shift("policy.limits", name, names) for name in limit.shifts if name not in names
+            ]
         for minimum in self.staffing.minimums:
             if minimum.shift.rpartition("/")[2] not in names:
                 faults.append(_unknown_shift("staffing.minimums", minimum.shift, names))
@@ -490,7 +496,9 @@ def _fault(error: Any) -> list[str]:
     where = ".".join(str(part) for part in error["loc"]) or "job"
     if error["type"] == "extra_forbidden":
         known = _keys_at(error["loc"][:-1])
-        return [f"{where}: unknown key{nearest(str(error['loc'][-1]), known)}; known keys: {', '.join(known)}"]
+        return [
+            f"{where}: unknown key{nearest(str(error['loc'][-1]), known)}; known keys: {', '.join(known)}"
+        ]
     if error["type"] == "missing":
         return [f"{where}: required, but missing"]
     message = str(error["msg"]).removeprefix("Value error, ")

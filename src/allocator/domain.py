@@ -214,7 +214,9 @@ class Panel:
         inside &= day < last
         reported = None
         if events.reported is not None:
-            known, _ = local_clock(np.where(np.isnat(events.reported), events.time, events.reported), events.timezone)
+            known, _ = local_clock(
+                np.where(np.isnat(events.reported), events.time, events.reported), events.timezone
+            )
             reported = np.maximum(known, day)[inside].astype(np.int32) - first
         minute = np.where(minute == 0, -1, minute)  # 00:00 is often "unknown"; a true one is 1 in 1,440
         panel = cls(
@@ -662,7 +664,10 @@ class Reasons:
         row = np.minimum(row, len(self.cells) - 1)
         missing = np.asarray(cells)[self.cells[row] != cells]
         if len(missing):
-            raise DataError(f"no reasons are stored for {len(missing)} cells: {some(missing)}", examples=list(map(str, missing[:3])))
+            raise DataError(
+                f"no reasons are stored for {len(missing)} cells: {some(missing)}",
+                examples=list(map(str, missing[:3])),
+            )
         return row
 
     def sentence(self, row: int, kind: int) -> str:
@@ -683,7 +688,11 @@ class Reasons:
             for kind in np.argsort(-self.shares[row].sum(axis=1), kind="stable"):
                 shares = self.shares[row, kind]
                 by_source = dict(zip(self.sources, shares.tolist(), strict=True))
-                record = {"cell": int(cell), "kind": self.kinds[kind], "expected": float(shares.sum(dtype=np.float64))}
+                record = {
+                    "cell": int(cell),
+                    "kind": self.kinds[kind],
+                    "expected": float(shares.sum(dtype=np.float64)),
+                }
                 records.append({**record, **by_source, "reason": self.sentence(int(row), int(kind))})
         return pd.DataFrame(records)
 
@@ -836,11 +845,17 @@ class Plan:
     def diff(self, other: Plan) -> pd.DataFrame:
         """Return the visits that only one of the plans holds: `change` is "added" or "removed" against `other`."""
         keys = ["unit", "shift", "cell", "start", "stop", "purpose"]
-        merged = self.visits.merge(other.visits, on=keys, how="outer", indicator=True, suffixes=("", "_other"))
+        merged = self.visits.merge(
+            other.visits, on=keys, how="outer", indicator=True, suffixes=("", "_other")
+        )
         changed = merged[merged["_merge"] != "both"].copy()
         changed["change"] = np.where(changed["_merge"] == "left_only", "added", "removed")
         changed["reason"] = changed["reason"].fillna(changed["reason_other"])
-        return changed[["change", *keys, "reason"]].sort_values(["start", "unit", "change"]).reset_index(drop=True)
+        return (
+            changed[["change", *keys, "reason"]]
+            .sort_values(["start", "unit", "change"])
+            .reset_index(drop=True)
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,7 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from allocator.errors import DataError
+
 Geometries = npt.NDArray[np.object_]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int32]
+
+MAX_CELLS = 1_000_000
+_SLIVER = 1e-6  # of a cell's area: numerical crumbs of clipping, not places
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,3 +53,343 @@ class Area:
     def outline(self) -> Any:
         """The union of the districts."""
         return shapely.union_all(self.polygons)
+
+
+@dataclass(frozen=True, eq=False)
+class _Lattice:
+    """Where a regular cell lies: `lookup[row - first_row, column - first_column]` is its number, or -1."""
+
+    shape: str
+    size: float
+    first_row: int
+    first_column: int
+    lookup: Ints
+    partial: npt.NDArray[np.bool_]  # cells cut by the outline: points in them must be checked
+
+
+@dataclass(frozen=True, eq=False)
+class Tessellation:
+    """The cells of a study area.
+
+    Make one with `squares`, `hexagons` or `polygons`. The same area and size give the same cells in the
+    same order, because lattices snap to the origin of the projection.
+
+    Parameters
+    ----------
+    geometry : (n_cells,) object
+        Polygons clipped to the area.
+    x, y : (n_cells,) float64
+        Centroids in metres.
+    area_km2 : (n_cells,) float64
+        Area of the clipped cells.
+    district, beat : (n_cells,) int32
+        Row of `districts`, `beats` with the largest overlap; -1 for none.
+    indptr, indices : int32
+        Neighbours in CSR form: those of cell c are `indices[indptr[c]:indptr[c + 1]]`, ascending. Squares
+        have up to 8, hexagons up to 6; polygons are neighbours if they touch.
+    crs : str
+        Projected coordinate system.
+    kind : str
+        "squares", "hexagons" or "polygons".
+    size_m : float
+        Side of a square, edge of a hexagon; for polygons the root of the mean area.
+    """
+
+    geometry: Geometries
+    x: Floats
+    y: Floats
+    area_km2: Floats
+    district: Ints
+    districts: tuple[str, ...]
+    beat: Ints
+    beats: tuple[str, ...]
+    indptr: Ints
+    indices: Ints
+    crs: str
+    kind: str
+    size_m: float
+    lattice: _Lattice | None = None
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return len(self.x)
+
+    @cached_property
+    def _tree(self) -> Any:
+        return shapely.STRtree(self.geometry)
+
+    @classmethod
+    def squares(cls, area: Area, size_m: float) -> Tessellation:
+        """Return squares with sides of `size_m` metres, clipped to the area.
+
+        Raises
+        ------
+        DataError
+            If the area would need more than a million cells.
+        """
+        return cls._regular(area, "squares", size_m)
+
+    @classmethod
+    def hexagons(cls, area: Area, edge_m: float) -> Tessellation:
+        """Return regular hexagons of equal area with edges of `edge_m` metres, clipped to the area.
+
+        Raises
+        ------
+        DataError
+            If the area would need more than a million cells.
+        """
+        return cls._regular(area, "hexagons", edge_m)
+
+    @classmethod
+    def polygons(cls, area: Area, geometries: Sequence[Any] | Geometries) -> Tessellation:
+        """Return the given polygons (beats, street-segment buffers), in their order, clipped to the area.
+
+        Where polygons overlap, a point belongs to the first.
+
+        Raises
+        ------
+        DataError
+            If no polygon overlaps the area.
+        """
+        given = np.asarray(geometries, dtype=object)
+        clipped, _ = _clip(given, area.outline)
+        kept = shapely.area(clipped) > 0
+        if not kept.any():
+            raise DataError(f"none of the {len(given)} polygons overlaps the study area")
+        clipped = clipped[kept]
+        tree = shapely.STRtree(clipped)
+        left, right = tree.query(clipped, predicate="intersects")
+        indptr, indices = _csr(left[left != right], right[left != right], len(clipped))
+        size = math.sqrt(float(shapely.area(clipped).mean()))
+        return cls(
+            **_labelled(area, clipped),
+            indptr=indptr,
+            indices=indices,
+            crs=area.crs,
+            kind="polygons",
+            size_m=size,
+        )
+
+    @classmethod
+    def _regular(cls, area: Area, kind: str, size: float) -> Tessellation:
+        row, column = _candidates(area.outline, kind, size)
+        shapes = _SHAPES[kind][0](row, column, size)
+        clipped, partial = _clip(shapes, area.outline)
+        kept = shapely.area(clipped) > _SLIVER * _SHAPES[kind][2] * size**2
+        row, column, clipped, partial = row[kept], column[kept], clipped[kept], partial[kept]
+        if not len(clipped):
+            raise DataError("the study area is empty: no cell overlaps it")
+        first_row, first_column = int(row.min()), int(column.min())
+        lookup = np.full((np.ptp(row) + 1, np.ptp(column) + 1), -1, np.int32)
+        lookup[row - first_row, column - first_column] = np.arange(len(row), dtype=np.int32)
+        lattice = _Lattice(kind, float(size), first_row, first_column, lookup, partial)
+        indptr, indices = _lattice_neighbours(row, column, lattice)
+        return cls(
+            **_labelled(area, clipped), indptr=indptr, indices=indices, crs=area.crs, kind=kind,
+            size_m=float(size), lattice=lattice,
+        )  # fmt: skip
+
+    def locate(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Ints:
+        """Return the cell of each point, -1 where the point lies in none.
+
+        Parameters
+        ----------
+        x, y : (n,) float64
+            Coordinates in `crs`; non-finite ones lie in no cell.
+
+        Returns
+        -------
+        (n,) int32
+            A regular cell holds its left and lower border; the outline of the area is part of it.
+        """
+        x, y = np.asarray(x, np.float64).ravel(), np.asarray(y, np.float64).ravel()
+        cell = np.full(len(x), -1, np.int32)
+        finite = np.isfinite(x) & np.isfinite(y)
+        if self.lattice is None:
+            points = shapely.points(x[finite], y[finite])
+            point, polygon = self._tree.query(points, predicate="intersects")
+            first = np.full(int(finite.sum()), np.iinfo(np.int32).max, np.int32)
+            np.minimum.at(first, point, polygon.astype(np.int32))
+            cell[finite] = np.where(first == np.iinfo(np.int32).max, -1, first)
+            return cell
+        grid = self.lattice
+        row, column = _SHAPES[grid.shape][1](x[finite], y[finite], grid.size)
+        row, column = row - grid.first_row, column - grid.first_column
+        n_rows, n_columns = grid.lookup.shape
+        inside = (row >= 0) & (row < n_rows) & (column >= 0) & (column < n_columns)
+        found = np.full(len(row), -1, np.int32)
+        found[inside] = grid.lookup[row[inside].astype(np.int64), column[inside].astype(np.int64)]
+        check = np.flatnonzero((found >= 0) & grid.partial[found])
+        covered = shapely.intersects_xy(self.geometry[found[check]], x[finite][check], y[finite][check])
+        found[check[~covered]] = -1
+        cell[finite] = found
+        return cell
+
+    def within(self, polygon: Any) -> npt.NDArray[np.bool_]:
+        """Return which cells have their centre inside `polygon`, (n_cells,) bool."""
+        shapely.prepare(polygon)
+        return np.asarray(shapely.intersects_xy(polygon, self.x, self.y), dtype=bool)
+
+
+def _squares(row: Ints, column: Ints, size: float) -> Geometries:
+    return np.asarray(shapely.box(column * size, row * size, (column + 1) * size, (row + 1) * size))
+
+
+def _square_of(x: Floats, y: Floats, size: float) -> tuple[Floats, Floats]:
+    return np.floor(y / size), np.floor(x / size)
+
+
+def _hexagons(row: Ints, column: Ints, edge: float) -> Geometries:
+    """Return pointy-top hexagons; odd rows are moved half a cell to the right."""
+    width = math.sqrt(3) * edge
+    x = width * (column + 0.5 * (row % 2))
+    y = 1.5 * edge * row
+    angle = np.deg2rad(np.arange(30, 390, 60))
+    corners = np.stack([x[:, None] + edge * np.cos(angle), y[:, None] + edge * np.sin(angle)], axis=-1)
+    return np.asarray(shapely.polygons(corners))
+
+
+def _hexagon_of(x: Floats, y: Floats, edge: float) -> tuple[Floats, Floats]:
+    """Return row and column by cube rounding in axial coordinates."""
+    q = (math.sqrt(3) / 3 * x - y / 3) / edge
+    r = (2 / 3 * y) / edge
+    rq, rr, rs = np.rint(q), np.rint(r), np.rint(-q - r)
+    dq, dr, ds = np.abs(rq - q), np.abs(rr - r), np.abs(rs + q + r)
+    rq = np.where((dq > dr) & (dq > ds), -rr - rs, rq)
+    rr = np.where((dr >= dq) & (dr > ds), -rq - rs, rr)
+    return rr, rq + (rr - np.mod(rr, 2)) / 2
+
+
+_SHAPES: dict[str, tuple[Any, Any, float]] = {
+    "squares": (_squares, _square_of, 1.0),
+    "hexagons": (_hexagons, _hexagon_of, 1.5 * math.sqrt(3)),
+}
+"""Per regular shape: its polygons, the lattice place of a point, and its area for size 1."""
+
+
+def _candidates(outline: Any, kind: str, size: float) -> tuple[Ints, Ints]:
+    """Return row and column of the regular cells that may overlap the outline, row by row from the south-west."""
+    if outline.is_empty:
+        raise DataError("the study area is empty")
+    left, low, right, high = outline.bounds
+    step_x, step_y = (size, size) if kind == "squares" else (math.sqrt(3) * size, 1.5 * size)
+    n_boxes = ((right - left) / step_x + 3) * ((high - low) / step_y + 3)
+    if n_boxes > 20 * MAX_CELLS:
+        raise DataError(
+            f"cells of {size:g} m would cut this area into about {n_boxes:,.0f}: is the size in metres, and the area right?"
+        )
+    rows = np.arange(math.floor(low / step_y) - 1, math.ceil(high / step_y) + 2)
+    columns = np.arange(math.floor(left / step_x) - 1, math.ceil(right / step_x) + 2)
+    row, column = (part.ravel() for part in np.meshgrid(rows, columns, indexing="ij"))
+    reach = _SHAPES[kind][0](row, column, size)
+    shapely.prepare(outline)
+    hit = shapely.intersects(outline, reach)
+    if hit.sum() > MAX_CELLS:
+        raise DataError(
+            f"cells of {size:g} m cut this area into {hit.sum():,}; at most {MAX_CELLS:,} are supported"
+        )
+    return row[hit].astype(np.int32), column[hit].astype(np.int32)
+
+
+def _clip(shapes: Geometries, outline: Any) -> tuple[Geometries, npt.NDArray[np.bool_]]:
+    """Return the polygon part of each shape inside the outline, and which shapes are cut."""
+    shapely.prepare(outline)
+    partial = ~shapely.contains(outline, shapes)
+    clipped = shapes.copy()
+    cut = np.flatnonzero(partial)
+    clipped[cut] = _polygonal(_intersections(shapes[cut], outline))
+    return clipped, partial
+
+
+def _intersections(shapes: Geometries, outline: Any, *, tiles: int = 16) -> Geometries:
+    """Return shape ∩ outline, cutting the outline into tiles first.
+
+    Chicago (11,757 vertices, 1,604 border squares): 0.09 s by tile, 0.54 s against the whole outline; the
+    gain grows with the number of vertices.
+    """
+    result = np.empty(len(shapes), dtype=object)
+    if not len(shapes):
+        return result
+    bounds = shapely.bounds(shapes)
+    left, low = bounds[:, :2].min(axis=0)
+    span = np.maximum(bounds[:, 2:].max(axis=0) - (left, low), 1e-9)
+    centre = (bounds[:, :2] + bounds[:, 2:]) / 2
+    tile = np.minimum((centre - (left, low)) / span * tiles, tiles - 1).astype(int) @ (tiles, 1)
+    for one in np.unique(tile):
+        rows = np.flatnonzero(tile == one)
+        x0, y0 = bounds[rows, :2].min(axis=0) - 1
+        x1, y1 = bounds[rows, 2:].max(axis=0) + 1
+        piece = shapely.intersection(outline, shapely.box(x0, y0, x1, y1))
+        result[rows] = shapely.intersection(shapes[rows], piece)
+    return result
+
+
+def _polygonal(geometries: Geometries) -> Geometries:
+    """Return the polygon part of each geometry (clipping may leave lines and points beside it)."""
+    result = geometries.copy()
+    mixed = np.flatnonzero(~np.isin(shapely.get_type_id(geometries), (3, 6)))
+    for i in mixed:
+        parts = shapely.get_parts(geometries[i])
+        result[i] = shapely.union_all(parts[np.isin(shapely.get_type_id(parts), (3, 6))])
+    return result
+
+
+def _labelled(area: Area, cells: Geometries) -> dict[str, Any]:
+    centre = shapely.centroid(cells)
+    beats = area.beat_polygons if area.beat_polygons is not None else np.empty(0, dtype=object)
+    return {
+        "geometry": cells,
+        "x": shapely.get_x(centre),
+        "y": shapely.get_y(centre),
+        "area_km2": shapely.area(cells) / 1e6,
+        "district": _largest_overlap(cells, area.polygons),
+        "districts": area.districts,
+        "beat": _largest_overlap(cells, beats),
+        "beats": area.beats,
+    }
+
+
+def _largest_overlap(cells: Geometries, labels: Geometries) -> Ints:
+    """Return for each cell the row of the polygon that covers most of it, -1 for none; the first on ties."""
+    best = np.full(len(cells), -1, np.int32)
+    if not len(labels):
+        return best
+    cell, label = shapely.STRtree(cells).query(labels, predicate="intersects")[::-1]
+    single = np.bincount(cell, minlength=len(cells)) == 1
+    best[cell[single[cell]]] = label[single[cell]]
+    cell, label = cell[~single[cell]], label[~single[cell]]
+    overlap = np.zeros(len(cell))
+    for one in np.unique(label):
+        rows = np.flatnonzero(label == one)
+        overlap[rows] = shapely.area(_intersections(cells[cell[rows]], labels[one], tiles=8))
+    order = np.lexsort((label, -overlap, cell))
+    cell, label, overlap = cell[order], label[order], overlap[order]
+    first = np.flatnonzero(np.r_[True, cell[1:] != cell[:-1]]) if len(cell) else np.empty(0, np.int64)
+    first = first[overlap[first] > 0]
+    best[cell[first]] = label[first]
+    return best
+
+
+def _lattice_neighbours(row: Ints, column: Ints, grid: _Lattice) -> tuple[Ints, Ints]:
+    pairs = []
+    padded = np.pad(grid.lookup, 1, constant_values=-1)
+    for d_row in (-1, 0, 1):
+        for d_column in (-1, 0, 1):
+            if d_row == d_column == 0:
+                continue
+            other = padded[row - grid.first_row + 1 + d_row, column - grid.first_column + 1 + d_column]
+            linked = other >= 0
+            if grid.shape == "hexagons" and d_row:
+                linked &= np.where(row % 2 == 0, d_column <= 0, d_column >= 0)
+            cell = np.flatnonzero(linked)
+            pairs.append((cell, other[cell]))
+    left, right = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    return _csr(left, right, len(row))
+
+
+def _csr(left: npt.NDArray[Any], right: npt.NDArray[Any], n: int) -> tuple[Ints, Ints]:
+    order = np.lexsort((right, left))
+    indptr = np.zeros(n + 1, np.int32)
+    np.cumsum(np.bincount(left, minlength=n), out=indptr[1:])
+    return indptr, right[order].astype(np.int32)
