@@ -737,6 +737,8 @@ class AllocationProblem:
         a of the visit value: k visits are worth value × (1 - exp(-a k)).
     districts, shifts : tuple of str
         Names, for messages only.
+    notes : tuple of str
+        What the policy leaves out, in plain words; shown with the plan.
     """
 
     value: npt.NDArray[np.float64]
@@ -750,6 +752,7 @@ class AllocationProblem:
     diminishing: float
     districts: tuple[str, ...]
     shifts: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def replace(self, **changes: Any) -> AllocationProblem:
         """Return a copy with some arrays changed."""

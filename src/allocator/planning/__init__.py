@@ -1,0 +1,7 @@
+"""From a risk surface to a plan: problem, allocation, duty, routes, outreach."""
+
+from allocator.planning.allocate import allocate, plan_patrol
+from allocator.planning.problem import build_problem, check_feasible
+from allocator.planning.solvers import SOLVERS, solve
+
+__all__ = ["SOLVERS", "allocate", "build_problem", "check_feasible", "plan_patrol", "solve"]

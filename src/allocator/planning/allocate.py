@@ -1,0 +1,221 @@
+"""A forecast and a roster in, a patrol plan out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from allocator.config import AllocationSection, Policy, RoutesSection, StaffingSection
+from allocator.domain import (
+    STAFFING_COLUMNS,
+    VISIT_COLUMNS,
+    Allocation,
+    AllocationProblem,
+    Bools,
+    Plan,
+    RiskSurface,
+    Roster,
+)
+from allocator.errors import DataError
+from allocator.planning.duty import RESERVE, assignments_frame, post_units
+from allocator.planning.problem import build_problem, shift_rows
+from allocator.planning.reduction import covered
+from allocator.planning.routes import Visits, route
+from allocator.planning.solvers import solve
+
+PURPOSE = "directed patrol"
+
+
+def allocate(
+    surface: RiskSurface,
+    roster: Roster,
+    policy: Policy = Policy(),
+    *,
+    allocation: AllocationSection = AllocationSection(),
+    staffing: StaffingSection = StaffingSection(),
+    routes: RoutesSection = RoutesSection(),
+    places: Mapping[str, Bools] = {},
+) -> Plan:
+    """Return the patrol plan for a forecast, a roster and a policy, from memory.
+
+    Parameters
+    ----------
+    surface : RiskSurface
+        Forecast with one slice per planned shift.
+    roster : Roster
+        Shifts, units and duty.
+    policy : Policy
+        What may be done where.
+    allocation, staffing, routes
+        Settings, as in a job file.
+    places : mapping of str to (n_cells,) bool
+        The cells of each polygon file that a limit of the policy names.
+
+    Raises
+    ------
+    ConfigError
+        If a setting names something that does not exist.
+    DataError
+        If forecast and roster are not about the same shifts.
+    InfeasibleError
+        If no plan satisfies all limits; it names them.
+    """
+    problem = build_problem(surface, roster, policy, allocation=allocation, staffing=staffing, places=places)
+    return plan_patrol(problem, surface, roster, allocation=allocation, routes=routes)
+
+
+def plan_patrol(
+    problem: AllocationProblem,
+    surface: RiskSurface,
+    roster: Roster,
+    *,
+    allocation: AllocationSection = AllocationSection(),
+    routes: RoutesSection = RoutesSection(),
+) -> Plan:
+    """Return the patrol plan for a problem: units to districts, named units to duty, visits to times.
+
+    Parameters
+    ----------
+    problem : AllocationProblem
+        From `build_problem`, possibly changed since.
+    surface : RiskSurface
+        The forecast; for the reasons of the visits and the map.
+    roster : Roster
+        The units behind `problem.on_duty`.
+    allocation, routes
+        Settings, as in a job file.
+    """
+    if [len(roster.on_duty(shift)) for shift in roster.shifts] != problem.on_duty.tolist():
+        raise DataError("the roster has other units on duty than the problem")
+    answer = solve(problem, allocation.solver)
+    posting = post_units(answer.units, roster, surface.city)
+    visits = route(
+        problem, answer.blocks, posting, roster=roster, city=surface.city, settings=(allocation, routes)
+    )
+    gained = covered(problem, visits.delivered_blocks(problem.value.shape))
+    return Plan(
+        visits=_visits_frame(visits, problem, surface, roster, minutes=allocation.block_minutes),
+        assignments=assignments_frame(posting, roster, problem.districts),
+        staffing=_staffing_frame(problem, answer, gained),
+        objective=answer.objective,
+        bound=answer.bound,
+        delivered=float(gained.sum()),
+        delivered_bound=answer.bound,
+        solver=answer.solver,
+        unmet=(
+            *_reserves(problem, answer, posting),
+            *_dropped(answer, visits, float(gained.sum())),
+            *problem.notes,
+        ),
+    )
+
+
+def _visits_frame(
+    visits: Visits, problem: AllocationProblem, surface: RiskSurface, roster: Roster, *, minutes: int
+) -> pd.DataFrame:
+    first = np.searchsorted(visits.group, visits.group)
+    start = pd.DatetimeIndex((visits.start * 60).astype("datetime64[s]")).tz_localize("UTC")
+    columns = (
+        np.array([unit.name for unit in roster.units], object)[visits.unit],
+        np.array(problem.shifts, object)[visits.shift],
+        (np.arange(len(first)) - first + 1).astype(np.int32),
+        visits.cell.astype(np.int32),
+        start,
+        start + pd.Timedelta(minutes, "min").as_unit("s"),
+        np.full(len(first), PURPOSE, object),
+        np.array(_reasons(visits, problem, surface, roster), object),
+    )
+    frame = pd.DataFrame(dict(zip(VISIT_COLUMNS, columns, strict=True)))
+    return frame.astype(dict.fromkeys(("unit", "shift", "purpose", "reason"), "str"))
+
+
+def _reasons(visits: Visits, problem: AllocationProblem, surface: RiskSurface, roster: Roster) -> list[str]:
+    """Return why each visit: the rank of its cell, and what drives the kind with most expected harm there."""
+    s, c = visits.shift, visits.cell
+    d = problem.district[c]
+    rank, size = _ranks(problem)[s, c], np.bincount(problem.district[problem.district >= 0])[d]
+    harm = surface.mean[shift_rows(surface, roster)[s], c] * surface.harm
+    kind = harm.argmax(axis=1)
+    row = _reason_rows(surface, c)
+    sentences: dict[tuple[int, int], str] = {}
+    texts = []
+    for i, key in enumerate(zip(row.tolist(), kind.tolist(), strict=True)):
+        if key[0] < 0 or surface.reasons is None:
+            why = f"expected harm {problem.value[s[i], c[i]]:.3g}, most of it {surface.kinds[key[1]].lower()}"
+        elif key in sentences:
+            why = sentences[key]
+        else:
+            why = sentences[key] = surface.reasons.sentence(*key)
+        texts.append(f"rank {rank[i]} of {size[i]} in district {problem.districts[d[i]]} this shift; {why}")
+    return texts
+
+
+def _reason_rows(surface: RiskSurface, cell: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """Return the row of each cell in the reasons of the surface, -1 where they do not cover it."""
+    row = np.full(len(cell), -1, np.int64)
+    if surface.reasons is not None:
+        known = np.isin(cell, surface.reasons.cells)
+        row[known] = surface.reasons.rows(cell[known])
+    return row
+
+
+def _ranks(problem: AllocationProblem) -> npt.NDArray[np.int32]:
+    """Return the rank, from 1, of each cell in its district and shift by expected harm."""
+    order = np.lexsort((-problem.value, np.broadcast_to(problem.district, problem.value.shape)), axis=1)
+    district = problem.district[order[:1]]
+    place = np.arange(order.shape[1]) - np.searchsorted(district[0], district[0]) + 1
+    rank = np.empty(order.shape, np.int32)
+    np.put_along_axis(rank, order, np.broadcast_to(place, order.shape).astype(np.int32), axis=1)
+    return rank
+
+
+def _staffing_frame(
+    problem: AllocationProblem, answer: Allocation, gained: npt.NDArray[np.float64]
+) -> pd.DataFrame:
+    """Return `STAFFING_COLUMNS`; `covered_harm` is that of the visits as delivered."""
+    n_districts, n_shifts = problem.minimum.shape
+    inside = problem.district >= 0
+    harm = np.zeros((2, n_districts, n_shifts))
+    for total, source in zip(harm, (problem.value, gained), strict=True):
+        np.add.at(total, problem.district[inside], source[:, inside].T)
+    columns = (
+        np.repeat(np.array(problem.districts, object), n_shifts),
+        np.tile(np.array(problem.shifts, object), n_districts),
+        problem.minimum.ravel().astype(np.int32),
+        answer.units.ravel().astype(np.int32),
+        harm[0].ravel(),
+        harm[1].ravel(),
+    )
+    return pd.DataFrame(dict(zip(STAFFING_COLUMNS, columns, strict=True))).astype(
+        {"district": "str", "shift": "str"}
+    )
+
+
+def _reserves(problem: AllocationProblem, answer: Allocation, posting: npt.NDArray[np.int32]) -> list[str]:
+    reserve = (posting == RESERVE).sum(axis=0)
+    if not reserve.any():
+        return []
+    full = [problem.districts[d] for d in np.flatnonzero(answer.units.sum(axis=1) >= problem.most)]
+    cause = "no allowed visit of value is left for them"
+    if full:
+        cause += f"; {len(full)} of {len(problem.districts)} districts are at the top of their band"
+    worst = int(reserve.argmax())
+    return [
+        f"{reserve.sum():,} of {problem.on_duty.sum():,} unit-shifts stay in reserve "
+        f"(most in {problem.shifts[worst]}: {reserve[worst]}): {cause}"
+    ]
+
+
+def _dropped(answer: Allocation, visits: Visits, delivered: float) -> list[str]:
+    planned = int(answer.blocks.sum())
+    dropped = planned - len(visits.unit)
+    if not dropped:
+        return []
+    lost = (answer.objective - delivered) / max(answer.objective, 1e-12)
+    return [
+        f"{dropped:,} of {planned:,} visits were dropped because travel leaves no time for them "
+        f"({lost:.1%} of the harm covered)"
+    ]

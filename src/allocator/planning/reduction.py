@@ -1,0 +1,85 @@
+"""The exact reduction: what the u-th unit adds in a district and shift, from sorted marginal gains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from allocator.domain import AllocationProblem, Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Reduction:
+    """Sorted marginal gains of visit blocks, and what each further unit adds.
+
+    Parameters
+    ----------
+    gain, cell : tuple of (n_shifts, m) float64 and int32, one per district
+        Gains of single blocks in falling order (equal gains by cell) and their cells; 0 where no block is
+        left. Only as many as the units on duty can use are kept.
+    increment : (n_districts, n_shifts, n_units) float64
+        What the u-th unit adds; falling in u.
+    """
+
+    gain: tuple[npt.NDArray[np.float64], ...]
+    cell: tuple[npt.NDArray[np.int32], ...]
+    increment: npt.NDArray[np.float64]
+
+
+def reduce(problem: AllocationProblem) -> Reduction:
+    """Return the reduction of a problem.
+
+    The value of k blocks in a cell, v (1 - exp(-a k)), is concave, so inside one (district, shift) the best
+    B u blocks are the B u largest gains v (exp(-a (k-1)) - exp(-a k)); their sum F(u) is concave in u.
+    """
+    k = np.arange(max(int(problem.cap.max(initial=0)), 1))
+    step = np.exp(-problem.diminishing * k) - np.exp(-problem.diminishing * (k + 1))
+    n_units = int(problem.on_duty.max(initial=0))
+    width = n_units * int(problem.blocks.max(initial=0))
+    increment = np.zeros((len(problem.districts), len(problem.shifts), n_units))
+    gains, cells = [], []
+    for d in range(len(problem.districts)):
+        gain, cell = _sorted_gains(problem, np.flatnonzero(problem.district == d), step)
+        gains.append(gain[:, :width].copy())
+        cells.append(cell[:, :width].copy())
+        _fill_increments(gains[d], problem.blocks, increment[d])
+    return Reduction(tuple(gains), tuple(cells), increment)
+
+
+def _sorted_gains(
+    problem: AllocationProblem, cells: Ints, step: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]]:
+    allowed = np.arange(len(step)) < problem.cap[:, cells, None]
+    gain = (problem.value[:, cells, None] * step * allowed).reshape(len(problem.value), -1)
+    order = np.argsort(-gain, axis=1, kind="stable")  # cell-major, so equal gains stay in order of cells
+    return np.take_along_axis(gain, order, axis=1), cells[order // len(step)].astype(np.int32)
+
+
+def _fill_increments(
+    gain: npt.NDArray[np.float64], blocks: npt.NDArray[np.int32], out: npt.NDArray[np.float64]
+) -> None:
+    for b in np.unique(blocks[blocks > 0]):
+        rows = np.flatnonzero(blocks == b)
+        n = min(out.shape[1], -(-gain.shape[1] // b))
+        padded = np.zeros((len(rows), n * b))
+        used = min(gain.shape[1], n * b)
+        padded[:, :used] = gain[rows, :used]
+        out[rows, :n] = padded.reshape(len(rows), n, b).sum(axis=2)
+
+
+def blocks_of(
+    problem: AllocationProblem, reduction: Reduction, units: npt.NDArray[np.int32]
+) -> npt.NDArray[np.int16]:
+    """Return the best blocks per (shift, cell) for given units per (district, shift)."""
+    blocks = np.zeros(problem.value.shape, np.int16)
+    for gain, cell, n in zip(reduction.gain, reduction.cell, units, strict=True):
+        shift, rank = np.nonzero((np.arange(gain.shape[1]) < (problem.blocks * n)[:, None]) & (gain > 0))
+        np.add.at(blocks, (shift, cell[shift, rank]), 1)
+    return blocks
+
+
+def covered(problem: AllocationProblem, blocks: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
+    """Return the expected harm covered per (shift, cell), value × (1 - exp(-a blocks))."""
+    return np.asarray(problem.value * -np.expm1(-problem.diminishing * blocks))
