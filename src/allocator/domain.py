@@ -686,6 +686,12 @@ class Reasons:
             )
         return row
 
+    def of(self, cells: Ints) -> Reasons:
+        """Return the reasons of chosen cells alone."""
+        chosen = np.unique(np.asarray(cells, np.int32))
+        row = self.rows(chosen)
+        return dataclasses.replace(self, cells=chosen, shares=self.shares[row], recent=self.recent[row])
+
     def sentence(self, row: int, kind: int) -> str:
         """Return the reason of one cell and kind in plain words."""
         name = self.kinds[kind].lower()
@@ -896,6 +902,13 @@ class OutreachPlan:
     budget: float = 0.0
     spent: float = 0.0
     unmet: tuple[str, ...] = ()
+
+    @classmethod
+    def none(cls) -> OutreachPlan:
+        """Return the plan of a job without outreach."""
+        types = dict.fromkeys(OUTREACH_COLUMNS, "str") | {"cost": "float64", "benefit": "float64", "reach": "int32"}
+        types |= dict.fromkeys(("start", "stop"), "datetime64[s, UTC]")
+        return cls(pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()}))
 
     @property
     def gap(self) -> float:

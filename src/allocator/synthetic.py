@@ -8,6 +8,7 @@ repeats. The true rates are known, so forecasts can be judged against the truth.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -349,3 +350,15 @@ def allocation_problem(
         districts=tuple(str(n + 1) for n in range(districts)),
         shifts=tuple(f"shift {n + 1}" for n in range(shifts)),
     )
+
+
+def polygons_geojson(polygons: Any, labels: tuple[str, ...], label: str) -> str:
+    """Return polygons in `CRS` as RFC 7946 GeoJSON text, with their labels in the property `label`."""
+    to_wgs84 = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)
+    features = []
+    for polygon, name in zip(polygons, labels, strict=True):
+        moved = shapely.transform(shapely.orient_polygons(polygon), to_wgs84.transform, interleaved=False)
+        rounded = shapely.transform(moved, lambda points: np.round(points, 7))
+        features.append({"type": "Feature", "properties": {label: name}, "geometry": json.loads(shapely.to_geojson(rounded))})
+    rows = ",\n".join(json.dumps(feature) for feature in features)
+    return f'{{"type": "FeatureCollection", "features": [\n{rows}\n]}}\n'

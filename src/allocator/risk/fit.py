@@ -17,7 +17,7 @@ from allocator.kernels.likelihood import negative_binomial_loglik, negative_bino
 from allocator.risk.baselines import HistoricMean, Kde, Recent
 from allocator.risk.boosted import Boosted, FittedBoosted
 from allocator.risk.features import near_counts
-from allocator.risk.mixture import Mixture
+from allocator.risk.mixture import FittedMixture, Mixture
 from allocator.risk.profile import shift_shares
 from allocator.risk.training import History, Training, read_history
 
@@ -127,6 +127,23 @@ class Fitted:
         """Return the boosted trees in LightGBM's text format, or an empty string."""
         boosted = self.models.get("boosted")
         return boosted.text() if isinstance(boosted, FittedBoosted) else ""
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what a fast update of the forecast starts from: histories, weights and their settings."""
+        histories = self.history.histories
+        state = {
+            "day": np.array(histories.day),
+            "state": histories.state,
+            "half_lives": np.array(histories.space.half_lives),
+            "bandwidths": np.array(histories.space.bandwidths),
+            "rate": self.rate,
+            "dispersion": self.dispersion,
+        }
+        if isinstance(base := self.models.get("mixture"), FittedMixture):
+            state["mixture_weights"] = base.weights
+        elif isinstance(boosted := self.models.get("boosted"), FittedBoosted):
+            state["mixture_weights"] = boosted.base.weights
+        return state
 
     def forecast(self, *, shifts: Sequence[Shift] | None = None, harm: Mapping[str, float] | None = None) -> RiskSurface:
         """Return the risk surface of the horizon, in one slice or one per shift.
