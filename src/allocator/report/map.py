@@ -22,6 +22,8 @@ _STEPS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
 """Shares of the area that the colours separate: half the city is pale, the top 1 % darkest."""
 _COLOURS = ("#f7f4ec", "#f6dfb6", "#f3b874", "#e5804a", "#c14a36", "#8a1f33", "#4a0d2a")
 
+_VISIT = "#1f78ff"
+
 
 def map_png(run: Run, *, dpi: int = 130) -> bytes:
     """Return a PNG picture: expected harm of the plan's days, districts, and the planned visits."""
@@ -34,10 +36,10 @@ def map_png(run: Run, *, dpi: int = 130) -> bytes:
     _draw_districts(axes, city)
     cells, counts = np.unique(visits["cell"].to_numpy(), return_counts=True)
     if len(cells):
-        axes.scatter(
-            city.x[cells], city.y[cells], s=2 + 10 * counts / counts.max(), facecolor="none", edgecolor="#0b3c8c", linewidth=0.6
-        )
-    axes.set_aspect("equal")
+        cell_points = 8 * 72 * city.size_m / max(float(np.ptp(city.x)), 1.0)  # a cell is so many points wide
+        size = np.clip(cell_points, 1.5, 6.0) ** 2 * (0.3 + 0.7 * counts / counts.max())
+        axes.scatter(city.x[cells], city.y[cells], s=size, facecolor="none", edgecolor=_VISIT, linewidth=0.6)
+    axes.set_aspect("equal", anchor="NW")
     axes.set_axis_off()
     axes.autoscale_view()
     _draw_scale_bar(axes, city)
@@ -49,7 +51,7 @@ def map_png(run: Run, *, dpi: int = 130) -> bytes:
 
 def _size(city: Any) -> tuple[float, float]:
     aspect = np.ptp(city.y) / max(np.ptp(city.x), 1.0)
-    return (9.0, float(np.clip(9.0 * aspect, 6.0, 12.0)))
+    return (11.0, float(np.clip(8.0 * aspect + 0.8, 6.0, 11.0)))  # the legend stands beside the map
 
 
 def _draw_cells(axes: Any, city: Any, density: Any) -> None:
@@ -78,7 +80,7 @@ def _draw_districts(axes: Any, city: Any) -> None:
         mine = city.geometry[city.district == row]
         if not len(mine):
             continue
-        shape = shapely.union_all(mine, grid_size=0.01)
+        shape = shapely.union_all(mine)
         rings = shapely.get_rings(shapely.get_parts(shape))
         lines = [shapely.get_coordinates(ring) for ring in rings]
         axes.add_collection(LineCollection(lines, colors="#3c3c3c", linewidths=0.7))
@@ -102,8 +104,8 @@ def _draw_scale_bar(axes: Any, city: Any) -> None:
     text = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
     axes.text(left + length * 1.05, low + height / 2, text, fontsize=8, va="center")
     axes.annotate(
-        "N", xy=(left, low + 6 * height), xytext=(left, low + 2 * height), fontsize=8, ha="center",
-        arrowprops={"arrowstyle": "<-", "lw": 1}, va="bottom",
+        "N", xy=(0.02, 0.99), xytext=(0.02, 0.93), xycoords="axes fraction", ha="center", va="top", fontsize=9,
+        arrowprops={"arrowstyle": "-|>", "color": "black", "lw": 1.2},
     )  # fmt: skip
     axes.set_ylim(low - 3 * height, None)
 
@@ -119,7 +121,7 @@ def _draw_words(axes: Any, run: Run, *, n_visits: int, n_places: int) -> None:
     names[0], names[-1] = "half of the area with least harm", "1 % with most expected harm per km²"
     handles: list[Any] = [Patch(facecolor=c, edgecolor="#999999", lw=0.4, label=n) for c, n in zip(_COLOURS, names, strict=True)]
     handles.append(
-        Line2D([], [], marker="o", ls="", mfc="none", mec="#0b3c8c", label=f"planned visits ({n_visits:,} at {n_places:,} places)")
+        Line2D([], [], marker="o", ls="", mfc="none", mec=_VISIT, label=f"planned visits ({n_visits:,} at {n_places:,} places)")
     )
     handles.append(Line2D([], [], color="#3c3c3c", lw=0.8, label="district"))
-    axes.legend(handles=handles[::-1], fontsize=7, loc="upper right", frameon=True, framealpha=0.9)
+    axes.legend(handles=handles[::-1], fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)

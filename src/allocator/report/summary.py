@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from allocator.config import Job
     from allocator.domain import AllocationProblem, Events, Floats, OutreachPlan, Panel, Plan, RiskSurface, Roster
 
+ONE_DAY = dt.timedelta(days=1)
 EVALUATION_ONLY = "Evaluation only: the job has no [deployment] section."
 
 
@@ -117,19 +119,15 @@ def _head(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]:
                  f"{len(city.districts)} districts" + (f", {len(city.beats)} beats" if city.beats else ""))
     )  # fmt: skip
     used = int(panel.netted.count.sum())
-    ledger = [f"{reason} {n:,}" for reason, n in m.events.ledger.items() if n and reason != "read"]
-    left = f"; {', '.join(ledger)}" if ledger else ""
+    read = m.events.ledger.get("read", len(m.events))
     lines.append(
-        ("history", f"{used:,} events of {panel.first_day} to {_day_before(panel)} train the model "
-                    f"({m.events.ledger.get('read', len(m.events)):,} rows read{left})")
+        ("history", f"{used:,} of {read:,} rows train the model: {panel.first_day} to {panel.stop_day - ONE_DAY}")
     )  # fmt: skip
+    # Counts that a note explains are not listed again.
+    ledger = [f"{reason} {n:,}" for reason, n in m.events.ledger.items() if n and reason != "read" and ":" not in reason]
+    if ledger:
+        lines.append(("", f"counted: {', '.join(ledger)}"))
     return lines + [("", note) for note in (*m.events.notes, *m.roster.notes)]
-
-
-def _day_before(panel: Panel) -> str:
-    import datetime as dt
-
-    return (panel.stop_day - dt.timedelta(days=1)).isoformat()
 
 
 def _forecast_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -141,7 +139,7 @@ def _forecast_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, s
     others = ", ".join(f"{name} {score:.3f}" for name, score in skill.items() if name != "chosen")
     rest = ", ".join(f"{name} {hit:.1%}" for name, hit in hits.items() if name != "chosen")
     best = max((name for name in skill if name != "chosen"), key=lambda name: skill[name])
-    lead = "" if skill["chosen"] >= skill[best] else f" (the baseline {best} did better)"
+    lead = "" if skill["chosen"] >= skill[best] - 1e-4 else f", but {best} did better"
     return [
         ("forecast", f"{sum(expected.values()):,.0f} events expected ({by_kind}){harm}; model {models}"),
         ("", f"split between shifts: {m.surface.profile_source}; harm weights: {m.job.policy.harm_source}"),
