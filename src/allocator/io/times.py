@@ -19,7 +19,7 @@ GUESSES = (
     "ISO8601", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M %p", "%m/%d/%Y",
     "%Y/%m/%d %H:%M:%S", "%Y/%m/%d",
 )  # fmt: skip
-"""Formats tried in turn where none is given. Day-first dates are never guessed: 03/04 would be read wrongly."""
+"""Formats tried where none is given. Day-first dates are never guessed: 03/04 would be read wrongly."""
 
 _OFFSET = r":\d{2}(?:\.\d+)?\s?(?:Z|[+-]\d{2}:?\d{2})$"
 
@@ -144,7 +144,8 @@ def _guess(text: pd.Series[str]) -> Times:
 
 def _to_datetime(text: pd.Series[str], time_format: str) -> Times:
     parsed = pd.to_datetime(text, format=time_format, errors="coerce", utc=True)
-    return parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
+    time: Times = parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
+    return time
 
 
 def _clock_seconds(text: pd.Series[str]) -> npt.NDArray[np.float64]:
