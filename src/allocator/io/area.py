@@ -242,8 +242,8 @@ def _repaired(
     if len(changed):
         which = some(names[row] for row in changed)
         raise DataError(
-            f"{where}: {len(changed)} polygons cross themselves and a repair would change their area by more than "
-            f"{_MOST_REPAIRED:.0%}: {which}; mend them in a map editor",
+            f"{where}: {len(changed)} polygons cross themselves and a repair would change their area "
+            f"by more than {_MOST_REPAIRED:.0%}: {which}; mend them in a map editor",
             count=len(changed),
         )
     if not len(invalid):

@@ -274,7 +274,7 @@ def _known_crs(crs: str) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """One source: its mapped columns named by role, the names of all its columns, its crs, its broken rows."""
+    """One source: its mapped columns named by role, the names of all its columns, crs and broken rows."""
 
     frame: pd.DataFrame
     found: tuple[str, ...]
@@ -319,7 +319,7 @@ def _match(columns: dict[str, str], found: tuple[str, ...], *, loose: bool) -> d
 
 
 def _probe(source: str | Path, roles: dict[str, str], section: DataSection) -> Probe:
-    """Return a check of samples of a file: reading on is pointless if most times are none, or kinds abound."""
+    """Return a check of samples of a file that gives up where most times are none or kinds abound."""
     column, kind = roles.get("time") or roles["date"], roles["kind"]
     seen: list[ParsedTimes] = []
     kinds: set[str] = set()
@@ -331,7 +331,7 @@ def _probe(source: str | Path, roles: dict[str, str], section: DataSection) -> P
         if total >= 1_000 and bad > total / 2:
             last = seen[-1]
             raise DataError(
-                f"{_label(source)}: {bad:,} of {total:,} times in a sample cannot be read; reading was given up",
+                f"{_label(source)}: {bad:,} of {total:,} sampled times cannot be read; reading was given up",
                 faults=[str(last.fault(column))],
                 column=column,
                 count=bad,
@@ -470,11 +470,34 @@ def _places(frame: pd.DataFrame, section: DataSection, book: _Book) -> tuple[Flo
         fault = f"{int(bad.sum()):,} of {len(frame):,} places are no numbers, for example {examples}"
         book.refuse(bad, fault, section=section, reason="place cannot be read")
     missing = ~bad & (~np.isfinite(x) | ~np.isfinite(y) | ((x == 0) & (y == 0)))
+    if section.corrections == "net" and {"id", "count"} <= set(frame):
+        source = _corrected_rows(frame, missing=missing)
+        found = source >= 0
+        x, y, missing = np.where(found, x[source], x), np.where(found, y[source], y), missing & ~found
+        book.count(int(found.sum()), "correction without place (put where the row it corrects is)")
+        if lost := int((missing & (_numbers(frame["count"])[0] < 0)).sum()):
+            book.notes.append(
+                f"{lost:,} corrections have no place and correct no known row: they are left out"
+            )
     book.drop(missing, "without place")
     if roles == ("lon", "lat"):
         impossible = ~missing & ~bad & ((np.abs(y) > 90) | (np.abs(x) > 180))
         book.refuse(impossible, _impossible(x, y, impossible), section=section, reason="impossible place")
     return x, y
+
+
+def _corrected_rows(frame: pd.DataFrame, *, missing: Bools) -> npt.NDArray[np.intp]:
+    """Return for each negative row without place the first placed positive row of the same id, else -1."""
+    identity = as_text(frame["id"])
+    counts, _ = _numbers(frame["count"])
+    usable = identity.ne("").to_numpy()
+    known = np.flatnonzero(usable & ~missing & (counts > 0))
+    first = pd.Series(known, index=identity.iloc[known].to_numpy())
+    first = first[~first.index.duplicated()]
+    wanted = np.flatnonzero(usable & missing & (counts < 0))
+    rows = np.full(len(frame), -1, np.intp)
+    rows[wanted] = first.reindex(identity.iloc[wanted].to_numpy()).fillna(-1).to_numpy(dtype=np.intp)
+    return rows
 
 
 def _impossible(x: Floats, y: Floats, rows: Bools) -> str | None:

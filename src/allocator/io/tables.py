@@ -279,12 +279,10 @@ def _stream_csv(path: Path, wanted: list[str], *, dialect: _Dialect, probe: Prob
         with pa.csv.open_csv(path, **options) as reader:
             for batch in reader:
                 batches.append(batch)
-                # Looked at whenever the rows read have doubled: late garbage is found, at the cost of few samples.
+                # Looked at whenever the rows read have doubled: few samples, and late garbage is found.
                 if probe and len(batches).bit_count() == 1:
                     probe(batch.slice(0, _PROBE_ROWS).to_pandas())
-    except pa.ArrowInvalid as error:
-        if "Empty CSV" in str(error):
-            raise DataError(f"{path.name} has a header but no rows") from None
+    except pa.ArrowInvalid:
         if bad_rows:
             raise DataError(
                 f"{path.name} is not a table of {len(dialect.names)} columns: most rows are broken",
@@ -292,6 +290,8 @@ def _stream_csv(path: Path, wanted: list[str], *, dialect: _Dialect, probe: Prob
                 count=len(bad_rows),
             ) from None
         raise
+    if not batches:
+        raise DataError(f"{path.name} has a header but no rows", faults=bad_rows[:3])
     return Table(pa.Table.from_batches(batches).to_pandas(), tuple(bad_rows))
 
 
