@@ -150,10 +150,8 @@ def _load(path: str | Path, *, source_crs: str | None, layer: str | None = None)
     wrong = ~np.isin(shapely.get_type_id(frame.geometry.to_numpy()), _POLYGONS)
     if wrong.any():
         found = sorted({str(kind) for kind in frame.geometry.geom_type[wrong]})
-        raise DataError(
-            f"{path.name}: {int(wrong.sum()):,} of {len(frame):,} features are not polygons but {some(found)}",
-            count=int(wrong.sum()),
-        )
+        share = f"{int(wrong.sum()):,} of {len(frame):,} features"
+        raise DataError(f"{path.name}: {share} are not polygons but {some(found)}", count=int(wrong.sum()))
     return _with_crs(frame, path, source_crs)
 
 
@@ -226,7 +224,7 @@ def _label_order(labels: list[str]) -> Any:
 def _repaired(
     frame: gpd.GeoDataFrame, *, where: str, labels: list[str] | None
 ) -> tuple[gpd.GeoDataFrame, tuple[str, ...]]:
-    """Return the features with self-intersections repaired, and a note on them; refuse what a repair changes."""
+    """Return the features with self-intersections repaired, and a note; refuse a repair that changes much."""
     geometry = shapely.force_2d(frame.geometry.to_numpy())
     invalid = np.flatnonzero(~shapely.is_valid(geometry))
     mended = geometry.copy()
@@ -242,14 +240,16 @@ def _repaired(
     with np.errstate(divide="ignore"):
         changed = invalid[np.abs(after[invalid] / before[invalid] - 1) > _MOST_REPAIRED]
     if len(changed):
+        which = some(names[row] for row in changed)
         raise DataError(
-            f"{where}: {len(changed)} polygons cross themselves, and a repair would change their area by more than "
-            f"{_MOST_REPAIRED:.0%}: {some(names[row] for row in changed)}; mend them in a map editor",
+            f"{where}: {len(changed)} polygons cross themselves and a repair would change their area "
+            f"by more than {_MOST_REPAIRED:.0%}: {which}; mend them in a map editor",
             count=len(changed),
         )
     if not len(invalid):
         return frame, ()
-    note = f"{where}: {len(invalid)} self-intersecting polygons were repaired: {some((names[row] for row in invalid), 10)}"
+    repaired = some((names[row] for row in invalid), 10)
+    note = f"{where}: {len(invalid)} self-intersecting polygons were repaired: {repaired}"
     return frame.set_geometry(gpd.GeoSeries(mended, index=frame.index, crs=frame.crs)), (note,)
 
 
@@ -271,10 +271,9 @@ def _without_overlaps(layer: _Layer) -> tuple[Geometries, tuple[str, ...]]:
         shared = shapely.area(shapely.intersection(polygons[later], polygons[earlier]))
         if shared > _SLIVER_SHARE * min(shapely.area(polygons[later]), shapely.area(polygons[earlier])):
             polygons[later] = _polygon_part(shapely.difference(polygons[later], polygons[earlier]))
-            notes.append(
-                f"districts {layer.labels[earlier]} and {layer.labels[later]} overlap by {shared / 1e6:.3f} km²; "
-                f"the overlap belongs to {layer.labels[earlier]}"
-            )
+            first, second = layer.labels[earlier], layer.labels[later]
+            size = f"{shared / 1e6:.3f} km²"
+            notes.append(f"districts {first} and {second} overlap by {size}; the overlap belongs to {first}")
     if gone := [label for label, one in zip(layer.labels, polygons, strict=True) if shapely.is_empty(one)]:
         raise DataError(f"districts lie wholly inside others: {some(gone)}", count=len(gone))
     return polygons, tuple(notes)

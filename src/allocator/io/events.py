@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from allocator.io.tables import (
     GEOMETRY_X,
     GEOMETRY_Y,
     GIS_SUFFIXES,
+    Probe,
     as_text,
     read_columns,
     read_header,
@@ -32,9 +33,9 @@ from allocator.io.tables import (
 from allocator.io.times import ParsedTimes, combine_date_and_clock, parse_times, to_utc
 from allocator.tessellation import Area
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 Bools = npt.NDArray[np.bool_]
-Source = str | Path | pd.DataFrame
+Source: TypeAlias = str | Path | pd.DataFrame
 
 WGS84 = "EPSG:4326"
 _DAY_SHARE = 0.95
@@ -107,8 +108,8 @@ def read_events(
 
     Examples
     --------
-    >>> read_events("calls.csv", timezone="America/Chicago",
-    ...             columns={"time": "occurred_at", "kind": "category", "lon": "lon", "lat": "lat"})  # doctest: +SKIP
+    >>> columns = {"time": "occurred_at", "kind": "category", "lon": "lon", "lat": "lat"}
+    >>> read_events("calls.csv", timezone="America/Chicago", columns=columns)  # doctest: +SKIP
     """
     sources = [source] if isinstance(source, str | Path | pd.DataFrame) else list(source)
     named = columns.model_dump(exclude_none=True) if isinstance(columns, ColumnMap) else dict(columns or {})
@@ -189,25 +190,40 @@ def _section(content: dict[str, Any]) -> DataSection:
 def _read(sources: list[Source], section: DataSection, *, timezone: str) -> Events:
     section = with_preset(section)
     _check_map(section, sources)
-    frames, personal, notes = [], [], list(preset(section.preset).notes) if section.preset else []
-    ledger: dict[str, int] = {}
-    crs = WGS84 if section.columns.lon else section.crs
-    for source in sources:
-        frame, found, layer_crs, bad = _read_one(source, section)
-        frames.append(frame)
-        personal += [name for name in personal_columns(found) if name not in personal]
-        crs = crs or layer_crs
-        if bad:
-            if section.bad_rows == "refuse":
-                raise DataError(f"{_label(source)}: {len(bad):,} broken rows", faults=bad[:3], count=len(bad))
-            ledger["rows with the wrong number of columns"] = len(bad) + ledger.get(
-                "rows with the wrong number of columns", 0
-            )
+    pieces = [_read_piece(source, section) for source in sources]
+    if len(systems := {piece.crs for piece in pieces}) > 1:
+        raise DataError(f"the event files use different coordinate systems: {some(sorted(systems))}")
+    faults = [
+        f"{_label(source)}: {fault}"
+        for source, piece in zip(sources, pieces, strict=True)
+        for fault in piece.bad_rows[:3]
+    ]
+    broken = sum(len(piece.bad_rows) for piece in pieces)
+    if broken and section.bad_rows == "refuse":
+        raise DataError(f"{broken:,} rows have the wrong number of columns", faults=faults, count=broken)
+    frames = [piece.frame for piece in pieces]
     frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-    ledger = {"read": len(frame) + sum(ledger.values()), **ledger}
-    book = _Book(np.ones(len(frame), bool), ledger, notes=notes)
-    events = _assemble(frame, section, book=book, timezone=timezone, crs=str(crs))
+    book = _Book(
+        np.ones(len(frame), bool), {"read": len(frame) + broken}, notes=_preset_notes(section, pieces)
+    )
+    book.count(broken, "rows with the wrong number of columns")
+    events = _assemble(frame, section, book=book, timezone=timezone, crs=pieces[0].crs)
+    personal = dict.fromkeys(name for piece in pieces for name in personal_columns(piece.found))
     return dataclasses.replace(events, dropped_columns=tuple(personal))
+
+
+def _preset_notes(section: DataSection, pieces: Sequence[_Piece]) -> list[str]:
+    """Return the traps of the section's preset, and a warning where the source has changed its columns."""
+    if section.preset is None:
+        return []
+    source = preset(section.preset)
+    notes = [f"{source.title}: {note}" for note in source.notes]
+    found = {_plain(name) for piece in pieces for name in piece.found}
+    if gone := [name for name in source.expected if _plain(name) not in found]:
+        notes.append(
+            f"{source.title}: expected columns are not in the file: {some(gone, 10)}; has it changed?"
+        )
+    return notes
 
 
 def _label(source: Source) -> str:
@@ -256,55 +272,81 @@ def _known_crs(crs: str) -> bool:
     return True
 
 
-def _read_one(
-    source: Source, section: DataSection
-) -> tuple[pd.DataFrame, tuple[str, ...], str | None, tuple[str, ...]]:
-    """Return a source's mapped columns under the names of their roles, all its columns, its crs, broken rows."""
-    in_memory = isinstance(source, pd.DataFrame)
-    found = tuple(map(str, source.columns)) if in_memory else read_header(source, layer=section.layer)
-    roles = _match(section.columns.model_dump(exclude_none=True), found, loose=section.preset is not None)
-    require_columns(list(roles.values()), found, where=_label(source))
-    if in_memory:
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """One source: its mapped columns named by role, the names of all its columns, crs and broken rows."""
+
+    frame: pd.DataFrame
+    found: tuple[str, ...]
+    crs: str
+    bad_rows: tuple[str, ...] = ()
+
+
+def _read_piece(source: Source, section: DataSection) -> _Piece:
+    names = section.columns.model_dump(exclude_none=True)
+    loose = section.preset is not None
+    crs = WGS84 if section.columns.lon else section.crs or ""
+    if isinstance(source, pd.DataFrame):
+        found = tuple(map(str, source.columns))
+        roles = _match(names, found, loose=loose)
+        require_columns(list(roles.values()), found, where=_label(source))
         if not len(source):
             raise DataError("the DataFrame has no rows")
-        return pd.DataFrame({role: source[name].to_numpy() for role, name in roles.items()}), found, None, ()
-    table = read_columns(
-        source, list(roles.values()), layer=section.layer, probe=_probe(source, roles, section)
-    )
+        return _Piece(pd.DataFrame({role: source[name].array for role, name in roles.items()}), found, crs)
+    found = read_header(source, layer=section.layer)
+    roles = _match(names, found, loose=loose)
+    probe = _probe(source, roles, section)
+    table = read_columns(source, list(roles.values()), layer=section.layer, probe=probe)
     data = {role: table.frame[name] for role, name in roles.items()}
-    if GEOMETRY_X in table.frame and "lon" not in roles and "x" not in roles:
-        if table.crs is None and section.crs is None:
+    if GEOMETRY_X in table.frame and not {"lon", "x"} & set(roles):
+        crs = section.crs or table.crs or ""
+        if not crs:
             raise DataError(f"{_label(source)} states no coordinate system: set data.crs")
-        data |= {"x": table.frame[GEOMETRY_X], "y": table.frame[GEOMETRY_Y]}
-    return pd.DataFrame(data), found, table.crs, table.bad_rows
+        places = ("lon", "lat") if crs in (WGS84, "OGC:CRS84") else ("x", "y")
+        data |= dict(zip(places, (table.frame[GEOMETRY_X], table.frame[GEOMETRY_Y]), strict=True))
+        crs = WGS84 if places == ("lon", "lat") else crs
+    return _Piece(pd.DataFrame(data), found, crs, table.bad_rows)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_]+", "", name.lower())
 
 
 def _match(columns: dict[str, str], found: tuple[str, ...], *, loose: bool) -> dict[str, str]:
-    """Return role → column of the file; a preset's names match without regard to case, spaces, underscores."""
-
-    def plain(name: str) -> str:
-        return re.sub(r"[\s_]+", "", name.lower())
-
-    known = {plain(name): name for name in reversed(found)} if loose else {}
-    return {role: name if name in found else known.get(plain(name), name) for role, name in columns.items()}
+    """Return role → column of the file; a preset's names match without case, spaces and underscores."""
+    known = {_plain(name): name for name in reversed(found)} if loose else {}
+    return {role: name if name in found else known.get(_plain(name), name) for role, name in columns.items()}
 
 
-def _probe(source: str | Path, roles: dict[str, str], section: DataSection) -> Any:
-    """Return a check of a file's first rows: reading on is pointless if most of their times are none."""
-    role = "time" if "time" in roles else "date"
+def _probe(source: str | Path, roles: dict[str, str], section: DataSection) -> Probe:
+    """Return a check of samples of a file that gives up where most times are none or kinds abound."""
+    column, kind = roles.get("time") or roles["date"], roles["kind"]
+    seen: list[ParsedTimes] = []
+    kinds: set[str] = set()
 
-    def probe(head: pd.DataFrame) -> None:
-        times = parse_times(head[roles[role]], time_format=section.time_format)
-        if len(head) >= 1_000 and times.bad.mean() > 0.5:
+    def probe(rows: pd.DataFrame) -> None:
+        seen.append(parse_times(rows[column], time_format=section.time_format))
+        kinds.update(rows[kind])
+        bad, total = sum(int(times.bad.sum()) for times in seen), sum(len(times.bad) for times in seen)
+        if total >= 1_000 and bad > total / 2:
+            last = seen[-1]
             raise DataError(
-                f"{_label(source)}: most of the first {len(head):,} times cannot be read",
-                faults=[str(times.fault(roles[role]))],
-                column=roles[role],
-                count=int(times.bad.sum()),
-                examples=times.text[times.bad].tolist()[:3],
+                f"{_label(source)}: {bad:,} of {total:,} sampled times cannot be read; reading was given up",
+                faults=[str(last.fault(column))],
+                column=column,
+                count=bad,
+                examples=last.text[last.bad].unique().tolist()[:3],
+            )
+        if len(kinds) > _MOST_KINDS:
+            raise DataError(
+                f"{_label(source)}: {_too_many_kinds(kind, len(kinds))}", column=kind, count=len(kinds)
             )
 
     return probe
+
+
+def _too_many_kinds(column: str | None, count: int) -> str:
+    return f"column {column!r} holds {count:,} or more different values: it is hardly the kind of event"
 
 
 def _assemble(frame: pd.DataFrame, section: DataSection, *, book: _Book, timezone: str, crs: str) -> Events:
@@ -424,14 +466,38 @@ def _places(frame: pd.DataFrame, section: DataSection, book: _Book) -> tuple[Flo
     bad = bad_x | bad_y
     if bad.any():
         values = frame[roles[0]].where(pd.Series(bad_x), frame[roles[1]])[bad]
-        fault = f"{int(bad.sum()):,} of {len(frame):,} places are no numbers, for example {some(values.unique()[:3])}"
+        examples = some(values.unique()[:3])
+        fault = f"{int(bad.sum()):,} of {len(frame):,} places are no numbers, for example {examples}"
         book.refuse(bad, fault, section=section, reason="place cannot be read")
     missing = ~bad & (~np.isfinite(x) | ~np.isfinite(y) | ((x == 0) & (y == 0)))
+    if section.corrections == "net" and {"id", "count"} <= set(frame):
+        source = _corrected_rows(frame, missing=missing)
+        found = source >= 0
+        x, y, missing = np.where(found, x[source], x), np.where(found, y[source], y), missing & ~found
+        book.count(int(found.sum()), "correction without place (put where the row it corrects is)")
+        if lost := int((missing & (_numbers(frame["count"])[0] < 0)).sum()):
+            book.notes.append(
+                f"{lost:,} corrections have no place and correct no known row: they are left out"
+            )
     book.drop(missing, "without place")
     if roles == ("lon", "lat"):
         impossible = ~missing & ~bad & ((np.abs(y) > 90) | (np.abs(x) > 180))
         book.refuse(impossible, _impossible(x, y, impossible), section=section, reason="impossible place")
     return x, y
+
+
+def _corrected_rows(frame: pd.DataFrame, *, missing: Bools) -> npt.NDArray[np.intp]:
+    """Return for each negative row without place the first placed positive row of the same id, else -1."""
+    identity = as_text(frame["id"])
+    counts, _ = _numbers(frame["count"])
+    usable = identity.ne("").to_numpy()
+    known = np.flatnonzero(usable & ~missing & (counts > 0))
+    first = pd.Series(known, index=identity.iloc[known].to_numpy())
+    first = first[~first.index.duplicated()]
+    wanted = np.flatnonzero(usable & missing & (counts < 0))
+    rows = np.full(len(frame), -1, np.intp)
+    rows[wanted] = first.reindex(identity.iloc[wanted].to_numpy()).fillna(-1).to_numpy(dtype=np.intp)
+    return rows
 
 
 def _impossible(x: Floats, y: Floats, rows: Bools) -> str | None:
@@ -455,9 +521,7 @@ def _kinds(
         book.notes.append(f"kind_map renames kinds that do not occur: {some(unused)}")
     kinds = tuple(sorted({name for name in renamed if name}))
     if len(kinds) > _MOST_KINDS:
-        book.faults.append(
-            f"column {section.columns.kind!r} holds {len(kinds):,} different values: it is hardly the kind of event"
-        )
+        book.faults.append(_too_many_kinds(section.columns.kind, len(kinds)))
         return np.zeros(len(frame), np.int16), kinds
     if ALL_KINDS in kinds:
         book.faults.append(
@@ -553,13 +617,13 @@ def _precision(times: ParsedTimes, section: DataSection, book: _Book) -> str:
         precision = "month" if times.only_months else "day" if midnight >= _DAY_SHARE else "minute"
     if precision == "month":
         book.notes.append(
-            "times are months, each event stands on the 1st of its month: no forecast by day or shift is possible "
-            "from them, and the shares of the job's shifts are used"
+            "times are months, each event stands on the 1st of its month: no forecast by day or shift is "
+            "possible from them, and the shares of the job's shifts are used"
         )
     elif precision == "day":
         book.notes.append(
-            f"times carry no time of day ({midnight:.0%} are 00:00): no forecast by shift is possible from them, "
-            "and the shares of the job's shifts are used"
+            f"times carry no time of day ({midnight:.0%} are 00:00): no forecast by shift is possible from "
+            "them, and the shares of the job's shifts are used"
         )
     elif midnight > 0.02:
         book.notes.append(f"{midnight:.1%} of the times are exactly 00:00, often an unknown time")

@@ -80,7 +80,8 @@ def input_files(job: Job) -> tuple[tuple[str, str], ...]:
 
 def dump_job(job: Job) -> str:
     """Return the job as TOML text that reads back to an equal job; keys without a value are left out."""
-    return tomli_w.dumps(job.model_dump(exclude_none=True), multiline_strings=False)
+    text: str = tomli_w.dumps(job.model_dump(exclude_none=True))
+    return text
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_PERSON_WORDS = frozenset(
-    """
-    victim victims vict vic suspect suspects susp offender offenders arrestee complainant caller witness witnesses
-    defendant perpetrator perp driver owner resident surname forename firstname lastname fullname
-    dob birth birthdate birthday age ages sex gender race ethnicity ethnic descent nationality religion
-    plate plates vin ssn passport phone telephone mobile email mail address contact person persons badge
-    """.split()
+_PERSON_WORDS = frozenset([
+    "victim", "victims", "vict", "vic", "suspect", "suspects", "susp", "offender", "offenders", "arrestee",
+    "complainant", "caller", "witness", "witnesses", "defendant", "perpetrator", "perp", "driver", "owner",
+    "resident", "surname", "forename", "firstname", "lastname", "fullname", "dob", "birth", "birthdate",
+    "birthday", "age", "ages", "sex", "gender", "race", "ethnicity", "ethnic", "descent", "nationality",
+    "religion", "plate", "plates", "vin", "ssn", "passport", "phone", "telephone", "mobile", "email", "mail",
+    "address", "contact", "person", "persons", "badge",
+])  # fmt: skip
+_NAMED_PERSONS = frozenset(
+    ["officer", "first", "last", "full", "middle", "given", "family", "maiden", "leader"]
 )
-_NAMED_PERSONS = frozenset("officer first last full middle given family maiden contact leader".split())
 _NAME_WORDS = frozenset(["name", "names", "nm"])
 _PREFIXES = (
-    "victim", "suspect", "perpetrator", "offender", "officername", "firstname", "lastname", "fullname", "surname",
-    "dateofbirth", "licenseplate", "licenceplate", "phonenumber", "telephone", "emailaddress",
+    "victim", "suspect", "perpetrator", "offender", "officername", "firstname", "lastname", "fullname",
+    "surname", "dateofbirth", "licenseplate", "licenceplate", "phonenumber", "telephone", "emailaddress",
 )  # fmt: skip
 # A block's address and a count of crimes against persons describe no one; "officer initiated" is an origin.
-_HARMLESS_WORDS = frozenset("block hundred 100 against initiated generated".split())
+_HARMLESS_WORDS = frozenset(["block", "hundred", "100", "against", "initiated", "generated"])
 
 
 def looks_personal(column: str) -> bool:

@@ -32,8 +32,8 @@ class _Sheet:
         others = [name for name in found if name not in (*required, *optional)]
         if personal := personal_columns(others):
             raise DataError(
-                f"{self.name} has columns that look personal: {some(personal, 10)}; allocator plans units and "
-                "teams, never persons: remove them",
+                f"{self.name} has columns that look personal: {some(personal, 10)}; allocator plans units "
+                "and teams, never persons: remove them",
                 column=personal[0],
                 count=len(personal),
             )
@@ -140,7 +140,7 @@ def read_roster(section: RosterSection, *, shifts: tuple[Shift, ...], districts:
         With every fault of a file at once; also if a planned shift has no unit on duty.
     """
     units, unit_notes = _read_units(section.units, districts)
-    duty, duty_notes = _read_duty(section.duty, units={unit.name for unit in units}, shifts=shifts)
+    duty, duty_notes = _read_duty(section.duty, units=tuple(unit.name for unit in units), shifts=shifts)
     teams, team_notes = _read_teams(section.teams) if section.teams else ((), ())
     covered = {shift for _, shift in duty}
     if empty := [shift.id for shift in shifts if shift.id not in covered]:
@@ -181,7 +181,7 @@ def _read_teams(path: str) -> tuple[tuple[OutreachTeam, ...], tuple[str, ...]]:
 
 
 def _read_duty(
-    path: str, *, units: set[str], shifts: tuple[Shift, ...]
+    path: str, *, units: tuple[str, ...], shifts: tuple[Shift, ...]
 ) -> tuple[frozenset[tuple[str, str]], tuple[str, ...]]:
     """Return pairs of unit and planned shift, from rows by date or by weekday."""
     sheet = _Sheet(path, required=("unit", "shift"), optional=("date", "weekday"))
@@ -204,9 +204,7 @@ def _read_duty(
     sheet.close()
     if not duty:
         file_days = f"{min(covered)} … {max(covered)}" if covered else "no day"
-        raise DataError(
-            f"{sheet.name} covers {file_days}, but the planned days are {days[0]} … {days[-1]}: no unit is on duty"
-        )
+        raise DataError(f"{sheet.name} covers {file_days}, but the planned days are {days[0]} … {days[-1]}")
     note = (f"{sheet.name}: {outside:,} rows outside {days[0]} … {days[-1]} are ignored",) if outside else ()
     return frozenset(duty), (*sheet.notes, *note)
 
@@ -307,7 +305,7 @@ def read_initiatives(path: str | Path) -> tuple[Initiative, ...]:
 
 
 def read_venues(path: str | Path, *, districts: tuple[str, ...]) -> tuple[Venue, ...]:
-    """Return the venues for workshops; the columns are described at `Venue`. Columns lon, lat may stand there."""
+    """Return the venues for workshops; the columns are described at `Venue`."""
     sheet = _Sheet(
         path,
         required=("venue", "district", "capacity", "opens", "closes"),

@@ -35,12 +35,13 @@ GEOMETRY_X, GEOMETRY_Y = ":x", ":y"
 """Columns that hold the coordinates of a point layer."""
 
 Probe = Callable[[pd.DataFrame], None]
-"""Looks at the first rows of a file and raises if they are not worth reading on."""
+"""Looks at samples of a file's rows and raises if the file is not worth reading on."""
 
 _SAMPLE = 1 << 18
 _BLOCK = 1 << 20
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _GIVE_UP = 1_000
+_PROBE_ROWS = 2_000
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def read_columns(
     layer : str, optional
         Layer of a GeoPackage.
     probe : callable, optional
-        Called with the first rows of a CSV.
+        Called with samples of a CSV's rows while it is read.
 
     Raises
     ------
@@ -260,11 +261,12 @@ def _stream_csv(path: Path, wanted: list[str], *, dialect: _Dialect, probe: Prob
         )
         return "error" if len(bad_rows) > _GIVE_UP and len(bad_rows) > row.number / 2 else "skip"
 
-    batches = []
+    batches: list[pa.RecordBatch] = []
     options = {
         "read_options": pa.csv.ReadOptions(
             # One thread: only then are the numbers of bad rows known.
-            use_threads=False, block_size=_BLOCK, column_names=dialect.names, skip_rows=1, encoding=dialect.encoding
+            use_threads=False, block_size=_BLOCK, column_names=dialect.names, skip_rows=1,
+            encoding=dialect.encoding,
         ),
         "parse_options": pa.csv.ParseOptions(
             delimiter=dialect.delimiter, newlines_in_values=True, invalid_row_handler=note_bad_row
@@ -276,12 +278,11 @@ def _stream_csv(path: Path, wanted: list[str], *, dialect: _Dialect, probe: Prob
     try:
         with pa.csv.open_csv(path, **options) as reader:
             for batch in reader:
-                if not batches and probe and batch.num_rows:
-                    probe(batch.to_pandas())
                 batches.append(batch)
-    except pa.ArrowInvalid as error:
-        if "Empty CSV" in str(error):
-            raise DataError(f"{path.name} has a header but no rows") from None
+                # Looked at whenever the rows read have doubled: few samples, and late garbage is found.
+                if probe and len(batches).bit_count() == 1:
+                    probe(batch.slice(0, _PROBE_ROWS).to_pandas())
+    except pa.ArrowInvalid:
         if bad_rows:
             raise DataError(
                 f"{path.name} is not a table of {len(dialect.names)} columns: most rows are broken",
@@ -289,6 +290,8 @@ def _stream_csv(path: Path, wanted: list[str], *, dialect: _Dialect, probe: Prob
                 count=len(bad_rows),
             ) from None
         raise
+    if not batches:
+        raise DataError(f"{path.name} has a header but no rows", faults=bad_rows[:3])
     return Table(pa.Table.from_batches(batches).to_pandas(), tuple(bad_rows))
 
 

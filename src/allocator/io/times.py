@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import zoneinfo
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +21,7 @@ GUESSES = (
     "ISO8601", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M %p", "%m/%d/%Y",
     "%Y/%m/%d %H:%M:%S", "%Y/%m/%d",
 )  # fmt: skip
-"""Formats tried in turn where none is given. Day-first dates are never guessed: 03/04 would be read wrongly."""
+"""Formats tried where none is given. Day-first dates are never guessed: 03/04 would be read wrongly."""
 
 _OFFSET = r":\d{2}(?:\.\d+)?\s?(?:Z|[+-]\d{2}:?\d{2})$"
 
@@ -109,12 +111,32 @@ def to_utc(local: Times, timezone: str) -> tuple[Times, int, int]:
     if not len(open_rows):
         return result, 0, 0
     few = index[open_rows]
-    first = np.ones(len(few), bool)
-    gaps = int(few.tz_localize(timezone, ambiguous=first, nonexistent="NaT").isna().sum())
-    moved = few.tz_localize(timezone, ambiguous=first, nonexistent="shift_forward")
+    first = few.tz_localize(timezone, ambiguous=np.ones(len(few), bool), nonexistent="NaT")
+    moved = first.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]").copy()
+    gap = np.isnat(moved)
+    zone = zoneinfo.ZoneInfo(timezone)
+    ends = {time: _end_of_gap(time, zone) for time in set(few[gap].to_pydatetime())}
+    moved[gap] = np.array([ends[time] for time in few[gap].to_pydatetime()], "datetime64[s]")
     result = result.copy()
-    result[open_rows] = moved.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]")
-    return result, gaps, len(few) - gaps
+    result[open_rows] = moved
+    return result, int(gap.sum()), int((~gap).sum())
+
+
+def _end_of_gap(local: dt.datetime, zone: zoneinfo.ZoneInfo) -> dt.datetime:
+    """Return the UTC moment of the clock change that skips a local time.
+
+    pandas' `shift_forward` moves by a whole hour where the change is half an hour (Lord Howe Island).
+    """
+    before, after = (local.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (1, 0))
+    offset = before.astimezone(zone).utcoffset()
+    while after - before > dt.timedelta(seconds=1):
+        middle = before + (after - before) / 2
+        if middle.astimezone(zone).utcoffset() == offset:
+            before = middle
+        else:
+            after = middle
+    # Changes happen on full seconds; the search stops within one above.
+    return after.replace(tzinfo=None, microsecond=0)
 
 
 def _typed(values: pd.Series[Any], *, utc: bool) -> ParsedTimes:
@@ -144,7 +166,8 @@ def _guess(text: pd.Series[str]) -> Times:
 
 def _to_datetime(text: pd.Series[str], time_format: str) -> Times:
     parsed = pd.to_datetime(text, format=time_format, errors="coerce", utc=True)
-    return parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
+    time: Times = parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
+    return time
 
 
 def _clock_seconds(text: pd.Series[str]) -> npt.NDArray[np.float64]:
