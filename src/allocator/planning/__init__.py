@@ -1,7 +1,8 @@
 """From a risk surface to a plan: problem, allocation, duty, routes, outreach."""
 
 from allocator.planning.allocate import allocate, plan_patrol
+from allocator.planning.outreach import plan_outreach
 from allocator.planning.problem import build_problem, check_feasible
 from allocator.planning.solvers import SOLVERS, solve
 
-__all__ = ["SOLVERS", "allocate", "build_problem", "check_feasible", "plan_patrol", "solve"]
+__all__ = ["SOLVERS", "allocate", "build_problem", "check_feasible", "plan_outreach", "plan_patrol", "solve"]
