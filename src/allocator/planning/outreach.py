@@ -173,13 +173,14 @@ def plan_outreach(
 
 def _check(surface: RiskSurface, initiatives: tuple[Initiative, ...], venues: tuple[Venue, ...]) -> None:
     districts, types = surface.city.districts, ("workshop", "materials")
+    known = f"known: {', '.join(types)}"
     faults = [
         f"venue {venue.name!r}: unknown district {venue.district!r}{nearest(venue.district, districts)}"
         for venue in venues
         if venue.district not in districts
     ]
     faults += [
-        f"initiative {one.name!r}: unknown type {one.type!r}{nearest(one.type, types)}; known: {', '.join(types)}"
+        f"initiative {one.name!r}: unknown type {one.type!r}{nearest(one.type, types)}; {known}"
         for one in initiatives
         if one.type not in types
     ]
