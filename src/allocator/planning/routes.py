@@ -129,7 +129,7 @@ def _share_out(
     key = shift * len(problem.districts) + problem.district[cell]
     order = np.argsort(key, kind="stable")
     keys, starts = np.unique(key[order], return_index=True)
-    for one, rows in zip(keys.tolist(), np.split(order, starts[1:]), strict=True):
+    for one, rows in zip(keys.tolist(), np.split(order, starts)[1:], strict=True):
         s, d = divmod(one, len(problem.districts))
         crew = np.flatnonzero(posting[:, s] == d)
         _split(rows, crew, np.stack([city.x[cell[rows]], city.y[cell[rows]]]), unit)
