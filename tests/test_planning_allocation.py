@@ -6,13 +6,13 @@ import dataclasses
 import datetime as dt
 import re
 
-import naive
 import numpy as np
-import planning_city
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import naive
+import planning_city
 from allocator.config import AllocationSection, Band, Minimum, PlaceLimit, Policy, StaffingSection
 from allocator.domain import AllocationProblem
 from allocator.errors import ConfigError, DataError, InfeasibleError
@@ -175,8 +175,8 @@ def toy():
     return planning_city.surface_of(city, roster), roster
 
 
-def build(toy, *, policy=Policy(), allocation=AllocationSection(), staffing=StaffingSection(), places={}):
-    return build_problem(*toy, policy, allocation=allocation, staffing=staffing, places=places)
+def build(toy, *, policy=Policy(), allocation=AllocationSection(), staffing=StaffingSection(), places=None):
+    return build_problem(*toy, policy, allocation=allocation, staffing=staffing, places=places or {})
 
 
 def test_values_follow_the_roster_whatever_the_order_of_the_forecast(toy):
@@ -190,6 +190,14 @@ def test_a_forecast_of_other_shifts_is_refused(toy):
     other = dataclasses.replace(surface, shifts=("x/day", *surface.shifts[1:]))
     with pytest.raises(DataError, match="1 shifts of the roster have no forecast"):
         build((other, roster))
+
+
+def test_a_broken_forecast_is_refused(toy):
+    surface, roster = toy
+    mean = surface.mean.copy()
+    mean[0, :3] = np.nan
+    with pytest.raises(DataError, match="in 3 cells and shifts"):
+        build((dataclasses.replace(surface, mean=mean), roster))
 
 
 def test_limits_lower_the_cap_where_and_when_they_hold(toy):

@@ -6,14 +6,14 @@ import dataclasses
 import datetime as dt
 import zoneinfo
 
-import naive
 import numpy as np
 import pandas as pd
-import planning_city
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import naive
+import planning_city
 from allocator.config import OutreachSection
 from allocator.domain import OUTREACH_COLUMNS, Initiative, OutreachTeam, Venue
 from allocator.errors import DataError

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 
-import naive
 import numpy as np
 import pandas as pd
-import planning_city
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import naive
+import planning_city
 from allocator.config import AllocationSection, Band, PlaceLimit, Policy, RoutesSection, StaffingSection
 from allocator.domain import ASSIGNMENT_COLUMNS, STAFFING_COLUMNS, VISIT_COLUMNS, Reasons
 from allocator.errors import DataError
@@ -184,11 +185,9 @@ def test_a_roster_that_differs_from_the_problem_is_refused():
     )
     with pytest.raises(DataError, match="other units on duty"):
         plan_patrol(problem, surface, roster.without(["U001"]))
+    stray = dataclasses.replace(roster.units[0], home_district="X")
     with pytest.raises(DataError, match="home district 'X'"):
-        bad = dataclasses.replace(
-            roster, units=(dataclasses.replace(roster.units[0], home_district="X"), *roster.units[1:])
-        )
-        allocate(surface, bad)
+        allocate(surface, dataclasses.replace(roster, units=(stray, *roster.units[1:])))
 
 
 def test_units_stay_at_home_where_they_can():
@@ -218,5 +217,5 @@ def test_closed_tours_follow_their_twin(seed):
     closed_tours(x, y, indptr, tour)
     naive.closed_tours(x, y, indptr.tolist(), twin)
     assert np.array_equal(tour, twin)
-    for a, b in zip(indptr[:-1], indptr[1:], strict=True):
+    for a, b in itertools.pairwise(indptr):
         assert sorted(tour[a:b]) == list(range(a, b))

@@ -38,7 +38,7 @@ WEEK_SLOTS = 7 * 24 * 60 // SLOT_MINUTES
 MOST_REPAIRS = 3
 """Times that a choice is made again because it could not be booked."""
 GAP_WANTED = 1e-3
-"""Relative gap at which the solver stops: the assumed effects are far less certain than this."""
+"""Relative gap at which the choice is good enough: the assumed effects are far less certain."""
 LEAST_LEVEL = 1e-3
 """Further holdings for one kind and district are worth nothing below this share of the first."""
 
@@ -266,7 +266,7 @@ def _chosen(offer: _Offer) -> tuple[list[_Holding], float]:
     return sorted(best, key=lambda one: (one.start, one.option, one.team)), bound
 
 
-def _solved(model: cp_model.CpModel, effort: float) -> cp_model.CpSolver:
+def _solved(model: cp_model.CpModel, effort: float, *, gap: float = 0.0) -> cp_model.CpSolver:
     """Return the solver after its share of the effort: one core and no clock, so always the same answer."""
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
@@ -276,7 +276,7 @@ def _solved(model: cp_model.CpModel, effort: float) -> cp_model.CpSolver:
     solver.parameters.linearization_level = 2
     solver.parameters.cp_model_probing_level = 0
     solver.parameters.symmetry_level = 0
-    solver.parameters.relative_gap_limit = GAP_WANTED
+    solver.parameters.relative_gap_limit = gap
     solver.parameters.max_deterministic_time = effort / (2 + 2 * MOST_REPAIRS)
     status = solver.solve(model)
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
@@ -316,7 +316,7 @@ def _best_mix(offer: _Offer, limit: list[int]) -> tuple[list[int], float]:
         usable = {slot for o in there for start in offer.options[o].starts for slot in offer.busy(o, start)}
         model.add(sum(len(offer.busy(o, 0)) * count[o] for o in there) <= len(usable))
     unit, n_terms = _maximise_harm(model, offer, count)
-    solver = _solved(model, offer.section.effort)
+    solver = _solved(model, offer.section.effort, gap=GAP_WANTED)
     mix = [o for o, n in enumerate(count) for _ in range(solver.value(n))]
     # Each coefficient is off by at most 0.5 and at most n_terms of them count at once.
     return mix, (solver.best_objective_bound + 0.5 * n_terms) * unit
@@ -496,4 +496,4 @@ def _cause(offer: _Offer, holdings: list[_Holding], i: int, spent: float) -> str
         used[holding.team, holding.start // WEEK_SLOTS] += initiative.hours
     if all((used[t] + one.hours > offer.teams[t].hours_per_week + 1e-9).all() for t in offer.able(i)):
         return "the teams able to do it have no hours left"
-    return "no further place and time adds to the harm prevented"
+    return "no further holding was found that adds to the harm prevented"
