@@ -1,0 +1,78 @@
+"""Forecast where harm is expected, assign patrol and outreach under staffing limits, and measure the plan.
+
+Names are loaded on first use, so that `import allocator` and the command line start at once.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from allocator.config import Job, Policy
+    from allocator.domain import Events, Panel, Plan, RiskSurface, Roster, Run, Shift, Unit
+    from allocator.errors import (
+        AllocatorError,
+        ConfigError,
+        DataError,
+        InfeasibleError,
+        OutputError,
+        SolverError,
+    )
+    from allocator.io import load_run, read_area, read_events, read_job, read_roster
+    from allocator.pipeline import new_job, run, save_run, validate
+    from allocator.planning import allocate
+    from allocator.risk import fit
+    from allocator.tessellation import Area, Tessellation
+
+_HOMES = {
+    "config": ("Job", "Policy"),
+    "domain": ("Events", "Panel", "Plan", "RiskSurface", "Roster", "Run", "Shift", "Unit"),
+    "errors": ("AllocatorError", "ConfigError", "DataError", "InfeasibleError", "OutputError", "SolverError"),
+    "io": ("load_run", "read_area", "read_events", "read_job", "read_roster"),
+    "pipeline": ("new_job", "run", "save_run", "validate"),
+    "planning": ("allocate",),
+    "risk": ("fit",),
+    "tessellation": ("Area", "Tessellation"),
+}
+
+__all__ = [
+    "AllocatorError",
+    "Area",
+    "ConfigError",
+    "DataError",
+    "Events",
+    "InfeasibleError",
+    "Job",
+    "OutputError",
+    "Panel",
+    "Plan",
+    "Policy",
+    "RiskSurface",
+    "Roster",
+    "Run",
+    "Shift",
+    "SolverError",
+    "Tessellation",
+    "Unit",
+    "allocate",
+    "fit",
+    "load_run",
+    "new_job",
+    "read_area",
+    "read_events",
+    "read_job",
+    "read_roster",
+    "run",
+    "save_run",
+    "validate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"allocator.{module}"), name)
+    raise AttributeError(f"module 'allocator' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -262,13 +262,13 @@ class RosterSection(Section):
 class BoostedOptions(Section):
     """`[risk.boosted]`: LightGBM on top of the mixture."""
 
-    rounds: int = Field(200, ge=1, le=2000)
+    rounds: int = Field(120, ge=1, le=2000)
     """Most boosting rounds; the hold-out may stop earlier."""
-    learning_rate: float = Field(0.05, gt=0, le=1)
+    learning_rate: float = Field(0.1, gt=0, le=1)
     """Shrinkage per round."""
     leaves: int = Field(15, ge=2, le=255)
     """Leaves per tree."""
-    min_leaf_events: float = Field(40.0, gt=0)
+    min_leaf_events: float = Field(80.0, gt=0)
     """Least expected events in a leaf."""
     rows: int = Field(300_000, ge=10_000)
     """Training rows: all cells with events, and zeros drawn with weights up to this number."""

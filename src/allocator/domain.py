@@ -21,7 +21,7 @@ import pandas as pd
 from allocator.errors import DataError, nearest, some
 
 if TYPE_CHECKING:
-    from allocator.config import ShiftSection
+    from allocator.config import Job, ShiftSection
     from allocator.tessellation import Tessellation
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -148,8 +148,8 @@ class Panel:
         +1, or -1 for a correction.
     reported : (n,) int32, optional
         Local day, counted from `first_day`, on which the agency knew of it.
-    has_clock : bool
-        Whether times of day mean anything (False for files of day precision).
+    precision : {"minute", "day", "month"}
+        How exact the times are; below "minute" the times of day mean nothing, below "day" the weekdays.
     outside : int
         Events left out because they lie in no cell.
     """
@@ -166,7 +166,7 @@ class Panel:
     kind: Ints
     count: Ints
     reported: Ints | None = None
-    has_clock: bool = True
+    precision: str = "minute"
     outside: int = 0
 
     @classmethod
@@ -209,6 +209,8 @@ class Panel:
         if not inside.any():
             raise DataError("no events left: none of the events lies in the area and is of a kind asked for")
         day, minute = local_clock(events.time, events.timezone)
+        if events.precision == "month":
+            day = _spread_over_month(day)
         first = int(day[inside].min())
         last = _day_number(stop) if stop is not None else int(day[inside].max()) + 1
         inside &= day < last
@@ -232,7 +234,7 @@ class Panel:
             kind=kind[inside].astype(np.int16),
             count=events.count[inside].astype(np.int8),
             reported=reported,
-            has_clock=events.precision == "minute",
+            precision=events.precision,
             outside=int((cell < 0).sum()),
         )
         order = np.argsort(panel.day, kind="stable")
@@ -323,6 +325,21 @@ def _whole_days(period: str) -> int:
 
 def _day_number(day: dt.date | str) -> int:
     return (dt.date.fromisoformat(day) if isinstance(day, str) else day).toordinal() - 719_163
+
+
+def _spread_over_month(day: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return days spread evenly over their months, for sources that give the month only."""
+    month = day.astype("datetime64[D]").astype("datetime64[M]")
+    first = month.astype("datetime64[D]").astype(np.int64)
+    length = (month + 1).astype("datetime64[D]").astype(np.int64) - first
+    order = np.argsort(first, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(first[order]) != 0])
+    size = np.diff(np.r_[starts, len(day)])
+    rank = np.empty(len(day), np.int64)
+    rank[order] = np.arange(len(day)) - np.repeat(starts, size)
+    total = np.empty(len(day), np.int64)
+    total[order] = np.repeat(size, size)
+    return np.asarray(first + rank * length // total)
 
 
 def local_clock(time: Times, timezone: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -639,8 +656,8 @@ class Reasons:
         Expected events by source; they add up to the rate.
     recent : (n, n_kinds) int32
         Events within `recent_m` metres in the last `recent_days` days.
-    long_run : (n, n_kinds) float32
-        Mean events per planned horizon in the cell itself.
+    recent_days, recent_m : int
+        Window of `recent`.
     """
 
     cells: Ints
@@ -648,7 +665,6 @@ class Reasons:
     sources: tuple[str, ...]
     shares: npt.NDArray[np.float32]
     recent: Ints
-    long_run: npt.NDArray[np.float32]
     recent_days: int = 14
     recent_m: int = 300
 
@@ -670,16 +686,22 @@ class Reasons:
             )
         return row
 
+    def of(self, cells: Ints) -> Reasons:
+        """Return the reasons of chosen cells alone."""
+        chosen = np.unique(np.asarray(cells, np.int32))
+        row = self.rows(chosen)
+        return dataclasses.replace(self, cells=chosen, shares=self.shares[row], recent=self.recent[row])
+
     def sentence(self, row: int, kind: int) -> str:
         """Return the reason of one cell and kind in plain words."""
         name = self.kinds[kind].lower()
         shares = self.shares[row, kind]
         total = max(float(shares.sum()), 1e-12)
         leading = [int(i) for i in np.argsort(-shares, kind="stable")[:2] if shares[i] >= 0.15 * total]
-        parts = [f"{self.sources[i]} ({shares[i] / total:.0%})" for i in leading]
+        sources = ", ".join(f"{self.sources[i]} ({shares[i] / total:.0%})" for i in leading)
         near = int(self.recent[row, kind])
-        parts.append(f"{near} {name} within {self.recent_m} m in the last {self.recent_days} days")
-        return f"{name}: " + "; ".join(parts)
+        recent = f"{near} within {self.recent_m} m in the last {self.recent_days} days"
+        return f"{name}: {sources}; {recent}" if sources else f"{name}: {recent}"
 
     def table(self, cells: Ints) -> pd.DataFrame:
         """Return one row per cell and kind; see `RiskSurface.explain`."""
@@ -881,7 +903,95 @@ class OutreachPlan:
     spent: float = 0.0
     unmet: tuple[str, ...] = ()
 
+    @classmethod
+    def none(cls) -> OutreachPlan:
+        """Return the plan of a job without outreach."""
+        types = dict.fromkeys(OUTREACH_COLUMNS, "str") | {"cost": "float64", "benefit": "float64", "reach": "int32"}
+        types |= dict.fromkeys(("start", "stop"), "datetime64[s, UTC]")
+        return cls(pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()}))
+
     @property
     def gap(self) -> float:
         """Relative gap."""
         return gap(self.objective, self.bound)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """The record of one job; `load_run` gives an equal one.
+
+    Parameters
+    ----------
+    job : Job
+        The job, resolved.
+    surface : RiskSurface
+        The forecast; its reasons are kept for the planned cells.
+    roster : Roster
+        Who was on duty.
+    problem : AllocationProblem
+        What the solver knew; re-planning starts from it.
+    plan : Plan
+        Patrol.
+    outreach : OutreachPlan
+        Outreach.
+    skill : DataFrame
+        Held-out log-likelihood per event, by kind and model.
+    model_text : str
+        The boosted trees in LightGBM's format, if used.
+    histories : mapping of str to array
+        State of the feature kernels at the cutoff: what a fast update of the risk starts from.
+    figures : mapping
+        The numbers of `summary`; all can be recomputed from the rest.
+    manifest : mapping
+        Versions, seed, input hashes, row counts, timings and peak memory.
+    """
+
+    job: Job
+    surface: RiskSurface
+    roster: Roster
+    problem: AllocationProblem
+    plan: Plan
+    outreach: OutreachPlan
+    skill: pd.DataFrame
+    model_text: str
+    histories: Mapping[str, npt.NDArray[Any]]
+    figures: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Run):
+            return NotImplemented
+        return all(
+            _same(getattr(self, one.name), getattr(other, one.name)) for one in dataclasses.fields(self)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # holds arrays
+
+    def explain(self, cell: int) -> str:
+        """Return why a planned cell was chosen, one line per kind, in plain words.
+
+        Raises
+        ------
+        DataError
+            If the cell is not in the plan.
+        """
+        return "\n".join(self.surface.explain([cell])["reason"])
+
+    def summary(self) -> str:
+        """Return the run in plain words, for a terminal or a log."""
+        return "\n".join(f"{label:<11}{text}".rstrip() for label, text in self.figures["lines"])
+
+
+def _same(left: Any, right: Any) -> bool:
+    """Return whether two values of a run hold the same data."""
+    if isinstance(left, np.ndarray):
+        equal_nan = left.dtype.kind == "f"
+        return isinstance(right, np.ndarray) and np.array_equal(left, right, equal_nan=equal_nan)
+    if isinstance(left, pd.DataFrame):
+        return isinstance(right, pd.DataFrame) and left.equals(right)
+    if dataclasses.is_dataclass(left) and not isinstance(left, type) and not isinstance(left, Run):
+        names = [one.name for one in dataclasses.fields(left)]
+        return type(left) is type(right) and all(_same(getattr(left, n), getattr(right, n)) for n in names)
+    if isinstance(left, Mapping):
+        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    return bool(left == right)

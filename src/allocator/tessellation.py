@@ -56,7 +56,7 @@ class Area:
 
 
 @dataclass(frozen=True, eq=False)
-class _Lattice:
+class Lattice:
     """Where a regular cell lies: `lookup[row - first_row, column - first_column]` is its number, or -1."""
 
     shape: str
@@ -108,7 +108,7 @@ class Tessellation:
     crs: str
     kind: str
     size_m: float
-    lattice: _Lattice | None = None
+    lattice: Lattice | None = None
 
     @property
     def n_cells(self) -> int:
@@ -183,7 +183,7 @@ class Tessellation:
         first_row, first_column = int(row.min()), int(column.min())
         lookup = np.full((np.ptp(row) + 1, np.ptp(column) + 1), -1, np.int32)
         lookup[row - first_row, column - first_column] = np.arange(len(row), dtype=np.int32)
-        lattice = _Lattice(kind, float(size), first_row, first_column, lookup, partial)
+        lattice = Lattice(kind, float(size), first_row, first_column, lookup, partial)
         indptr, indices = _lattice_neighbours(row, column, lattice)
         return cls(
             **_labelled(area, clipped), indptr=indptr, indices=indices, crs=area.crs, kind=kind,
@@ -371,7 +371,7 @@ def _largest_overlap(cells: Geometries, labels: Geometries) -> Ints:
     return best
 
 
-def _lattice_neighbours(row: Ints, column: Ints, grid: _Lattice) -> tuple[Ints, Ints]:
+def _lattice_neighbours(row: Ints, column: Ints, grid: Lattice) -> tuple[Ints, Ints]:
     pairs = []
     padded = np.pad(grid.lookup, 1, constant_values=-1)
     for d_row in (-1, 0, 1):

@@ -1,0 +1,153 @@
+"""Timings of the stages on synthetic data, as JSON-ready records."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from allocator.errors import ConfigError, nearest
+
+
+@dataclass(frozen=True)
+class Size:
+    """Size of a synthetic task.
+
+    Parameters
+    ----------
+    cells, shifts, units, districts : int
+        Cells, shifts, units on duty per shift, districts. `features`, `fit` and `run` use `cells` alone.
+    """
+
+    cells: int = 10_000
+    shifts: int = 21
+    units: int = 200
+    districts: int = 25
+
+
+Task = Callable[[], dict[str, float]]
+
+
+def measure(name: str = "all", size: Size | None = None, *, repeats: int = 5, seed: int = 0) -> Iterator[dict[str, Any]]:
+    """Yield one record per task: `name, seconds (median), min, max, repeats, peak_mb, cores, versions, size` and its own.
+
+    The first, untimed call compiles the kernels. `peak_mb` is that of the process so far, so it is exact for
+    the first task only.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such task.
+    """
+    if name != "all" and name not in TASKS:
+        raise ConfigError(f"unknown benchmark {name!r}{nearest(name, TASKS)}; there are all, {', '.join(TASKS)}")
+    size = size or Size()
+    for one in TASKS if name == "all" else (name,):
+        with tempfile.TemporaryDirectory() as folder:
+            task = TASKS[one](size, seed, Path(folder))
+            own = task()
+            seconds = []
+            for _ in range(repeats):
+                start = time.perf_counter()
+                own = task()
+                seconds.append(time.perf_counter() - start)
+        yield _record(one, seconds, {**own, "size": dataclasses.asdict(size), "seed": seed})
+
+
+def _record(name: str, seconds: list[float], own: dict[str, Any]) -> dict[str, Any]:
+    from allocator.pipeline import peak_mb, versions
+
+    peak = peak_mb()  # before the import below can add to it
+    return {
+        "name": name,
+        "seconds": round(statistics.median(seconds), 4),
+        "min": round(min(seconds), 4),
+        "max": round(max(seconds), 4),
+        "repeats": len(seconds),
+        "peak_mb": peak,
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "versions": versions(),
+        **own,
+    }
+
+
+def _allocate(size: Size, seed: int, folder: Path) -> Task:
+    from allocator.planning import solve
+    from allocator.synthetic import allocation_problem
+
+    problem = allocation_problem(
+        cells=size.cells, shifts=size.shifts, units=size.units, districts=size.districts, seed=seed
+    )
+
+    def task() -> dict[str, float]:
+        answer = solve(problem)
+        return {"objective": answer.objective, "bound": answer.bound, "gap": answer.gap}
+
+    return task
+
+
+def _synthetic_panel(size: Size, seed: int) -> Any:
+    from allocator.domain import Panel
+    from allocator.io import read_events
+    from allocator.synthetic import TIMEZONE, make_city
+    from allocator.tessellation import Tessellation
+
+    side_km = (size.cells * 0.15**2 / 0.9) ** 0.5  # the outline fills about nine tenths of its box
+    city = make_city(seed=seed, width_km=side_km, height_km=side_km, weeks=104, events_per_week=size.cells / 8)
+    columns = {"time": "occurred_at", "kind": "kind", "lon": "lon", "lat": "lat", "id": "incident"}
+    events = read_events(city.events, columns=columns, timezone=TIMEZONE)
+    return Panel.from_events(events, Tessellation.squares(city.area, 150.0))
+
+
+def _features(size: Size, seed: int, folder: Path) -> Task:
+    from allocator.config import RiskSection
+    from allocator.risk.training import read_history
+
+    panel, options = _synthetic_panel(size, seed), RiskSection()
+
+    def task() -> dict[str, float]:
+        history = read_history(panel, 7, options, seed=seed)
+        return {"rows": len(history.training.count), "events": len(panel.day), "n_cells": panel.city.n_cells}
+
+    return task
+
+
+def _fit(size: Size, seed: int, folder: Path) -> Task:
+    from allocator import risk
+
+    panel = _synthetic_panel(size, seed)
+
+    def task() -> dict[str, float]:
+        skill = risk.fit(panel, seed=seed).skill().iloc[-1]
+        return {"n_cells": panel.city.n_cells, **{name: float(skill[name]) for name in risk.MODELS}}
+
+    return task
+
+
+def _run(size: Size, seed: int, folder: Path) -> Task:
+    from allocator import pipeline
+    from allocator.io import read_job
+
+    job = read_job(pipeline.new_job(folder / "city", seed=seed))
+
+    def task() -> dict[str, float]:
+        run = pipeline.run(job)
+        pipeline.save_run(run, folder / "run", overwrite=True)
+        return {"objective": run.plan.objective, "bound": run.plan.bound, "gap": run.plan.gap}
+
+    return task
+
+
+TASKS: dict[str, Callable[[Size, int, Path], Task]] = {
+    "features": _features,
+    "fit": _fit,
+    "allocate": _allocate,
+    "run": _run,
+}
+"""Name → maker of a timed task. `run` times the whole demo job, from its files to its run folder."""

@@ -1,0 +1,239 @@
+"""Command skin over the pipeline: each command parses, calls one public function and prints what it returns.
+
+Engines are imported inside commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from allocator.errors import AllocatorError, OutputError
+
+if TYPE_CHECKING:
+    from allocator.pipeline import Progress
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Forecast where harm is expected, assign patrol and outreach under staffing limits, and measure the plan.",
+)
+
+JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (TOML).")]
+Week = Annotated[str | None, typer.Option(metavar="DATE", help="First day to plan, instead of the job's own.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the job, e.g. risk.model=mixture.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON lines instead of text.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier output.")]
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; the exit code is that of the error, 130 after Ctrl-C."""
+    try:
+        code = app(standalone_mode=False)
+    except AllocatorError as error:
+        _complain(error)
+        code = error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("stopped; nothing was written\n")
+        code = INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        code = _unexpected(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(error: AllocatorError) -> None:
+    if "--json" in sys.argv:
+        content = {"error": type(error).__name__, "message": error.message, "faults": list(error.faults)}
+        sys.stderr.write(json.dumps(content, ensure_ascii=False) + "\n")
+        return
+    sys.stderr.write(f"error: {error}\n")
+
+
+def _unexpected(error: Exception) -> int:
+    """Turn what nobody foresaw into one line; the traceback goes to ALLOCATOR_TRACEBACK=1 users only."""
+    click_error = getattr(error, "format_message", None)
+    if click_error is not None and hasattr(error, "exit_code"):  # a usage error of the command line itself
+        sys.stderr.write(f"error: {click_error()}\n")
+        return int(error.exit_code)
+    if os.environ.get("ALLOCATOR_TRACEBACK"):
+        raise error
+    if isinstance(error, MemoryError):
+        sys.stderr.write("error: not enough memory: use larger cells, fewer kinds or a shorter history\n")
+        return 1
+    sys.stderr.write(
+        f"error: an unforeseen fault ({type(error).__name__}: {error}). Please report it; "
+        "ALLOCATOR_TRACEBACK=1 shows where it happened\n"
+    )
+    return 1
+
+
+@app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")],
+    seed: Annotated[int, typer.Option(help="Seed of the city.")] = 0,
+) -> None:
+    """Make a job folder with a synthetic city that runs."""
+    from allocator.pipeline import new_job
+
+    path = new_job(folder, seed=seed)
+    typer.echo(f"made {path}\nrun it with: allocator run {path}")
+
+
+@app.command()
+def validate(job: JobFile, week: Week = None, overrides: Overrides = None) -> None:
+    """Check a job and every file it names, without planning."""
+    from allocator import pipeline
+
+    for line in pipeline.validate(_job(job, overrides, week)):
+        typer.echo(line)
+    typer.echo("the job is valid")
+
+
+@app.command()
+def run(
+    job: JobFile,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; by default inside output.folder.")] = None,
+    week: Week = None,
+    overrides: Overrides = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Forecast and plan: one job in, one run folder out."""
+    from allocator.io.folders import check_output
+
+    with _progress(as_json=as_json, quiet=quiet) as (tell, done):
+        tell("job file")
+        checked = _job(job, overrides, week)
+        target = out or Path(checked.output.folder) / checked.job.week.isoformat()
+        check_output(target, overwrite=overwrite)
+        from allocator import pipeline
+
+        result = pipeline.run(checked, progress=tell)
+        tell("run folder")
+        place = pipeline.save_run(result, target, overwrite=overwrite)
+        done()
+    if as_json:
+        typer.echo(json.dumps({"run": str(place), **result.figures["values"]}, ensure_ascii=False))
+    elif not quiet:
+        seconds, peak = result.manifest["seconds"]["total"], result.manifest["peak_mb"]
+        typer.echo(f"\n{result.summary()}\n{'took':<11}{seconds:.1f} s; peak memory {peak or 0:,.0f} MB\n")
+        for name, what in OUTPUTS.items():
+            typer.echo(f"{what:<11}{_shown(place / name)}")
+
+
+OUTPUTS = {
+    "": "run folder",
+    "map.png": "map",
+    "plan.parquet": "patrol",
+    "plan.geojson": "",
+    "outreach.parquet": "outreach",
+    "risk.parquet": "risk",
+    "summary.json": "numbers",
+}
+
+
+def _shown(path: Path) -> str:
+    """Return a path as short as it can be said from here."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say which versions and how many cores are here, and whether anything clashes."""
+    from allocator.doctor import examine
+
+    found = examine()
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        for name, value in found["versions"].items():
+            typer.echo(f"{name:<12}{value}")
+        typer.echo(f"{'cores':<12}{found['cores']}\n{'memory':<12}{found['memory_gb']} GB")
+        for line in found["problems"] or ["no problem found"]:
+            typer.echo(line)
+    if found["problems"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="features, fit, allocate, run, or all.")] = "all",
+    cells: Annotated[int, typer.Option(min=10, max=1_000_000)] = 10_000,
+    shifts: Annotated[int, typer.Option(min=1, max=1000)] = 21,
+    units: Annotated[int, typer.Option(min=1, max=100_000, help="Units on duty per shift.")] = 200,
+    districts: Annotated[int, typer.Option(min=1, max=10_000)] = 25,
+    repeats: Annotated[int, typer.Option(min=1, max=1000)] = 5,
+    seed: int = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Time the stages on synthetic data of a given size."""
+    from allocator.bench import Size, measure
+
+    for result in measure(name, Size(cells, shifts, units, districts), repeats=repeats, seed=seed):
+        if as_json:
+            typer.echo(json.dumps(result))
+        else:
+            own = ", ".join(f"{key} {result[key]:,.6g}" for key in ("objective", "bound", "gap") if key in result)
+            typer.echo(f"{result['name']:<10}{result['seconds']:8.3f} s  {result['peak_mb'] or 0:7.0f} MB  {own}")
+
+
+def _job(path: Path, overrides: list[str] | None, week: str | None) -> Any:
+    from allocator.errors import ConfigError
+    from allocator.io.job import read_job
+
+    try:
+        day = dt.date.fromisoformat(week) if week else None
+    except ValueError:
+        raise ConfigError(f"--week {week}: give a date such as 2017-12-25") from None
+    return read_job(path, overrides=overrides or (), week=day)
+
+
+@contextmanager
+def _progress(*, as_json: bool, quiet: bool) -> Iterator[tuple[Progress, Callable[[], None]]]:
+    """Give a function that is told each stage, and one that ends the display."""
+    if as_json:
+        yield lambda stage: sys.stderr.write(json.dumps({"stage": stage}) + "\n") and None, lambda: None
+        return
+    if quiet:
+        yield lambda stage: None, lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:  # a log file: one line per stage
+        yield lambda stage: sys.stderr.write(f"{stage} …\n") and None, lambda: None
+        return
+    bar = Progress(
+        SpinnerColumn(), TextColumn("{task.description:<18}"), BarColumn(24), TimeElapsedColumn(), console=console, transient=True
+    )
+    with bar:
+        task = bar.add_task("starting", total=N_STAGES)
+
+        def tell(stage: str) -> None:
+            bar.update(task, description=stage, completed=min(bar.tasks[task].completed + 1, N_STAGES))
+
+        yield tell, lambda: None
+
+
+N_STAGES = 10
+"""Stages of a run: the pipeline's eight, the job file before and the run folder after them."""

@@ -1,0 +1,35 @@
+"""The door to disk: the only place that opens input files."""
+
+from allocator.io.area import read_area, read_job_area, read_polygons
+from allocator.io.events import check_placed, read_events, read_job_events
+from allocator.io.folders import check_output, whole_folder
+from allocator.io.job import check_files, dump_job, input_files, read_job
+from allocator.io.presets import preset, preset_names
+from allocator.io.rosters import read_initiatives, read_minimums, read_roster, read_venues
+from allocator.io.runs import load_run, write_run
+from allocator.io.screen import family_of, screen
+
+__all__ = [
+    "check_files",
+    "check_output",
+    "check_placed",
+    "dump_job",
+    "family_of",
+    "input_files",
+    "load_run",
+    "preset",
+    "preset_names",
+    "read_area",
+    "read_events",
+    "read_initiatives",
+    "read_job",
+    "read_job_area",
+    "read_job_events",
+    "read_minimums",
+    "read_polygons",
+    "read_roster",
+    "read_venues",
+    "screen",
+    "whole_folder",
+    "write_run",
+]

@@ -1,0 +1,98 @@
+"""Folders that appear complete or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from allocator.errors import OutputError
+
+
+def check_output(folder: str | Path, *, overwrite: bool = False) -> None:
+    """Refuse an output folder that cannot be written, before any work is done.
+
+    Raises
+    ------
+    OutputError
+        If it exists (and `overwrite` is not given), or its parent cannot be written to.
+    """
+    target = Path(folder).absolute()
+    if target.exists() and not overwrite:
+        raise OutputError(f"the output folder {target} exists already: give --overwrite, or another --out")
+    if target.exists() and not _is_ours(target):
+        raise OutputError(f"{target} is not a run folder: refusing to overwrite it")
+    parent = target.parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir():
+        raise OutputError(f"cannot make {target}: {parent} is not a folder")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise OutputError(f"no permission to write into {parent}")
+
+
+def _is_ours(folder: Path) -> bool:
+    return folder.is_dir() and ((folder / "manifest.json").exists() or not any(folder.iterdir()))
+
+
+@contextmanager
+def whole_folder(folder: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a hidden folder to write into, which takes its final name only when all went well.
+
+    On any failure or interrupt it is removed. Left-overs of a killed run (`.name.partial-…`) are removed by
+    the next run to the same place; an old run that was being replaced when its replacement was killed
+    (`.name.old-…`) gets its name back.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists, or cannot be written (no room, no permission).
+    """
+    target = Path(folder).absolute()
+    _tidy(target)
+    check_output(target, overwrite=overwrite)
+    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    old = target.with_name(f".{target.name}.old-{os.getpid()}")
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        if target.exists():
+            target.rename(old)
+        partial.rename(target)
+    except OSError as error:
+        if not is_output_failure(error):
+            raise
+        raise OutputError(f"cannot write {target}: {_plain(error)}; nothing was left behind") from error
+    finally:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        for left in (partial, old):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _tidy(target: Path) -> None:
+    with suppress(OSError):
+        for old in sorted(target.parent.glob(f".{target.name}.old-*")):
+            if target.exists():
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                old.rename(target)
+        for partial in target.parent.glob(f".{target.name}.partial-*"):
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def is_output_failure(error: OSError) -> bool:
+    """Return whether an error of the operating system means that output cannot be written."""
+    return error.errno in {
+        errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EFBIG,
+        errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST,
+    } or any(words in str(error) for words in ("No space left", "Permission denied"))  # fmt: skip
+
+
+def _plain(error: OSError) -> str:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT} or "No space left" in str(error):
+        return "no room left on the disk"
+    return f"{error.strerror or error}"

@@ -1,0 +1,146 @@
+"""Reading and writing job files."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from allocator.config import Job, parse_job
+from allocator.errors import ConfigError, nearest
+
+
+def read_job(path: str | Path, *, overrides: Sequence[str] = (), week: dt.date | None = None) -> Job:
+    """Return the validated job of a TOML file.
+
+    Parameters
+    ----------
+    path : path
+        The job file; relative paths inside it resolve from its folder.
+    overrides : sequence of str
+        `"section.key=value"`, the value in TOML or plain text; items of a list by number
+        (`"shifts.0.start=06:00:00"`).
+    week : date, optional
+        Plan the week that starts on this day instead of the file's.
+
+    Raises
+    ------
+    ConfigError
+        With every fault of the job at once.
+    """
+    path = Path(path)
+    content = _load(path)
+    for override in overrides:
+        _apply(content, override)
+    if week is not None:
+        section = content.setdefault("job", {})
+        if isinstance(section, dict):
+            section["week"] = week
+    return parse_job(content, folder=path.parent, source=path.name)
+
+
+def check_files(job: Job) -> None:
+    """Raise a `ConfigError` that names every input file of the job that does not exist."""
+    missing = [
+        f"{key}: there is no file {path}" for key, path in input_files(job) if not Path(path).is_file()
+    ]
+    if missing:
+        count = "1 input file is" if len(missing) == 1 else f"{len(missing)} input files are"
+        raise ConfigError(f"{count} missing", faults=missing)
+
+
+def input_files(job: Job) -> tuple[tuple[str, str], ...]:
+    """Return the job key and the path of every input file of the job."""
+    named: list[tuple[str, str | None]] = [
+        (f"data.events.{n}", path) for n, path in enumerate(job.data.events)
+    ]
+    named += [
+        ("area.file", job.area.file),
+        ("area.beats", job.area.beats),
+        ("tessellation.file", job.tessellation.file),
+    ]
+    named += [(f"policy.limits.{n}.file", limit.file) for n, limit in enumerate(job.policy.limits)]
+    named += [
+        ("roster.units", job.roster.units),
+        ("roster.duty", job.roster.duty),
+        ("roster.teams", job.roster.teams),
+    ]
+    named.append(("staffing.minimums_file", job.staffing.minimums_file))
+    if job.outreach:
+        named += [
+            ("outreach.initiatives", job.outreach.initiatives),
+            ("outreach.venues", job.outreach.venues),
+        ]
+    return tuple((key, path) for key, path in named if path)
+
+
+def dump_job(job: Job) -> str:
+    """Return the job as TOML text that reads back to an equal job; keys without a value are left out."""
+    return tomli_w.dumps(job.model_dump(exclude_none=True), multiline_strings=False)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path.name} is not valid TOML: {error}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path.name} is not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise ConfigError(f"the job file {path} cannot be read: {error.strerror or error}") from None
+
+
+def _apply(content: dict[str, Any], override: str) -> None:
+    """Set one key of the job's content in place."""
+    key, equals, text = override.partition("=")
+    parts = _key_parts(key.strip())
+    if not equals or not all(parts):
+        raise ConfigError(f"--set {override!r}: write section.key=value")
+    target: Any = content
+    for depth, part in enumerate(parts[:-1]):
+        where = ".".join(parts[: depth + 1])
+        target = _item(target, part, where=where, override=override)
+    last = parts[-1]
+    if isinstance(target, list):
+        _item(target, last, where=".".join(parts), override=override)
+        target[int(last)] = _value(text.strip())
+    else:
+        target[last] = _value(text.strip())
+
+
+def _item(target: Any, part: str, *, where: str, override: str) -> Any:
+    """Return the table or list that `part` names inside `target`; a missing table is made."""
+    if isinstance(target, list):
+        if not part.isdigit() or int(part) >= len(target):
+            raise ConfigError(
+                f"--set {override!r}: {where} names no item; the list has items 0 … {len(target) - 1}"
+            )
+        return target[int(part)]
+    inner = target.setdefault(part, {})
+    if not isinstance(inner, dict | list):
+        raise ConfigError(f"--set {override!r}: {where} is a value, not a section{nearest(part, target)}")
+    return inner
+
+
+def _key_parts(key: str) -> list[str]:
+    """Return the parts of a dotted key; quoted parts may hold spaces and dots, as in TOML."""
+    try:
+        nested: Any = tomllib.loads(f"{key} = 0")
+    except tomllib.TOMLDecodeError:
+        return [part.strip() for part in key.split(".")]
+    parts = []
+    while isinstance(nested, dict):
+        part, nested = next(iter(nested.items()), ("", None))
+        parts.append(part)
+    return parts
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,159 @@
+"""Reading times: formats, date and clock columns, and local time to UTC across daylight-saving changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from allocator.errors import some
+from allocator.io.tables import as_text
+
+Times = npt.NDArray[np.datetime64]
+Bools = npt.NDArray[np.bool_]
+
+GUESSES = (
+    "ISO8601", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M %p", "%m/%d/%Y",
+    "%Y/%m/%d %H:%M:%S", "%Y/%m/%d",
+)  # fmt: skip
+"""Formats tried in turn where none is given. Day-first dates are never guessed: 03/04 would be read wrongly."""
+
+_OFFSET = r":\d{2}(?:\.\d+)?\s?(?:Z|[+-]\d{2}:?\d{2})$"
+
+
+@dataclass(frozen=True, eq=False)
+class ParsedTimes:
+    """Times as they stand in a file.
+
+    Parameters
+    ----------
+    time : (n,) datetime64[s]
+        Local or UTC time, NaT where missing or unreadable.
+    utc : (n,) bool
+        Rows whose time carries its own offset; `time` is UTC there.
+    missing : (n,) bool
+        Blank rows.
+    bad : (n,) bool
+        Rows with a value that is no time.
+    text : (n,) Series
+        The values as text, for messages.
+    only_months : bool
+        Every value is a month such as "2017-03".
+    """
+
+    time: Times
+    utc: Bools
+    missing: Bools
+    bad: Bools
+    text: pd.Series[str]
+    only_months: bool = False
+
+    def fault(self, column: str) -> str | None:
+        """Return a sentence on the unreadable times, with their number and three examples."""
+        count = int(self.bad.sum())
+        if not count:
+            return None
+        examples = some(self.text[self.bad].unique().tolist()[:3])
+        return (
+            f"column {column!r}: {count:,} of {len(self.bad):,} times cannot be read, for example {examples}"
+        )
+
+
+def parse_times(values: pd.Series[Any], *, time_format: str | None = None) -> ParsedTimes:
+    """Return the times of a column: text in `time_format` (guessed if None), or typed dates and times."""
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        return _typed(values.dt.tz_convert("UTC").dt.tz_localize(None), utc=True)
+    if pd.api.types.is_datetime64_dtype(values.dtype):
+        return _typed(values, utc=False)
+    text = as_text(values)
+    missing = text.eq("").to_numpy()
+    distinct, row = _distinct(text)
+    offset = distinct.str.contains(_OFFSET, regex=True).to_numpy(dtype=bool)
+    if time_format is not None and "%z" not in time_format:
+        offset = np.zeros(len(distinct), bool)
+    parsed = (_guess(distinct) if time_format is None else _to_datetime(distinct, time_format))[row]
+    months = bool(len(distinct)) and bool(distinct[distinct != ""].str.fullmatch(r"\d{4}-\d{2}").all())
+    return ParsedTimes(parsed, offset[row], missing, np.isnat(parsed) & ~missing, text, months)
+
+
+def combine_date_and_clock(date: ParsedTimes, clock: pd.Series[Any]) -> tuple[ParsedTimes, Bools]:
+    """Return date plus time of day, and the rows whose time of day is blank (taken as 00:00).
+
+    A clock is HH:MM[:SS] or an integer HHMM (30 is 00:30, 0 is 00:00, 2400 the end of the day).
+    """
+    text = as_text(clock)
+    distinct, row = _distinct(text)
+    seconds = _clock_seconds(distinct)[row]
+    blank = text.eq("").to_numpy()
+    bad = np.isnan(seconds) & ~blank
+    offset = np.where(np.isnan(seconds), 0, seconds).astype("timedelta64[s]")
+    day = date.time.astype("datetime64[D]").astype("datetime64[s]")
+    time = np.where(bad, np.datetime64("NaT"), day + offset)
+    both = ParsedTimes(time, date.utc, date.missing, date.bad | (bad & ~date.missing), date.text + " " + text)
+    return both, blank & ~date.missing
+
+
+def to_utc(local: Times, timezone: str) -> tuple[Times, int, int]:
+    """Return UTC times, and how many local times fell into a daylight-saving gap and into a fold.
+
+    A time in a gap moves forward to the first existing one; a time that occurs twice means its first
+    occurrence. NaT stays NaT.
+    """
+    index = pd.DatetimeIndex(local)
+    utc = index.tz_localize(timezone, ambiguous="NaT", nonexistent="NaT")
+    open_rows = np.flatnonzero(utc.isna() & ~index.isna())
+    result = utc.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]")
+    if not len(open_rows):
+        return result, 0, 0
+    few = index[open_rows]
+    first = np.ones(len(few), bool)
+    gaps = int(few.tz_localize(timezone, ambiguous=first, nonexistent="NaT").isna().sum())
+    moved = few.tz_localize(timezone, ambiguous=first, nonexistent="shift_forward")
+    result = result.copy()
+    result[open_rows] = moved.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]")
+    return result, gaps, len(few) - gaps
+
+
+def _typed(values: pd.Series[Any], *, utc: bool) -> ParsedTimes:
+    time = values.to_numpy().astype("datetime64[s]")
+    missing = np.isnat(time)
+    return ParsedTimes(
+        time, np.full(len(time), utc), missing, np.zeros(len(time), bool), values.astype("str")
+    )
+
+
+def _distinct(text: pd.Series[str]) -> tuple[pd.Series[str], npt.NDArray[np.int64]]:
+    codes, distinct = pd.factorize(text)
+    return pd.Series(distinct, dtype="str"), np.asarray(codes)
+
+
+def _guess(text: pd.Series[str]) -> Times:
+    """Return the times read with the first of `GUESSES` that fits each value, the likeliest guess first."""
+    sample = text.iloc[:: max(1, len(text) // 1_000)]
+    hits = {guess: int((~np.isnat(_to_datetime(sample, guess))).sum()) for guess in GUESSES}
+    time = np.full(len(text), np.datetime64("NaT"), "datetime64[s]")
+    for guess in sorted(GUESSES, key=lambda one: -hits[one]):
+        rows = np.isnat(time) & text.ne("").to_numpy()
+        if rows.any():
+            time[rows] = _to_datetime(text[rows], guess)
+    return time
+
+
+def _to_datetime(text: pd.Series[str], time_format: str) -> Times:
+    parsed = pd.to_datetime(text, format=time_format, errors="coerce", utc=True)
+    return parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
+
+
+def _clock_seconds(text: pd.Series[str]) -> npt.NDArray[np.float64]:
+    parts = text.str.extract(r"^(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?$").astype("float64")
+    compact = text.str.extract(r"^(\d{1,4})(?:\.0)?$")[0].astype("float64")
+    hour = np.where(compact.notna(), compact // 100, parts[0])
+    minute = np.where(compact.notna(), compact % 100, parts[1])
+    second = np.where(compact.notna(), 0.0, parts[2].fillna(0.0))
+    total = hour * 3600 + minute * 60 + second
+    with np.errstate(invalid="ignore"):
+        valid = (minute < 60) & (second < 60) & (total <= 86_400)
+    return np.where(valid, total, np.nan)

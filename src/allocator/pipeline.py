@@ -1,0 +1,278 @@
+"""From a job to a run: the only place that knows the order of the stages."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import importlib.metadata
+import importlib.resources as resources
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from allocator import io, planning, report, risk, synthetic
+from allocator.config import Job
+from allocator.domain import Bools, Events, OutreachPlan, Panel, RiskSurface, Roster, Run, shifts_of
+from allocator.errors import DataError
+from allocator.planning.outreach import plan_outreach
+from allocator.tessellation import Area, Tessellation
+
+Progress = Callable[[str], None]
+"""Called with the name of each stage as it starts."""
+
+ENGINES = (
+    "allocator", "numpy", "numba", "pandas", "pyarrow", "shapely", "geopandas", "pyproj", "scipy", "lightgbm", "ortools",
+)  # fmt: skip
+
+
+STAGES = (
+    "study area", "rosters", "event history", "forecast", "allocation", "duty and routes", "outreach", "summary",
+)  # fmt: skip
+
+
+def run(job: Job, *, progress: Progress | None = None) -> Run:
+    """Return the run of a job: forecast, plan and everything needed to save, explain and re-plan it.
+
+    Parameters
+    ----------
+    job : Job
+        From `read_job`.
+    progress : callable, optional
+        Called with the name of each stage as it starts.
+
+    Raises
+    ------
+    ConfigError, DataError, InfeasibleError, SolverError
+        With every fault that can be told at once.
+    """
+    clock = _Stopwatch(progress)
+    io.check_files(job)
+    with clock("study area"):
+        area = io.read_job_area(job)
+        city = tessellate(job, area)
+    with clock("rosters"):
+        shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
+        roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
+        job_with_minimums = _with_minimums(job, roster, city)
+        offers = _offers(job, city)
+    with clock("event history"):
+        events = io.screen(_placed(job, area), job.policy, kinds=job.data.kinds)
+        panel = panel_of(job, events, city)
+    with clock("forecast"):
+        fitted = risk.fit(panel, job.risk.model, job.job.days, options=job.risk, seed=job.job.seed)
+        surface = fitted.forecast(shifts=shifts, harm=job.policy.harm)
+    with clock("allocation"):
+        problem = planning.build_problem(
+            surface, roster, job.policy, allocation=job.allocation, staffing=job_with_minimums.staffing,
+            places=_places(job, city),
+        )  # fmt: skip
+        rivals = {name: planning.solve(problem, name).objective for name in planning.SOLVERS if name != job.allocation.solver}
+    with clock("duty and routes"):
+        plan = planning.plan_patrol(problem, surface, roster, allocation=job.allocation, routes=job.routes)
+    with clock("outreach"):
+        outreach = _outreach(job, surface, roster, offers)
+    with clock("summary"):
+        skill, hold_out = fitted.skill(), fitted.hold_out
+        figures = report.figures(
+            report.Material(
+                job, events, panel, surface, roster, problem, plan, outreach, skill, rivals, hold_out.actual, hold_out.rates
+            )
+        )
+        told = dataclasses.replace(surface, reasons=surface.reasons and surface.reasons.of(plan.visits["cell"].to_numpy()))
+    return Run(
+        job=job, surface=told, roster=roster, problem=problem, plan=plan, outreach=outreach, skill=skill,
+        model_text=fitted.model_text(), histories=fitted.state(), figures=figures,
+        manifest=_manifest(job, events, panel, area, clock.seconds),
+    )  # fmt: skip
+
+
+def save_run(run: Run, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write the run folder of `run`, complete or not at all, and return its path.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists (and `overwrite` is not given) or cannot be written.
+    """
+    io.check_output(folder, overwrite=overwrite)
+    return io.write_run(run, folder, pages={"map.png": report.map_png(run)}, overwrite=overwrite)
+
+
+def validate(job: Job) -> tuple[str, ...]:
+    """Read everything a job names, without forecasting or planning; return what a planner should know.
+
+    Raises
+    ------
+    ConfigError, DataError
+        With every fault that can be told at once.
+    """
+    io.check_files(job)
+    area = io.read_job_area(job)
+    city = tessellate(job, area)
+    shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
+    roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
+    _with_minimums(job, roster, city)
+    _offers(job, city)
+    events = io.screen(_placed(job, area), job.policy, kinds=job.data.kinds)
+    panel = panel_of(job, events, city)
+    counted = [f"{reason}: {n:,}" for reason, n in events.ledger.items() if n]
+    sizes = (
+        f"{city.n_cells:,} cells, {len(city.districts)} districts",
+        f"{len(panel.day):,} events of {', '.join(panel.kinds)} from {panel.first_day} on can train the model",
+        f"{len(roster.units)} units, {len(roster.duty):,} unit-shifts in {len(shifts)} shifts",
+    )
+    return (*sizes, *counted, *area.notes, *events.notes, *roster.notes)
+
+
+def tessellate(job: Job, area: Area) -> Tessellation:
+    """Return the cells that a job asks for."""
+    section = job.tessellation
+    if section.kind == "squares":
+        return Tessellation.squares(area, section.size_m)
+    if section.kind == "hexagons":
+        return Tessellation.hexagons(area, section.edge_m)
+    if section.file is not None:
+        return Tessellation.polygons(area, io.read_polygons(section.file, area.crs)[0])
+    return Tessellation.polygons(area, area.beat_polygons if area.beat_polygons is not None else area.polygons)
+
+
+def panel_of(job: Job, events: Events, city: Tessellation) -> Panel:
+    """Return the history of a job as it was known at the start of its week.
+
+    Raises
+    ------
+    DataError
+        If no event lies before the week.
+    """
+    panel = Panel.from_events(events, city, kinds=job.data.kinds or None)
+    if panel.day_index(job.job.week) <= 0:
+        raise DataError(
+            f"no event lies before the planned week: the history starts on {panel.first_day}, the week on {job.job.week}"
+        )
+    known = panel.until(job.job.week)
+    if not len(known.day):
+        raise DataError(f"no event was known before the planned week ({job.job.week})")
+    return known
+
+
+def _placed(job: Job, area: Area) -> Events:
+    events = io.read_job_events(job)
+    return io.check_placed(events, area, max_outside_share=job.data.max_outside_share)
+
+
+def _with_minimums(job: Job, roster: Roster, city: Tessellation) -> Job:
+    if job.staffing.minimums_file is None:
+        return job
+    more = io.read_minimums(job.staffing.minimums_file, shifts=roster.shifts, districts=city.districts)
+    staffing = job.staffing.model_copy(update={"minimums": (*job.staffing.minimums, *more)})
+    return job.model_copy(update={"staffing": staffing})
+
+
+def _offers(job: Job, city: Tessellation) -> tuple[Any, Any]:
+    if job.outreach is None:
+        return (), ()
+    venues = io.read_venues(job.outreach.venues, districts=city.districts) if job.outreach.venues else ()
+    return io.read_initiatives(job.outreach.initiatives), venues
+
+
+def _places(job: Job, city: Tessellation) -> dict[str, Bools]:
+    files = {limit.file for limit in job.policy.limits if limit.file}
+    shapes = {file: io.read_polygons(file, city.crs)[0] for file in sorted(files)}
+    return {file: np.logical_or.reduce([city.within(shape) for shape in found]) for file, found in shapes.items()}
+
+
+def _outreach(job: Job, surface: RiskSurface, roster: Roster, offers: tuple[Any, Any]) -> OutreachPlan:
+    if job.outreach is None:
+        return OutreachPlan.none()
+    return planning.plan_outreach(
+        surface, roster, *offers, options=job.outreach, timezone=job.job.timezone, first_day=job.job.week,
+        days=job.job.days,
+    )  # fmt: skip
+
+
+class _Stopwatch:
+    """Times the stages and tells their names."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.seconds: dict[str, float] = {}
+        self._tell = progress or (lambda stage: None)
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        self._tell(stage)
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = round(time.perf_counter() - start, 3)
+
+
+def _manifest(
+    job: Job, events: Events, panel: Panel, area: Area, seconds: Mapping[str, float]
+) -> dict[str, Any]:
+    return {
+        "versions": versions(),
+        "seed": job.job.seed,
+        "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "inputs": {key: {"path": path, "sha256": _sha256(path)} for key, path in io.input_files(job)},
+        "rows": {**events.ledger, "outside every cell": panel.outside, "net counts clipped": panel.clipped},
+        "dropped_columns": list(events.dropped_columns),
+        "notes": [*area.notes, *events.notes],
+        "wall_clock_stops": [],
+        "seconds": {**seconds, "total": round(sum(seconds.values()), 3)},
+        "peak_mb": peak_mb(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python, the platform and the engines."""
+    found = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
+    return found | {name: importlib.metadata.version(name) for name in ENGINES}
+
+
+def peak_mb() -> float | None:
+    """Return the peak memory of this process in MB (10⁶ bytes), or None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
+
+
+def _sha256(path: str) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+
+def new_job(folder: str | Path, *, seed: int = 0) -> Path:
+    """Make a job folder with a synthetic city that runs, and return the path of its job file.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists or cannot be written.
+    """
+    template = resources.files("allocator").joinpath("job_template.toml").read_text("utf-8")
+    with io.whole_folder(folder) as place:
+        for name, content in synthetic_files(seed=seed).items():
+            (place / name).write_text(content, "utf-8")
+        (place / "job.toml").write_text(template.replace("{data}", "").replace("{runs}", "runs"), "utf-8")
+    return Path(folder) / "job.toml"
+
+
+def synthetic_files(*, seed: int = 0) -> dict[str, str]:
+    """Return the input files of the synthetic demo city, by name."""
+    city = synthetic.make_city(seed=seed)
+    tables = {"events": city.events, **synthetic.rosters(city.area.districts)}
+    return {
+        **{f"{name}.csv": table.to_csv(index=False) for name, table in tables.items()},
+        "districts.geojson": synthetic.polygons_geojson(city.area.polygons, city.area.districts, "district"),
+        "beats.geojson": synthetic.polygons_geojson(city.area.beat_polygons, city.area.beats, "beat"),
+    }

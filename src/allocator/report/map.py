@@ -1,0 +1,125 @@
+"""The map picture of a run. The only module that imports matplotlib."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import BoundaryNorm
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
+
+if TYPE_CHECKING:
+    from allocator.domain import Run
+
+_STEPS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
+"""Shares of the area that the colours separate: half the city is pale, the top 1 % darkest."""
+_COLOURS = ("#f7f4ec", "#f6dfb6", "#f3b874", "#e5804a", "#c14a36", "#8a1f33", "#4a0d2a")
+
+
+def map_png(run: Run, *, dpi: int = 130) -> bytes:
+    """Return a PNG picture: expected harm of the plan's days, districts, and the planned visits."""
+    city, visits = run.surface.city, run.plan.visits
+    figure = Figure(figsize=_size(city), dpi=dpi, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    density = run.surface.expected_harm.sum(axis=0) / city.area_km2
+    _draw_cells(axes, city, density)
+    _draw_districts(axes, city)
+    cells, counts = np.unique(visits["cell"].to_numpy(), return_counts=True)
+    if len(cells):
+        axes.scatter(
+            city.x[cells], city.y[cells], s=2 + 10 * counts / counts.max(), facecolor="none", edgecolor="#0b3c8c", linewidth=0.6
+        )
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+    axes.autoscale_view()
+    _draw_scale_bar(axes, city)
+    _draw_words(axes, run, n_visits=len(visits), n_places=len(cells))
+    picture = io.BytesIO()
+    canvas.print_png(picture, metadata={"Software": None, "Title": run.job.job.name})
+    return picture.getvalue()
+
+
+def _size(city: Any) -> tuple[float, float]:
+    aspect = np.ptp(city.y) / max(np.ptp(city.x), 1.0)
+    return (9.0, float(np.clip(9.0 * aspect, 6.0, 12.0)))
+
+
+def _draw_cells(axes: Any, city: Any, density: Any) -> None:
+    order = np.argsort(density, kind="stable")
+    filled = np.cumsum(city.area_km2[order]) / city.area_km2.sum()
+    step = np.empty(len(order), np.int64)
+    step[order] = np.searchsorted(_STEPS, filled)
+    outer = [shapely.get_coordinates(shapely.get_exterior_ring(part)) for part in _largest_parts(city.geometry)]
+    axes.add_collection(
+        PolyCollection(
+            outer, facecolor=np.array(_COLOURS)[step], edgecolor="none", antialiaseds=False, rasterized=True,
+            norm=BoundaryNorm(range(len(_COLOURS) + 1), len(_COLOURS)),
+        )
+    )  # fmt: skip
+
+
+def _largest_parts(geometries: Any) -> Any:
+    parts, owner = shapely.get_parts(geometries, return_index=True)
+    order = np.lexsort((-shapely.area(parts), owner))
+    first = np.flatnonzero(np.r_[True, np.diff(owner[order]) != 0])
+    return parts[order[first]]
+
+
+def _draw_districts(axes: Any, city: Any) -> None:
+    for row, label in enumerate(city.districts):
+        mine = city.geometry[city.district == row]
+        if not len(mine):
+            continue
+        shape = shapely.union_all(mine, grid_size=0.01)
+        rings = shapely.get_rings(shapely.get_parts(shape))
+        lines = [shapely.get_coordinates(ring) for ring in rings]
+        axes.add_collection(LineCollection(lines, colors="#3c3c3c", linewidths=0.7))
+        x, y = shapely.get_coordinates(shapely.point_on_surface(shape))[0]
+        axes.text(
+            x, y, label, fontsize=7, ha="center", va="center", color="#111111",
+            bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.7},
+        )  # fmt: skip
+
+
+def _draw_scale_bar(axes: Any, city: Any) -> None:
+    width = float(np.ptp(city.x))
+    step = 10 ** math.floor(math.log10(max(width / 4, 1.0)))
+    length = max(n * step for n in (1, 2, 5) if n * step <= max(width / 4, step))
+    left, low = city.x.min(), city.y.min() - 0.05 * np.ptp(city.y)
+    height = 0.008 * float(np.ptp(city.y))
+    for part, colour in ((0, "black"), (1, "white")):
+        axes.add_patch(
+            Rectangle((left + part * length / 2, low), length / 2, height, facecolor=colour, edgecolor="black", lw=0.6)
+        )
+    text = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
+    axes.text(left + length * 1.05, low + height / 2, text, fontsize=8, va="center")
+    axes.annotate(
+        "N", xy=(left, low + 6 * height), xytext=(left, low + 2 * height), fontsize=8, ha="center",
+        arrowprops={"arrowstyle": "<-", "lw": 1}, va="bottom",
+    )  # fmt: skip
+    axes.set_ylim(low - 3 * height, None)
+
+
+def _draw_words(axes: Any, run: Run, *, n_visits: int, n_places: int) -> None:
+    first, last = run.roster.shifts[0].day, run.roster.shifts[-1].day
+    axes.set_title(run.job.job.name, fontsize=12, loc="left", fontweight="bold")
+    marks = [f"Plan for {first} to {last} · forecast from data up to the day before {run.surface.cutoff}"]
+    marks += [text for text in (run.job.job.note, run.figures["values"]["stamp"]) if text]
+    axes.text(0, -0.01, "\n".join(marks), transform=axes.transAxes, fontsize=7, va="top", color="#333333", wrap=True)
+    bounds = [0.0, *_STEPS, 1.0]
+    names = [f"next {high - low:.0%} of the area" for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+    names[0], names[-1] = "half of the area with least harm", "1 % with most expected harm per km²"
+    handles: list[Any] = [Patch(facecolor=c, edgecolor="#999999", lw=0.4, label=n) for c, n in zip(_COLOURS, names, strict=True)]
+    handles.append(
+        Line2D([], [], marker="o", ls="", mfc="none", mec="#0b3c8c", label=f"planned visits ({n_visits:,} at {n_places:,} places)")
+    )
+    handles.append(Line2D([], [], color="#3c3c3c", lw=0.8, label="district"))
+    axes.legend(handles=handles[::-1], fontsize=7, loc="upper right", frameon=True, framealpha=0.9)

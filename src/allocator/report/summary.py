@@ -1,0 +1,186 @@
+"""The numbers of a run, and the lines that say them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from allocator.domain import ALL_KINDS
+from allocator.evaluation import coverage, hit_rate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from allocator.config import Job
+    from allocator.domain import AllocationProblem, Events, Floats, OutreachPlan, Panel, Plan, RiskSurface, Roster
+
+EVALUATION_ONLY = "Evaluation only: the job has no [deployment] section."
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """Everything the summary draws on.
+
+    Parameters
+    ----------
+    rivals : mapping of str to float
+        Objective of the baseline solvers on the same problem.
+    actual, rates : (n_windows, n_kinds, n_cells), mapping of model to the same
+        Held-out windows.
+    """
+
+    job: Job
+    events: Events
+    panel: Panel
+    surface: RiskSurface
+    roster: Roster
+    problem: AllocationProblem
+    plan: Plan
+    outreach: OutreachPlan
+    skill: pd.DataFrame
+    rivals: Mapping[str, float]
+    actual: Floats
+    rates: Mapping[str, Floats]
+
+
+def figures(m: Material) -> dict[str, Any]:
+    """Return `values` (numbers by name) and `lines` (label and text), fit for JSON."""
+    values = {**_forecast_values(m), **_plan_values(m), "stamp": _stamp(m.job)}
+    lines = [*_head(m, values), *_forecast_lines(m, values), *_plan_lines(m, values), *_outreach_lines(m)]
+    return {"values": values, "lines": [[label, text] for label, text in lines]}
+
+
+def _stamp(job: Job) -> str:
+    if job.deployment is None:
+        return EVALUATION_ONLY
+    use = job.deployment
+    if use.expires < job.job.week:
+        return f"Evaluation only: the approval {use.approval_reference} expired on {use.expires}."
+    return f"Approved by {use.authority} ({use.approval_reference}) for {use.jurisdiction} until {use.expires}."
+
+
+def _forecast_values(m: Material) -> dict[str, Any]:
+    expected = m.surface.mean.sum(axis=(0, 1), dtype=np.float64)
+    actual, area = m.actual.sum(axis=1), m.panel.city.area_km2
+    chosen = _chosen_rates(m)
+    rates = {"chosen": chosen.sum(axis=1), **{name: rate.sum(axis=1) for name, rate in m.rates.items()}}
+    hits = {
+        name: float(np.average([hit_rate(n, r, area, 0.01) for n, r in zip(actual, rate, strict=True)],
+                               weights=np.maximum(actual.sum(axis=1), 1e-9)))
+        for name, rate in rates.items()
+    }  # fmt: skip
+    pooled = m.skill[m.skill["kind"] == ALL_KINDS].iloc[0]
+    events, rate = m.actual.astype(np.float64), np.maximum(chosen.astype(np.float64), 1e-12)
+    own = float((events * np.log(rate) - rate).sum() / max(events.sum(), 1.0))
+    return {
+        "expected_events": dict(zip(m.surface.kinds, np.round(expected, 3).tolist(), strict=True)),
+        "expected_harm": float(m.surface.expected_harm.sum()),
+        "loglik_per_event": {"chosen": own, **{name: float(pooled[name]) for name in m.rates}},
+        "hit_rate_1_percent": hits,
+        "held_out_events": int(m.actual.sum()),
+        "held_out_windows": len(m.actual),
+    }
+
+
+def _chosen_rates(m: Material) -> Floats:
+    return np.stack([m.rates[name][:, kind] for kind, name in enumerate(m.surface.models)], axis=1)
+
+
+def _plan_values(m: Material) -> dict[str, Any]:
+    value, plan = m.problem.value, m.plan
+    return {
+        "covered": coverage(plan.objective, value),
+        "covered_bound": coverage(plan.bound, value),
+        "gap": plan.gap,
+        "delivered": coverage(plan.delivered, value),
+        "delivered_gap": plan.delivered_gap,
+        "rivals": {name: coverage(objective, value) for name, objective in m.rivals.items()},
+        "visits": len(plan.visits),
+        "places": int(plan.visits["cell"].nunique()),
+        "unit_shifts": int(m.problem.on_duty.sum()),
+        "outreach_holdings": len(m.outreach.items),
+        "outreach_gap": m.outreach.gap,
+    }
+
+
+def _head(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    shifts, city, panel = m.roster.shifts, m.panel.city, m.panel
+    last = shifts[-1].day
+    lines = [("", f"{m.job.job.name}: {shifts[0].day} to {last}, {len(shifts)} shifts ({m.job.job.timezone})")]
+    lines += [("note", text) for text in (m.job.job.note, values["stamp"]) if text]
+    size = {"squares": f"squares of {city.size_m:g} m", "hexagons": f"hexagons with {city.size_m:g} m edges"}
+    lines.append(
+        ("area", f"{city.n_cells:,} {size.get(city.kind, 'polygons')}, {city.area_km2.sum():,.1f} km², "
+                 f"{len(city.districts)} districts" + (f", {len(city.beats)} beats" if city.beats else ""))
+    )  # fmt: skip
+    used = int(panel.netted.count.sum())
+    ledger = [f"{reason} {n:,}" for reason, n in m.events.ledger.items() if n and reason != "read"]
+    left = f"; {', '.join(ledger)}" if ledger else ""
+    lines.append(
+        ("history", f"{used:,} events of {panel.first_day} to {_day_before(panel)} train the model "
+                    f"({m.events.ledger.get('read', len(m.events)):,} rows read{left})")
+    )  # fmt: skip
+    return lines + [("", note) for note in (*m.events.notes, *m.roster.notes)]
+
+
+def _day_before(panel: Panel) -> str:
+    import datetime as dt
+
+    return (panel.stop_day - dt.timedelta(days=1)).isoformat()
+
+
+def _forecast_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    expected = values["expected_events"]
+    by_kind = ", ".join(f"{kind.lower()} {n:,.0f}" for kind, n in expected.items())
+    harm = "" if (m.surface.harm == 1).all() else f", {values['expected_harm']:,.0f} weighted by harm"
+    models = ", ".join(dict.fromkeys(m.surface.models))
+    skill, hits = values["loglik_per_event"], values["hit_rate_1_percent"]
+    others = ", ".join(f"{name} {score:.3f}" for name, score in skill.items() if name != "chosen")
+    rest = ", ".join(f"{name} {hit:.1%}" for name, hit in hits.items() if name != "chosen")
+    best = max((name for name in skill if name != "chosen"), key=lambda name: skill[name])
+    lead = "" if skill["chosen"] >= skill[best] else f" (the baseline {best} did better)"
+    return [
+        ("forecast", f"{sum(expected.values()):,.0f} events expected ({by_kind}){harm}; model {models}"),
+        ("", f"split between shifts: {m.surface.profile_source}; harm weights: {m.job.policy.harm_source}"),
+        ("skill", f"held-out log-likelihood per event {skill['chosen']:.3f}{lead}; {others}"),
+        ("", f"the top 1 % of the area held {hits['chosen']:.1%} of the {values['held_out_events']:,} events of the "
+             f"last {values['held_out_windows']} weeks; {rest}"),
+    ]  # fmt: skip
+
+
+def _plan_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    duty, plan = m.problem.on_duty, m.plan
+    met = (plan.staffing["units_assigned"] >= plan.staffing["units_required"]).sum()
+    rivals = ", ".join(f"{name} {share:.2%}" for name, share in values["rivals"].items())
+    lines = [
+        ("staffing", f"{duty.sum():,} unit-shifts, {duty.min()} to {duty.max()} units per shift; "
+                     f"minimums met in {met:,} of {len(plan.staffing):,} district-shifts"),
+        ("patrol", f"{values['visits']:,} visits of {m.job.allocation.block_minutes} minutes at {values['places']:,} places "
+                   f"cover {values['covered']:.2%} of the expected harm"),
+        ("", f"no plan can cover more than {values['covered_bound']:.2%} (gap {_percent(values['gap'])}); {rivals}"),
+        ("delivered", f"{values['delivered']:.2%} after travel and time (gap {_percent(values['delivered_gap'])})"),
+    ]  # fmt: skip
+    busiest = plan.staffing.sort_values(["covered_harm", "district", "shift"], ascending=[False, True, True]).head(3)
+    most = "; ".join(
+        f"district {one.district}, {one.shift} ({one.units_assigned} units)" for one in busiest.itertuples()
+    )
+    lines.append(("most in", most))
+    return lines + [("unmet" if not n else "", text) for n, text in enumerate(plan.unmet)]
+
+
+def _percent(share: float) -> str:
+    return "unknown" if not np.isfinite(share) else f"{share:.4%}" if share < 0.001 else f"{share:.2%}"
+
+
+def _outreach_lines(m: Material) -> list[tuple[str, str]]:
+    if m.job.outreach is None:
+        return []
+    items, plan = m.outreach.items, m.outreach
+    text = (
+        f"{len(items)} holdings reach {int(items['reach'].sum()):,} people for {plan.spent:,.0f} of {plan.budget:,.0f}; "
+        f"under the assumed effects {plan.objective:.2f} expected harm prevented (gap {_percent(plan.gap)})"
+    )
+    return [("outreach", text), *(("", cause) for cause in plan.unmet)]
