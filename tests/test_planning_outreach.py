@@ -181,6 +181,11 @@ def test_a_repeat_in_the_same_district_is_worth_less():
     )
 
 
+def test_nothing_is_held_that_adds_nothing():
+    found, _ = plan([offer(most=5)], [hall()], repeat_value=0.0, budget=10_000.0)
+    assert len(found.items) == 1
+
+
 def test_workshops_that_only_fit_once_are_booked_once():
     """Two halls open at the same two hours: one team can do one; the mix alone would take both."""
     venues = [

@@ -318,6 +318,7 @@ def _best_mix(offer: _Offer, limit: list[int]) -> tuple[list[int], float]:
     unit, n_terms = _maximise_harm(model, offer, count)
     solver = _solved(model, offer.section.effort, gap=GAP_WANTED)
     mix = [o for o, n in enumerate(count) for _ in range(solver.value(n))]
+    mix = [o for o, worth in zip(mix, _benefits(offer, mix), strict=True) if worth > 0]  # none for nothing
     # Each coefficient is off by at most 0.5 and at most n_terms of them count at once.
     return mix, (solver.best_objective_bound + 0.5 * n_terms) * unit
 
