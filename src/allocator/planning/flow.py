@@ -47,16 +47,14 @@ def _best_units(problem: AllocationProblem, reduction: Reduction) -> tuple[npt.N
     spare_d, spare_s = np.divmod(np.arange(n_districts * n_shifts), n_shifts)
     sink = n_shifts + n_districts
     districts, shifts = np.arange(n_districts), np.arange(n_shifts)
+    to_sink = np.full(n_districts + n_shifts, sink)
+    tail = np.concatenate([s, spare_s, n_shifts + districts, shifts])
+    head = np.concatenate([n_shifts + d, n_shifts + spare_d, to_sink])
+    capacity = np.concatenate([np.ones(len(gain), np.int64), free[spare_s], room - owed, free])
+    cost = np.concatenate([-np.rint(gain * scale), np.ones(len(spare_d)), np.zeros(len(to_sink))])
     flow = SimpleMinCostFlow()
     arcs = flow.add_arcs_with_capacity_and_unit_cost(
-        np.concatenate([s, spare_s, n_shifts + districts, shifts]).astype(np.int32),
-        np.concatenate([n_shifts + d, n_shifts + spare_d, np.full(n_districts + n_shifts, sink)]).astype(
-            np.int32
-        ),
-        np.concatenate([np.ones(len(gain)), free[spare_s], room - owed, free]).astype(np.int64),
-        np.concatenate(
-            [-np.rint(gain * scale), np.ones(len(spare_d)), np.zeros(n_districts + n_shifts)]
-        ).astype(np.int64),
+        tail.astype(np.int32), head.astype(np.int32), capacity.astype(np.int64), cost.astype(np.int64)
     )
     supply = np.concatenate([free, -owed, [owed.sum() - free.sum()]])
     flow.set_nodes_supplies(np.arange(sink + 1, dtype=np.int32), supply.astype(np.int64))

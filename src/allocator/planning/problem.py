@@ -48,10 +48,14 @@ def build_problem(
     ConfigError
         With every unknown name at once.
     DataError
-        If the forecast and the roster are not about the same shifts and districts.
+        If the forecast and the roster are not about the same shifts and districts, or the forecast is broken.
     """
     city = surface.city
     value = np.ascontiguousarray(surface.expected_harm[shift_rows(surface, roster)])
+    if wrong := int((~np.isfinite(value) | (value < 0)).sum()):
+        raise DataError(
+            f"expected harm is negative or not a number in {wrong:,} cells and shifts", count=wrong
+        )
     _check_names(city, roster, policy, allocation=allocation, staffing=staffing, places=places)
     cap, notes = _caps(value, city, roster, policy=policy, allocation=allocation, places=places)
     least, most = _bands(city, allocation)

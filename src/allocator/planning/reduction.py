@@ -35,7 +35,7 @@ def reduce(problem: AllocationProblem) -> Reduction:
     B u blocks are the B u largest gains v (exp(-a (k-1)) - exp(-a k)); their sum F(u) is concave in u.
     """
     k = np.arange(max(int(problem.cap.max(initial=0)), 1))
-    step = np.exp(-problem.diminishing * k) - np.exp(-problem.diminishing * (k + 1))
+    step = block_share(problem.diminishing, k)
     n_units = int(problem.on_duty.max(initial=0))
     width = n_units * int(problem.blocks.max(initial=0))
     increment = np.zeros((len(problem.districts), len(problem.shifts), n_units))
@@ -46,6 +46,11 @@ def reduce(problem: AllocationProblem) -> Reduction:
         cells.append(cell[:, :width].copy())
         _fill_increments(gains[d], problem.blocks, increment[d])
     return Reduction(tuple(gains), tuple(cells), increment)
+
+
+def block_share(a: float, nth: Ints) -> npt.NDArray[np.float64]:
+    """Return the share of a cell's harm that its nth block (from 0) adds, exp(-a n) - exp(-a (n + 1))."""
+    return np.asarray(np.exp(-a * nth) * -np.expm1(-a))
 
 
 def _sorted_gains(

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from allocator.config import AllocationSection, RoutesSection
 from allocator.domain import AllocationProblem, Bools, Floats, Ints, Roster
 from allocator.kernels.tours import closed_tours
+from allocator.planning.reduction import block_share
 
 if TYPE_CHECKING:
     from allocator.tessellation import Tessellation
@@ -123,13 +124,12 @@ def _share_out(
     cell = np.repeat(cell, count)
     nth = np.arange(len(cell)) - np.repeat(np.cumsum(count) - count, count)
     shift = np.repeat(shift, count)
-    a = problem.diminishing
-    gain = problem.value[shift, cell] * (np.exp(-a * nth) - np.exp(-a * (nth + 1)))
+    gain = problem.value[shift, cell] * block_share(problem.diminishing, nth)
     unit = np.full(len(cell), -1, np.int64)
     key = shift * len(problem.districts) + problem.district[cell]
     order = np.argsort(key, kind="stable")
     keys, starts = np.unique(key[order], return_index=True)
-    for one, rows in zip(keys.tolist(), np.split(order, starts[1:]), strict=True):
+    for one, rows in zip(keys.tolist(), np.split(order, starts)[1:], strict=True):
         s, d = divmod(one, len(problem.districts))
         crew = np.flatnonzero(posting[:, s] == d)
         _split(rows, crew, np.stack([city.x[cell[rows]], city.y[cell[rows]]]), unit)

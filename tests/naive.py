@@ -1,0 +1,94 @@
+"""Slow, obvious twins of the fast code: the specification that tests compare with."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+
+def closed_tours(x, y, indptr, tour):
+    """Nearest neighbour from the first point of each group, then 2-opt with first improvement."""
+
+    def distance(i, j):
+        return math.sqrt((x[i] - x[j]) ** 2 + (y[i] - y[j]) ** 2)
+
+    for a, b in itertools.pairwise(indptr):
+        if a == b:
+            continue
+        left = list(range(a, b))
+        route = [left.pop(0)]
+        while left:
+            best = 0
+            for j in range(1, len(left)):
+                if distance(route[-1], left[j]) < distance(route[-1], left[best]) - 1e-9:
+                    best = j
+            left[0], left[best] = left[best], left[0]
+            route.append(left.pop(0))
+        n = len(route)
+        improved = n > 3
+        while improved:
+            improved = False
+            for i in range(n - 2):
+                for j in range(i + 2, n):
+                    if i == 0 and j == n - 1:
+                        continue
+                    p, q, r, s = route[i], route[i + 1], route[j], route[(j + 1) % n]
+                    if distance(p, r) + distance(q, s) < distance(p, q) + distance(r, s) - 1e-6:
+                        route[i + 1 : j + 1] = reversed(route[i + 1 : j + 1])
+                        improved = True
+        tour[a:b] = route
+
+
+def best_allocation(problem):
+    """Return the optimum of a tiny allocation problem by trying every split of units and blocks."""
+    n_districts, n_shifts = problem.minimum.shape
+
+    def splits(s):
+        ranges = [range(problem.minimum[d, s], problem.on_duty[s] + 1) for d in range(n_districts)]
+        return [u for u in itertools.product(*ranges) if sum(u) <= problem.on_duty[s]]
+
+    worth = {}
+    for s in range(n_shifts):
+        for d in range(n_districts):
+            for n in range(problem.on_duty[s] + 1):
+                worth[s, d, n] = best_blocks(problem, s, d, n * int(problem.blocks[s]))
+    best = -math.inf
+    for plan in itertools.product(*(splits(s) for s in range(n_shifts))):
+        total = [sum(units[d] for units in plan) for d in range(n_districts)]
+        if all(problem.least[d] <= total[d] <= problem.most[d] for d in range(n_districts)):
+            best = max(best, sum(worth[s, d, n] for s, units in enumerate(plan) for d, n in enumerate(units)))
+    return best
+
+
+def best_blocks(problem, s, d, n):
+    """Return the most harm covered with n blocks in the cells of a district, trying every combination."""
+    cells = [c for c in range(len(problem.district)) if problem.district[c] == d]
+    best = 0.0
+    for blocks in itertools.product(*(range(problem.cap[s, c] + 1) for c in cells)):
+        if sum(blocks) <= n:
+            parts = zip(cells, blocks, strict=True)
+            best = max(
+                best, sum(problem.value[s, c] * (1 - math.exp(-problem.diminishing * k)) for c, k in parts)
+            )
+    return best
+
+
+def best_outreach(worth, levels, costs, budget, most, hours, team_hours):
+    """Return the most harm prevented by one team, trying every number of holdings.
+
+    `worth` maps (initiative, district, kind) to harm prevented; times of day are not limited.
+    """
+    places = sorted({(i, d) for i, d, _ in worth})
+    best = 0.0
+    for counts in itertools.product(*(range(most[i] + 1) for i, _ in places)):
+        held = [place for place, n in zip(places, counts, strict=True) for _ in range(n)]
+        if any(sum(i == j for j, _ in held) > most[i] for i in range(len(most))):
+            continue
+        if sum(costs[i] for i, _ in held) > budget or sum(hours[i] for i, _ in held) > team_hours:
+            continue
+        total = 0.0
+        for d, k in {(d, k) for _, d, k in worth}:
+            found = sorted((worth.get((i, e, k), 0.0) for i, e in held if e == d), reverse=True)
+            total += sum(value * level for value, level in zip(found, levels, strict=False))
+        best = max(best, total)
+    return best
