@@ -92,3 +92,79 @@ def best_outreach(worth, levels, costs, budget, most, hours, team_hours):
             total += sum(value * level for value, level in zip(found, levels, strict=False))
         best = max(best, total)
     return best
+
+
+def within(x, y, radius):
+    """Per point, the points within a distance: list of lists, ascending."""
+    pairs = [[math.dist((x[i], y[i]), (x[j], y[j])) <= radius for j in range(len(x))] for i in range(len(x))]
+    return [[j for j, near in enumerate(row) if near] for row in pairs]
+
+
+def gaussian_rows(x, y, area, bandwidth, reach):
+    """Dense kernel: the share of an event of cell i that falls to cell j."""
+    kernel = [
+        [
+            area[j] * math.exp(-0.5 * (math.dist((x[i], y[i]), (x[j], y[j])) / bandwidth) ** 2)
+            if math.dist((x[i], y[i]), (x[j], y[j])) <= reach
+            else 0.0
+            for j in range(len(x))
+        ]
+        for i in range(len(x))
+    ]
+    return [[w / sum(row) for w in row] for row in kernel]
+
+
+def neighbour_sum(values, indptr, indices):
+    return [
+        [sum(values[j][k] for j in indices[a:b]) for k in range(len(values[0]))] for a, b in itertools.pairwise(indptr)
+    ]
+
+
+def history(days, cells, kinds, counts, *, until, half_life, kernel, shape):
+    """Decayed, smoothed counts at the start of day `until`: Σ count × 0.5^(age / half-life) × kernel row."""
+    n_kinds, n_cells = shape
+    state = [[0.0] * n_cells for _ in range(n_kinds)]
+    for day, cell, kind, count in zip(days, cells, kinds, counts, strict=True):
+        if day < until:
+            amount = count * (1.0 if math.isinf(half_life) else 0.5 ** ((until - 1 - day) / half_life))
+            for j in range(n_cells):
+                state[kind][j] += amount * kernel[cell][j]
+    return state
+
+
+def poisson_loglik(counts, rates):
+    return sum((n * math.log(r) if n else 0.0) - r for n, r in zip(counts, rates, strict=True))
+
+
+def negative_binomial_loglik(counts, rates, dispersion):
+    """With scipy's distribution, and log n! put back."""
+    from scipy import stats
+
+    size = 1 / dispersion
+    return sum(
+        stats.nbinom.logpmf(n, size, size / (size + r)) + math.lgamma(n + 1) for n, r in zip(counts, rates, strict=True)
+    )
+
+
+def negative_binomial_quantile(mean, dispersion, probability):
+    from scipy import stats
+
+    if dispersion == 0:
+        return [float(stats.poisson.ppf(probability, m)) for m in mean]
+    size = 1 / dispersion
+    return [float(stats.nbinom.ppf(probability, size, size / (size + m))) for m in mean]
+
+
+def mixture_weights(rows, counts):
+    """Non-negative weights of greatest Poisson likelihood, by a general optimiser on all rows."""
+    import numpy as np
+    from scipy.optimize import minimize
+
+    rows, counts = np.asarray(rows, float), np.asarray(counts, float)
+
+    def loss(weights):
+        rate = rows @ weights + 1e-12
+        return float((rate - counts * np.log(rate)).sum())
+
+    found = minimize(loss, np.full(rows.shape[1], 0.3), bounds=[(0, None)] * rows.shape[1], method="L-BFGS-B")
+    return found.x
