@@ -158,7 +158,6 @@ def test_reasons_name_rank_and_cause():
         sources=("long-run place", "last 10 days"),
         shares=np.full((len(cells), 2, 2), 0.5, np.float32),
         recent=np.full((len(cells), 2), 4),
-        long_run=np.ones((len(cells), 2), np.float32),
     )
     visits = allocate(dataclasses.replace(surface, reasons=reasons), roster).visits
     covered = visits["cell"] % 2 == 0
