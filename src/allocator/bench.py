@@ -10,9 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from allocator.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from allocator.domain import Panel
 
 
 @dataclass(frozen=True)
@@ -92,14 +95,15 @@ def _allocate(size: Size, seed: int, folder: Path) -> Task:
     return task
 
 
-def _synthetic_panel(size: Size, seed: int) -> Any:
+def synthetic_panel(cells: int, *, weeks: int = 104, seed: int = 0) -> Panel:
+    """Return a synthetic history on about `cells` squares of 150 m, with an event per eight cells a week."""
     from allocator.domain import Panel
     from allocator.io import read_events
     from allocator.synthetic import TIMEZONE, make_city
     from allocator.tessellation import Tessellation
 
-    side_km = (size.cells * 0.15**2 / 0.9) ** 0.5  # the outline fills about nine tenths of its box
-    city = make_city(seed=seed, width_km=side_km, height_km=side_km, weeks=104, events_per_week=size.cells / 8)
+    side_km = (cells * 0.15**2 / 0.9) ** 0.5  # the outline fills about nine tenths of its box
+    city = make_city(seed=seed, width_km=side_km, height_km=side_km, weeks=weeks, events_per_week=cells / 8)
     columns = {"time": "occurred_at", "kind": "kind", "lon": "lon", "lat": "lat", "id": "incident"}
     events = read_events(city.events, columns=columns, timezone=TIMEZONE)
     return Panel.from_events(events, Tessellation.squares(city.area, 150.0))
@@ -109,7 +113,7 @@ def _features(size: Size, seed: int, folder: Path) -> Task:
     from allocator.config import RiskSection
     from allocator.risk.training import read_history
 
-    panel, options = _synthetic_panel(size, seed), RiskSection()
+    panel, options = synthetic_panel(size.cells, seed=seed), RiskSection()
 
     def task() -> dict[str, float]:
         history = read_history(panel, 7, options, seed=seed)
@@ -121,7 +125,7 @@ def _features(size: Size, seed: int, folder: Path) -> Task:
 def _fit(size: Size, seed: int, folder: Path) -> Task:
     from allocator import risk
 
-    panel = _synthetic_panel(size, seed)
+    panel = synthetic_panel(size.cells, seed=seed)
 
     def task() -> dict[str, float]:
         skill = risk.fit(panel, seed=seed).skill().iloc[-1]

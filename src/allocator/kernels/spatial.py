@@ -13,13 +13,13 @@ def count_within(x, y, bin_x, bin_y, bin_start, by_bin, n_bins_x, radius, out): 
     for i in range(len(x)):
         found = 0
         for by in range(max(bin_y[i] - 1, 0), min(bin_y[i] + 2, n_bins_y)):
-            for bx in range(max(bin_x[i] - 1, 0), min(bin_x[i] + 2, n_bins_x)):
-                b = by * n_bins_x + bx
-                for k in range(bin_start[b], bin_start[b + 1]):
-                    j = by_bin[k]
-                    dx, dy = x[i] - x[j], y[i] - y[j]
-                    if dx * dx + dy * dy <= radius * radius:
-                        found += 1
+            left = by * n_bins_x + max(bin_x[i] - 1, 0)
+            right = by * n_bins_x + min(bin_x[i] + 2, n_bins_x)
+            for k in range(bin_start[left], bin_start[right]):
+                j = by_bin[k]
+                dx, dy = x[i] - x[j], y[i] - y[j]
+                if dx * dx + dy * dy <= radius * radius:
+                    found += 1
         out[i] = found
 
 
@@ -30,16 +30,16 @@ def fill_within(x, y, bin_x, bin_y, bin_start, by_bin, n_bins_x, radius, indptr,
     for i in range(len(x)):
         at = indptr[i]
         for by in range(max(bin_y[i] - 1, 0), min(bin_y[i] + 2, n_bins_y)):
-            for bx in range(max(bin_x[i] - 1, 0), min(bin_x[i] + 2, n_bins_x)):
-                b = by * n_bins_x + bx
-                for k in range(bin_start[b], bin_start[b + 1]):
-                    j = by_bin[k]
-                    dx, dy = x[i] - x[j], y[i] - y[j]
-                    squared = dx * dx + dy * dy
-                    if squared <= radius * radius:
-                        indices[at] = j
-                        distance[at] = np.sqrt(squared)
-                        at += 1
+            left = by * n_bins_x + max(bin_x[i] - 1, 0)
+            right = by * n_bins_x + min(bin_x[i] + 2, n_bins_x)
+            for k in range(bin_start[left], bin_start[right]):
+                j = by_bin[k]
+                dx, dy = x[i] - x[j], y[i] - y[j]
+                squared = dx * dx + dy * dy
+                if squared <= radius * radius:
+                    indices[at] = j
+                    distance[at] = np.sqrt(squared)
+                    at += 1
 
 
 @njit(cache=True, nogil=True)
@@ -58,9 +58,16 @@ def gaussian_rows(indptr, indices, distance, mass, bandwidth, out):  # type: ign
 @njit(cache=True, nogil=True)
 def neighbour_sum(values, indptr, indices, out):  # type: ignore[no-untyped-def]
     """Fill out[i, k] = Σ_{j in row i} values[j, k]."""
+    width = values.shape[1]
+    total = np.empty(width)
     for i in range(len(indptr) - 1):
-        for k in range(values.shape[1]):
-            total = 0.0
-            for at in range(indptr[i], indptr[i + 1]):
-                total += values[indices[at], k]
-            out[i, k] = total
+        start, stop = indptr[i], indptr[i + 1]
+        total[:] = 0.0
+        for at in range(start, stop - 1, 2):  # by twos: 3.6 instead of 5.6 ms, as each sum waits for the one before
+            j, h = indices[at], indices[at + 1]
+            for k in range(width):
+                total[k] += values[j, k] + values[h, k]
+        if (stop - start) % 2:
+            for k in range(width):
+                total[k] += values[indices[stop - 1], k]
+        out[i] = total

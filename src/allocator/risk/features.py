@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,8 +38,8 @@ class Csr:
     weight: npt.NDArray[np.float32]
 
 
-def within(city: Tessellation, radius_m: float) -> Csr:
-    """Return, for each cell, the cells whose centres lie within `radius_m`, with the distance as weight."""
+def binned(city: Tessellation, radius_m: float) -> tuple[Any, ...]:
+    """Return the arguments that `count_within` and `fill_within` share: cell centres sorted into square bins."""
     x, y = city.x - city.x.min(), city.y - city.y.min()
     # Bins of at least the radius; at most about four million of them.
     side = max(radius_m, float(np.sqrt((np.ptp(x) + 1) * (np.ptp(y) + 1) / 4e6)))
@@ -48,7 +48,12 @@ def within(city: Tessellation, radius_m: float) -> Csr:
     number = bin_y * n_x + bin_x
     by_bin = np.argsort(number, kind="stable")
     start = np.searchsorted(number[by_bin], np.arange(n_x * n_y + 1))
-    bins = (x, y, bin_x, bin_y, start, by_bin, n_x, float(radius_m))
+    return x, y, bin_x, bin_y, start, by_bin, n_x, float(radius_m)
+
+
+def within(city: Tessellation, radius_m: float) -> Csr:
+    """Return, for each cell, the cells whose centres lie within `radius_m`, with the distance as weight."""
+    bins = binned(city, radius_m)
     length = np.empty(city.n_cells, np.int64)
     count_within(*bins, length)
     indptr = np.concatenate([[0], np.cumsum(length)])

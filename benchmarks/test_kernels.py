@@ -1,0 +1,344 @@
+"""Every kernel at city size: beside a vectorised pandas twin, a numpy or scipy rival, and what memory allows.
+
+Each test first asserts that kernel and twin agree, so that the clock compares the same work.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse, special, stats
+from scipy.spatial import cKDTree
+
+import naive
+from allocator.kernels.history import decay, gather_rows, spread_events
+from allocator.kernels.likelihood import (
+    mixture_em,
+    negative_binomial_loglik,
+    negative_binomial_quantile,
+    poisson_loglik,
+)
+from allocator.kernels.spatial import count_within, fill_within, gaussian_rows, neighbour_sum
+from allocator.kernels.tours import closed_tours
+from allocator.risk.baselines import EM_ITERATIONS
+from allocator.risk.features import binned, within
+from conftest import best_of
+
+WIDEST = -1  # the 600 m kernel: three quarters of all pairs of cells
+LINE = 64  # bytes of a cache line: the least that a random access moves
+DISPERSION = 0.3
+
+
+@pytest.fixture(scope="module")
+def state(history):
+    return history.histories.state.copy()
+
+
+@pytest.fixture(scope="module")
+def kernel(history):
+    return history.training.space.kernels[WIDEST]
+
+
+@pytest.fixture(scope="module")
+def rows_of_pairs(kernel):
+    return np.repeat(np.arange(len(kernel.indptr) - 1), np.diff(kernel.indptr))
+
+
+@pytest.fixture(scope="module")
+def held_out(history):
+    """Counts and rates of every cell and kind of the held-out weeks."""
+    counts = np.stack([counts for _, counts in history.held_out]).ravel()
+    rates = np.stack([one.components[..., 4:8].sum(axis=2) / 4 for one, _ in history.held_out]).ravel()
+    return counts, np.maximum(rates.astype(np.float64), 1e-9)
+
+
+def test_decay(versus, state):
+    factor = 0.5 ** (7 / np.array([10.0, 45.0, 180.0, np.inf]))
+    mine, frame = state.copy(), pd.DataFrame(state.reshape(-1, state.shape[-1]))
+    decay(mine, factor)
+    np.testing.assert_allclose(mine.reshape(frame.shape), frame.mul(factor, axis=1))
+    other = state.copy()
+    # Timed with factors near 1: repeated in place, a real decay would end in slow subnormal numbers.
+    mild = factor**0.01
+
+    def numpy():
+        other[...] *= mild
+
+    versus(lambda: decay(mine, mild), pandas=lambda: frame.mul(mild, axis=1), numpy=numpy, moved=2 * state.nbytes)
+
+
+def test_spread_events(versus, state, panel, kernel, rows_of_pairs):
+    rows = np.flatnonzero(panel.day >= panel.n_days - 7)
+    cell, kind = panel.cell[rows], panel.kind[rows]
+    amount = np.random.default_rng(0).random((len(rows), state.shape[-1]))
+    graph = sparse.csr_array((kernel.weight, kernel.indices, kernel.indptr), shape=(len(kernel.indptr) - 1,) * 2)
+    table = pd.DataFrame({"cell": rows_of_pairs, "to": kernel.indices, "weight": kernel.weight})
+    names = [f"m{m}" for m in range(amount.shape[1])]
+    events = pd.DataFrame({"cell": cell, "kind": kind, **dict(zip(names, amount.T, strict=True))})
+    band = state.shape[1] - 1
+
+    def run(out):
+        spread_events(cell, kind, amount, band, kernel.indptr, kernel.indices, kernel.weight, out)
+
+    def pandas(out):
+        pairs = events.merge(table, on="cell")
+        sums = pairs[names].mul(pairs["weight"], axis=0).groupby([pairs["kind"], pairs["to"]]).sum()
+        out[sums.index.get_level_values(0), band, sums.index.get_level_values(1)] += sums.to_numpy()
+
+    def numpy(out):
+        for k in range(len(out)):
+            mine = np.flatnonzero(kind == k)
+            out[k, band] += graph[cell[mine]].T @ amount[mine]
+
+    results = [np.zeros_like(state) for _ in range(3)]
+    for method, out in zip((run, pandas, numpy), results, strict=True):
+        method(out)
+        np.testing.assert_allclose(out, results[0], rtol=1e-5, atol=1e-6)
+    pairs = int(np.diff(kernel.indptr)[cell].sum())
+    moved = pairs * (4 + 4 + 2 * 8 * amount.shape[1])  # index, weight, one state row read and written
+    versus(lambda: run(results[0]), pandas=lambda: pandas(results[1]), numpy=lambda: numpy(results[2]), moved=moved)
+
+
+def test_gather_rows(versus, state, history):
+    kind, cell = history.training.kind[-20_000:], history.training.cell[-20_000:]
+    scale = np.array([0.5, 0.4, 0.3, 0.2])
+    n_kinds, n_bands, n_cells, n_memories = state.shape
+    out = np.empty((len(cell), n_bands * n_memories), np.float32)
+    # The twin gets its table for nothing, in the order that suits it best.
+    frame = pd.DataFrame(state.transpose(0, 2, 1, 3).reshape(n_kinds * n_cells, -1).copy())
+    wide = np.tile(scale, n_bands)
+
+    def pandas():
+        return frame.take(kind * n_cells + cell).mul(wide, axis=1).clip(lower=0).astype(np.float32)
+
+    def numpy():
+        return np.maximum(state[kind, :, cell] * scale, 0).astype(np.float32)
+
+    gather_rows(state, kind, cell, scale, out)
+    np.testing.assert_allclose(out, pandas(), rtol=1e-6)
+    np.testing.assert_allclose(out.reshape(-1, n_bands, n_memories), numpy(), rtol=1e-6)
+    moved = len(cell) * n_bands * LINE + out.nbytes
+    versus(
+        lambda: gather_rows(state, kind, cell, scale, out),
+        pandas=pandas, numpy=numpy, moved=moved, within=state.nbytes,  # the rows lie all over the state
+    )  # fmt: skip
+
+
+def test_mixture_em(versus, history):
+    training = history.training
+    chosen = np.flatnonzero((training.kind == 4) & (training.count > 0))  # the most frequent kind
+    rows, counts = training.components[chosen], training.count[chosen]
+    totals, start = training.totals[:, 4].sum(axis=0), np.full(rows.shape[1], 1 / rows.shape[1])
+    frame, series = pd.DataFrame(rows), pd.Series(counts)
+    short = 20  # iterations compared and timed; a fit makes EM_ITERATIONS
+    assert short < EM_ITERATIONS
+
+    def run():
+        weights = start.copy()
+        mixture_em(rows, counts, totals, weights, short)
+        return weights
+
+    def pandas():
+        weights = pd.Series(start)
+        for _ in range(short):
+            ratio = series / frame.mul(weights, axis=1).sum(axis=1)
+            weights = weights * frame.mul(ratio, axis=0).sum() / totals
+        return weights
+
+    def numpy():
+        weights = start.copy()
+        for _ in range(short):
+            weights = weights * ((counts / (rows @ weights.astype(np.float32))) @ rows) / totals
+        return weights
+
+    np.testing.assert_allclose(run(), pandas(), rtol=1e-3, atol=1e-9)
+    np.testing.assert_allclose(run(), numpy(), rtol=1e-3, atol=1e-9)
+    # Any EM has to read all rows once an iteration; nothing is written.
+    versus(run, pandas=pandas, numpy=numpy, moved=short * rows.nbytes)
+
+
+def test_poisson_loglik(versus, held_out):
+    counts, rates = held_out
+    n, rate = pd.Series(counts), pd.Series(rates)
+
+    def pandas():
+        return (n * np.log(rate) - rate).sum()
+
+    def numpy():
+        return special.xlogy(counts, rates).sum() - rates.sum()
+
+    assert poisson_loglik(counts, rates) == pytest.approx(pandas(), rel=1e-5)
+    assert numpy() == pytest.approx(pandas(), rel=1e-5)
+    floor = _sum_and_log(rates, counts)
+    versus(lambda: poisson_loglik(counts, rates), pandas=pandas, numpy=numpy, floor=floor)
+
+
+def _sum_and_log(rates, counts):
+    some = rates[counts > 0]
+    seconds = best_of(lambda: rates.sum() + counts.sum(), 9) + best_of(lambda: np.log(some), 9)
+    return f"numpy sum + {len(some) / 1e3:.0f}k logs", seconds
+
+
+def test_negative_binomial_loglik(versus, held_out):
+    counts, rates = held_out
+    size = 1 / DISPERSION
+    n, rate = pd.Series(counts, dtype=float), pd.Series(rates)
+
+    def pandas():
+        term = n * np.log(DISPERSION * rate / (1 + DISPERSION * rate)) - size * np.log1p(DISPERSION * rate)
+        return (term + special.gammaln(n + size) - special.gammaln(size)).sum()
+
+    def numpy():
+        whole = counts.astype(np.int64)
+        return stats.nbinom.logpmf(whole, size, size / (size + rates)).sum() + special.gammaln(whole + 1).sum()
+
+    assert negative_binomial_loglik(counts, rates, DISPERSION) == pytest.approx(pandas(), rel=1e-5)
+    assert numpy() == pytest.approx(pandas(), rel=1e-5)
+    floor = f"numpy log1p of {len(rates) / 1e3:.0f}k", best_of(lambda: np.log1p(rates), 9)
+    versus(lambda: negative_binomial_loglik(counts, rates, DISPERSION), pandas=pandas, numpy=numpy, floor=floor)
+
+
+def test_negative_binomial_quantile(versus, held_out):
+    mean = held_out[1][: len(held_out[1]) // 6]  # one week
+    size, out = 1 / DISPERSION, np.empty(len(mean))
+    series = pd.Series(mean)
+
+    def pandas():
+        return pd.Series(stats.nbinom.ppf(0.95, size, size / (size + series)))
+
+    negative_binomial_quantile(mean, DISPERSION, 0.95, out)
+    assert (out == pandas()).mean() > 0.9999  # scipy inverts by continuous approximation; ties may differ
+    floor = f"numpy log1p + exp of {len(mean) / 1e3:.0f}k", best_of(lambda: np.exp(-np.log1p(mean)), 9)
+    versus(lambda: negative_binomial_quantile(mean, DISPERSION, 0.95, out), pandas=pandas, floor=floor)
+
+
+RADIUS = 600.0
+
+
+def _pairs_by_merge(city, number, n_bins_x, radius):
+    """Return the pairs within a radius: a merge on the nine surrounding bins, then the distance."""
+    cells = pd.DataFrame({"cell": np.arange(city.n_cells), "x": city.x, "y": city.y, "bin": number})
+    steps = [dy * n_bins_x + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    around = pd.concat([cells.assign(bin=cells["bin"] + step) for step in steps])
+    pairs = around.merge(cells, on="bin", suffixes=("", "_to"))
+    distance = np.sqrt((pairs["x"] - pairs["x_to"]) ** 2 + (pairs["y"] - pairs["y_to"]) ** 2)
+    # A step off the left or right edge is the other end of the next row of bins: too far, so dropped here.
+    return pairs[["cell", "cell_to"]].assign(distance=distance)[distance <= radius]
+
+
+def test_count_within(versus, panel):
+    city, bins = panel.city, binned(panel.city, RADIUS)
+    out, tree, points = np.empty(city.n_cells, np.int64), cKDTree(np.c_[city.x, city.y]), np.c_[city.x, city.y]
+    number, n_bins_x = bins[3] * bins[6] + bins[2], bins[6]
+
+    def pandas():
+        return _pairs_by_merge(city, number, n_bins_x, RADIUS).groupby("cell").size()
+
+    def numpy():
+        return tree.query_ball_point(points, RADIUS, return_length=True)
+
+    count_within(*bins, out)
+    assert (out == pandas()).all()
+    assert (out == numpy()).all()
+    versus(lambda: count_within(*bins, out), pandas=pandas, numpy=numpy, floor=_distances(bins))
+
+
+def _distances(bins):
+    """Return the bound of a kernel that has to look at every pair of points of neighbouring bins: numpy's arithmetic."""
+    held = np.diff(bins[4]).reshape(-1, bins[6]).astype(np.int64)
+    padded = np.pad(held, 1)
+    rows, columns = held.shape
+    pairs = sum(int((held * padded[i : i + rows, j : j + columns]).sum()) for i in range(3) for j in range(3))
+    a, b = np.random.default_rng(0).random((2, 4096))  # in the nearest cache: arithmetic alone
+    out = np.empty_like(a)
+
+    def squared():
+        np.subtract(a, b, out=out)
+        np.multiply(out, out, out=out)
+        np.multiply(b, b, out=b)
+        np.add(out, b, out=out)
+        np.less_equal(out, 0.5)
+
+    return f"numpy {pairs / 1e6:.1f}M distances", best_of(squared, 200) / len(a) * pairs
+
+
+def test_fill_within(versus, panel):
+    city, bins, near = panel.city, binned(panel.city, RADIUS), within(panel.city, RADIUS)
+    indices, distance = np.empty_like(near.indices), np.empty_like(near.weight)
+    number, n_bins_x = bins[3] * bins[6] + bins[2], bins[6]
+    tree = cKDTree(np.c_[city.x, city.y])
+
+    def pandas():
+        return _pairs_by_merge(city, number, n_bins_x, RADIUS).sort_values("cell")
+
+    def numpy():
+        return tree.sparse_distance_matrix(tree, RADIUS, output_type="coo_matrix").tocsr()
+
+    fill_within(*bins, near.indptr, indices, distance)
+    assert distance.sum(dtype=np.float64) == pytest.approx(pandas()["distance"].sum(), rel=1e-6)
+    assert distance.sum(dtype=np.float64) == pytest.approx(numpy().sum(), rel=1e-6)
+    versus(
+        lambda: fill_within(*bins, near.indptr, indices, distance), pandas=pandas, numpy=numpy, floor=_distances(bins)
+    )
+
+
+def test_gaussian_rows(versus, panel):
+    near, area = within(panel.city, 2.5 * 600), panel.city.area_km2
+    row = np.repeat(np.arange(panel.city.n_cells), np.diff(near.indptr))
+    frame = pd.DataFrame({"row": row, "to": near.indices, "distance": near.weight})
+    out = np.empty_like(near.weight)
+
+    def pandas():
+        weight = area[frame["to"]] * np.exp(-0.5 * (frame["distance"] / 600.0) ** 2)
+        return weight / weight.groupby(frame["row"]).transform("sum")
+
+    def numpy():
+        weight = area[near.indices] * np.exp(-0.5 * (near.weight / np.float32(600.0)) ** 2)
+        return weight / np.repeat(np.add.reduceat(weight, near.indptr[:-1]), np.diff(near.indptr))
+
+    gaussian_rows(near.indptr, near.indices, near.weight, area, 600.0, out)
+    np.testing.assert_allclose(out, pandas(), rtol=1e-4)
+    np.testing.assert_allclose(out, numpy(), rtol=1e-4)
+    exponent = -0.5 * (near.weight.astype(np.float64) / 600.0) ** 2
+    floor = f"numpy exp of {len(row) / 1e6:.1f}M float64", best_of(lambda: np.exp(exponent), 5)
+    versus(
+        lambda: gaussian_rows(near.indptr, near.indices, near.weight, area, 600.0, out),
+        pandas=pandas, numpy=numpy, floor=floor,
+    )  # fmt: skip
+
+
+def test_neighbour_sum(versus, panel):
+    near = within(panel.city, RADIUS)
+    values = np.random.default_rng(0).poisson(0.2, (panel.city.n_cells, len(panel.kinds))).astype(np.float64)
+    row = np.repeat(np.arange(panel.city.n_cells), np.diff(near.indptr))
+    graph = sparse.csr_array((np.ones(len(near.indices)), near.indices, near.indptr), shape=(panel.city.n_cells,) * 2)
+    frame, out = pd.DataFrame(values), np.empty_like(values)
+
+    def pandas():
+        return frame.take(near.indices).groupby(row).sum()
+
+    neighbour_sum(values, near.indptr, near.indices, out)
+    np.testing.assert_allclose(out, pandas())
+    np.testing.assert_allclose(out, graph @ values)
+    moved = len(row) * (4 + values.shape[1] * 8) + out.nbytes  # an index and a row of values per pair
+    versus(
+        lambda: neighbour_sum(values, near.indptr, near.indices, out),
+        pandas=pandas, numpy=lambda: graph @ values, moved=moved,
+    )  # fmt: skip
+
+
+def test_closed_tours(versus):
+    """A week of 60 units in 21 shifts, 12 stops each in a square kilometre or so; the twin is plain Python."""
+    rng = np.random.default_rng(0)
+    indptr = np.arange(0, 60 * 21 * 12 + 1, 12)
+    x, y = rng.uniform(0, 1000, (2, indptr[-1]))
+    tour, other = np.empty(len(x), np.int64), np.empty(len(x), np.int64)
+    closed_tours(x, y, indptr, tour)
+    naive.closed_tours(x.tolist(), y.tolist(), indptr.tolist(), other)
+    assert (tour == other).all()
+    versus(
+        lambda: closed_tours(x, y, indptr, tour),
+        pandas=lambda: naive.closed_tours(x.tolist(), y.tolist(), indptr.tolist(), other),
+        name="closed_tours (twin: plain Python)",
+    )
