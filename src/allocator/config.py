@@ -386,7 +386,7 @@ class OutreachSection(Section):
     """Money for the plan, in the currency of the cost column."""
     repeat_value: float = Field(0.5, ge=0, lt=1)
     """Value of a further initiative for the same kinds in one district, relative to the one before."""
-    effort: float = Field(20.0, gt=0)
+    effort: float = Field(8.0, gt=0)
     """Deterministic work limit of the solver (CP-SAT deterministic time); no clock decides the result."""
 
 

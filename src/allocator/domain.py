@@ -612,7 +612,8 @@ class RiskSurface:
     @property
     def expected_harm(self) -> npt.NDArray[np.float64]:
         """Harm-weighted expected events, (n_shifts, n_cells) float64."""
-        return self.mean.astype(np.float64) @ np.asarray(self.harm, np.float64)
+        # Not a matrix product: BLAS may add in another order with another number of threads.
+        return np.einsum("sck,k->sc", self.mean, np.asarray(self.harm, np.float64))
 
     def top(self, share: float) -> npt.NDArray[np.int32]:
         """Return the cells with the most expected harm per km² that fill `share` of the area, highest first."""

@@ -73,7 +73,8 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
             surface, roster, job.policy, allocation=job.allocation, staffing=job_with_minimums.staffing,
             places=_places(job, city),
         )  # fmt: skip
-        rivals = {name: planning.solve(problem, name).objective for name in planning.SOLVERS if name != job.allocation.solver}
+        planning.check_feasible(problem)
+        rivals = {name: solve(problem).objective for name, solve in planning.SOLVERS.items() if name != job.allocation.solver}
     with clock("duty and routes"):
         plan = planning.plan_patrol(problem, surface, roster, allocation=job.allocation, routes=job.routes)
     with clock("outreach"):
