@@ -207,6 +207,8 @@ def test_daylight_saving_gaps_and_folds_are_counted():
     ]
     assert events.ledger["daylight-saving gap (moved forward)"] == 1
     assert events.ledger["daylight-saving fold (first taken)"] == 1
+    own = read_events(frame(2, when=["2017-06-01T10:00:00Z", "2017-06-01 06:00"]), **CHICAGO)
+    assert own.time.tolist() == [np.datetime64("2017-06-01T10:00:00"), np.datetime64("2017-06-01T11:00:00")]
     in_utc = read_events(table, file_timezone="UTC", **CHICAGO)
     assert in_utc.time[0] == np.datetime64("2017-03-12T02:30:00")
     assert in_utc.timezone == "America/Chicago"
@@ -312,6 +314,8 @@ def test_personal_columns_are_listed_never_read():
         ({**COLUMNS, "tme": "when"}, {}, "did you mean 'time'"),
         (COLUMNS, {"bad_row": "drop"}, "did you mean 'bad_rows'"),
         (COLUMNS, {"preset": "chicgo"}, "did you mean 'chicago'"),
+        (COLUMNS, {"file_timezone": "America/Chicgo"}, "did you mean 'America/Chicago'"),
+        (COLUMNS, {"time_format": "%Q"}, "not a strptime format"),
         (COLUMNS, {"officer_initiated": ["x"]}, "needs columns.origin"),
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydantic import ValidationError
 
 from allocator.config import ColumnMap, DataSection, Job
 from allocator.domain import ALL_KINDS, CALL, OFFICER, Events
@@ -119,8 +120,6 @@ def read_job_events(job: Job) -> Events:
 
 
 def _section(content: dict[str, Any]) -> DataSection:
-    from pydantic import ValidationError
-
     try:
         return DataSection.model_validate(content)
     except ValidationError as error:
@@ -135,24 +134,22 @@ def _section(content: dict[str, Any]) -> DataSection:
 
 def _read(sources: list[Source], section: DataSection, *, timezone: str) -> Events:
     section = with_preset(section)
-    check_map(section, sources)
+    check_map(section, sources, timezone=timezone)
     pieces = [read_piece(source, section) for source in sources]
     if len(systems := {piece.crs for piece in pieces}) > 1:
         raise DataError(f"the event files use different coordinate systems: {some(sorted(systems))}")
-    faults = [
-        f"{label(source)}: {fault}"
-        for source, piece in zip(sources, pieces, strict=True)
-        for fault in piece.bad_rows[:3]
-    ]
     broken = sum(len(piece.bad_rows) for piece in pieces)
-    if broken and section.bad_rows == "refuse":
-        raise DataError(f"{broken:,} rows have the wrong number of columns", faults=faults, count=broken)
     frames = [piece.frame for piece in pieces]
     frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
     book = _Book(
         np.ones(len(frame), bool), {"read": len(frame) + broken}, notes=_preset_notes(section, pieces)
     )
     book.count(broken, "rows with the wrong number of columns")
+    if section.bad_rows == "refuse":
+        for source, piece in zip(sources, pieces, strict=True):
+            if piece.bad_rows:
+                count = f"{len(piece.bad_rows):,} rows have the wrong number of columns"
+                book.faults.append(f"{label(source)}: {count}, for example {'; '.join(piece.bad_rows[:3])}")
     events = _assemble(frame, section, book=book, timezone=timezone, crs=pieces[0].crs)
     personal = dict.fromkeys(name for piece in pieces for name in personal_columns(piece.found))
     return dataclasses.replace(events, dropped_columns=tuple(personal))
@@ -174,14 +171,13 @@ def _preset_notes(section: DataSection, pieces: Sequence[Piece]) -> list[str]:
 
 def _assemble(frame: pd.DataFrame, section: DataSection, *, book: _Book, timezone: str, crs: str) -> Events:
     """Return the events of a frame whose columns are roles; raise all its faults at once."""
-    first_bad = len(book.faults)
     times = _times(frame, section, book)
     x, y = _places(frame, section, book)
     kind, kinds = _kinds(frame, section, book)
     count, weight = _counts(frame, section, book), _weights(frame, book)
     origin = _origins(frame, section, book)
     end, reported = (_other_times(frame, role, section=section, book=book) for role in ("end", "reported_at"))
-    if len(book.faults) > first_bad:
+    if book.faults:
         raise _all_faults(book, times, section)
     identity = _drop_repeated(frame, section, book)
     precision = _precision(times, section, book)

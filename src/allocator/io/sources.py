@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zoneinfo
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -11,7 +12,7 @@ import pandas as pd
 import pyproj
 
 from allocator.config import DataSection
-from allocator.errors import ConfigError, DataError
+from allocator.errors import ConfigError, DataError, nearest
 from allocator.io.personal import looks_personal
 from allocator.io.tables import (
     GEOMETRY_X,
@@ -36,7 +37,7 @@ def label(source: Source) -> str:
     return "the DataFrame" if isinstance(source, pd.DataFrame) else Path(source).name
 
 
-def check_map(section: DataSection, sources: list[Source]) -> None:
+def check_map(section: DataSection, sources: list[Source], *, timezone: str) -> None:
     """Refuse a column map that cannot work, with all its faults."""
     columns = section.columns
     mapped = columns.model_dump(exclude_none=True)
@@ -64,10 +65,33 @@ def check_map(section: DataSection, sources: list[Source]) -> None:
         faults.append(
             "officer_initiated needs columns.origin: the column that tells calls from officers' own"
         )
-    if section.crs and not _known_crs(section.crs):
-        faults.append(f"crs: unknown coordinate system {section.crs!r}")
+    faults += _setting_faults(section, timezone)
+    if not sources:
+        faults.append("events: no file is given")
     if faults:
         raise ConfigError("the [data] section cannot be used", faults=[f"data.{fault}" for fault in faults])
+
+
+def _setting_faults(section: DataSection, timezone: str) -> list[str]:
+    """Return the faults of time zones, time format and coordinate system."""
+    faults = []
+    zones = zoneinfo.available_timezones()
+    for zone in (timezone, section.timezone):
+        if zone is not None and zone not in zones:
+            faults.append(f"timezone: unknown time zone {zone!r}{nearest(zone, zones)}")
+    if section.time_format and not _known_format(section.time_format):
+        faults.append(f"time_format: {section.time_format!r} is not a strptime format")
+    if section.crs and not _known_crs(section.crs):
+        faults.append(f"crs: unknown coordinate system {section.crs!r}")
+    return faults
+
+
+def _known_format(time_format: str) -> bool:
+    try:
+        pd.to_datetime(["2017"], format=time_format, errors="coerce")
+    except ValueError:
+        return False
+    return True
 
 
 def _known_crs(crs: str) -> bool:
