@@ -145,8 +145,11 @@ class FittedBoosted:
         return (*names, "pattern of the surroundings (boosted trees)"), np.concatenate([parts, change[..., None]], axis=2)
 
     def text(self) -> str:
-        """Return the trees in LightGBM's text format; empty without trees."""
-        return "" if self.booster is None else str(self.booster.model_to_string())
+        """Return the trees in LightGBM's text format, without the number of threads; empty without trees."""
+        if self.booster is None:
+            return ""
+        lines = str(self.booster.model_to_string()).splitlines(keepends=True)
+        return "".join(line for line in lines if not line.startswith("[num_threads:"))
 
 
 def _columns(training: Training) -> npt.NDArray[np.float32]:
