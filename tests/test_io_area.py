@@ -98,9 +98,7 @@ def test_unusable_area_files(tmp_path, shapes, district, words):
     assert words in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("name", "content"), [("a.geojson", b""), ("a.geojson", b"x" * 999), ("a.csv", b"a,b\n")]
-)
+@pytest.mark.parametrize(("name", "content"), [("a.geojson", b""), ("a.geojson", b"x" * 999), ("a.csv", b"a,b\n")])
 def test_garbage_is_a_data_error(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError):

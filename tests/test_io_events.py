@@ -92,9 +92,7 @@ def test_a_broken_csv_gives_one_clear_error(tmp_path, content, words):
     assert words in str(error.value)
 
 
-@pytest.mark.parametrize(
-    "chunk", [b"garbage,garbage,1,2\n", b"x", b"\x00\x01", GOOD.encode() + b"\n1,2\n" * 9]
-)
+@pytest.mark.parametrize("chunk", [b"garbage,garbage,1,2\n", b"x", b"\x00\x01", GOOD.encode() + b"\n1,2\n" * 9])
 def test_300_mb_of_garbage_end_in_bounded_time_and_memory(tmp_path, chunk):
     path = tmp_path / "a.csv"
     block = chunk * ((1 << 20) // len(chunk))
@@ -219,9 +217,7 @@ def test_date_and_clock_columns():
     columns = {**COLUMNS, "date": "day", "clock": "hhmm"}
     del columns["time"]
     events = read_events(table, timezone="UTC", columns=columns)
-    minutes = sorted(
-        (events.time - np.datetime64("2017-06-01")).astype("timedelta64[m]").astype(int).tolist()
-    )
+    minutes = sorted((events.time - np.datetime64("2017-06-01")).astype("timedelta64[m]").astype(int).tolist())
     assert minutes == [0, 0, 5, 30, 13 * 60 + 30, 23 * 60 + 59]
     assert events.ledger["without time of day (taken as 00:00)"] == 1
 
@@ -247,16 +243,12 @@ def test_impossible_and_swapped_places():
 def test_places_outside_the_area(area):
     inside = read_events(frame(), **CHICAGO)
     assert len(check_placed(inside, area, max_outside_share=0.2)) == 100
-    some_out = check_placed(
-        read_events(frame(lat=[40.0] * 10 + [41.85] * 90), **CHICAGO), area, max_outside_share=0.2
-    )
+    some_out = check_placed(read_events(frame(lat=[40.0] * 10 + [41.85] * 90), **CHICAGO), area, max_outside_share=0.2)
     assert some_out.ledger["outside the area"] == 10
     assert "10 of 100 events (10.0%)" in some_out.notes[-1]
     assert some_out.crs == area.crs
     with pytest.raises(DataError, match=r"30 of 100 points"):
-        check_placed(
-            read_events(frame(lat=[40.0] * 30 + [41.85] * 70), **CHICAGO), area, max_outside_share=0.2
-        )
+        check_placed(read_events(frame(lat=[40.0] * 30 + [41.85] * 70), **CHICAGO), area, max_outside_share=0.2)
     swapped = read_events(frame(), timezone="UTC", columns={**COLUMNS, "lon": "lat", "lat": "lon"})
     with pytest.raises(DataError, match="look swapped: exchanging them puts 100 inside"):
         check_placed(swapped, area, max_outside_share=0.2)

@@ -202,7 +202,9 @@ def test_overlapping_shifts_each_get_their_own_events(panel):
     )
     shifts = planned(panel, both)
     shares, _ = shift_shares(panel, shifts)
-    early, late = (shares[[s for s, shift in enumerate(shifts) if shift.name == name]].sum(axis=0) for name in ("early", "long"))
+    early, late = (
+        shares[[s for s, shift in enumerate(shifts) if shift.name == name]].sum(axis=0) for name in ("early", "long")
+    )
     assert (late.mean(axis=1) > early.mean(axis=1)).all()
 
 

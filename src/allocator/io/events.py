@@ -141,9 +141,7 @@ def _read(sources: list[Source], section: DataSection, *, timezone: str) -> Even
     broken = sum(len(piece.bad_rows) for piece in pieces)
     frames = [piece.frame for piece in pieces]
     frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-    book = _Book(
-        np.ones(len(frame), bool), {"read": len(frame) + broken}, notes=_preset_notes(section, pieces)
-    )
+    book = _Book(np.ones(len(frame), bool), {"read": len(frame) + broken}, notes=_preset_notes(section, pieces))
     book.count(broken, "rows with the wrong number of columns")
     if section.bad_rows == "refuse":
         for source, piece in zip(sources, pieces, strict=True):
@@ -163,9 +161,7 @@ def _preset_notes(section: DataSection, pieces: Sequence[Piece]) -> list[str]:
     notes = [f"{source.title}: {note}" for note in source.notes]
     found = {plain_name(name) for piece in pieces for name in piece.found}
     if gone := [name for name in source.expected if plain_name(name) not in found]:
-        notes.append(
-            f"{source.title}: expected columns are not in the file: {some(gone, 10)}; has it changed?"
-        )
+        notes.append(f"{source.title}: expected columns are not in the file: {some(gone, 10)}; has it changed?")
     return notes
 
 
@@ -295,9 +291,7 @@ def _places(frame: pd.DataFrame, section: DataSection, book: _Book) -> tuple[Flo
         x, y, missing = np.where(found, x[source], x), np.where(found, y[source], y), missing & ~found
         book.count(int(found.sum()), "correction without place (put where the row it corrects is)")
         if lost := int((missing & (_numbers(frame["count"])[0] < 0)).sum()):
-            book.notes.append(
-                f"{lost:,} corrections have no place and correct no known row: they are left out"
-            )
+            book.notes.append(f"{lost:,} corrections have no place and correct no known row: they are left out")
     book.drop(missing, "without place")
     if roles == ("lon", "lat"):
         impossible = ~missing & ~bad & ((np.abs(y) > 90) | (np.abs(x) > 180))
@@ -330,9 +324,7 @@ def _impossible(x: Floats, y: Floats, rows: Bools) -> str | None:
     return f"{where} ({example}); if they are metres or feet, map them as x and y and set data.crs"
 
 
-def _kinds(
-    frame: pd.DataFrame, section: DataSection, book: _Book
-) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
+def _kinds(frame: pd.DataFrame, section: DataSection, book: _Book) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
     codes, distinct = pd.factorize(frame["kind"])
     text = [*as_text(pd.Series(distinct)), ""]
     renamed = [section.kind_map.get(name, name) for name in text]
@@ -343,9 +335,7 @@ def _kinds(
         book.faults.append(too_many_kinds(section.columns.kind, len(kinds)))
         return np.zeros(len(frame), np.int16), kinds
     if ALL_KINDS in kinds:
-        book.faults.append(
-            f"the kind {ALL_KINDS!r} is reserved for all kinds together: rename it with data.kind_map"
-        )
+        book.faults.append(f"the kind {ALL_KINDS!r} is reserved for all kinds together: rename it with data.kind_map")
     rows = {name: row for row, name in enumerate(kinds)}
     kind = np.array([rows.get(name, -1) for name in renamed], np.int16)[codes]
     book.drop(kind < 0, "without kind")
@@ -360,9 +350,7 @@ def _counts(frame: pd.DataFrame, section: DataSection, book: _Book) -> npt.NDArr
     wrong = book.keep & ~np.isin(numbers, (-1, 0, 1))
     if wrong.any():
         examples = some(frame["count"][wrong].unique()[:3])
-        book.faults.append(
-            f"column {name!r}: {int(wrong.sum()):,} counts are not +1 or -1, for example {examples}"
-        )
+        book.faults.append(f"column {name!r}: {int(wrong.sum()):,} counts are not +1 or -1, for example {examples}")
     negative = int((book.keep & (numbers < 0)).sum())
     if negative and section.corrections != "net":
         book.faults.append(
@@ -380,9 +368,7 @@ def _weights(frame: pd.DataFrame, book: _Book) -> npt.NDArray[np.float32]:
     wrong = book.keep & ~((numbers >= 0) & np.isfinite(numbers))
     if wrong.any():
         examples = some(frame["weight"][wrong].unique()[:3])
-        book.faults.append(
-            f"{int(wrong.sum()):,} weights are negative, missing or no numbers, for example {examples}"
-        )
+        book.faults.append(f"{int(wrong.sum()):,} weights are negative, missing or no numbers, for example {examples}")
     return numbers.astype(np.float32)
 
 
@@ -393,13 +379,9 @@ def _origins(frame: pd.DataFrame, section: DataSection, book: _Book) -> npt.NDAr
     own = {value.strip().casefold() for value in section.officer_initiated}
     found = sorted(set(text) - {""})
     if not own:
-        book.notes.append(
-            f"every origin counts as a call: data.officer_initiated names none of {some(found, 8)}"
-        )
+        book.notes.append(f"every origin counts as a call: data.officer_initiated names none of {some(found, 8)}")
     elif strange := sorted(own - set(found)):
-        book.notes.append(
-            f"officer_initiated names {some(strange)}, which do not occur; the file has {some(found, 8)}"
-        )
+        book.notes.append(f"officer_initiated names {some(strange)}, which do not occur; the file has {some(found, 8)}")
     return np.where(text.isin(own), OFFICER, CALL).astype(np.int8)
 
 
@@ -415,9 +397,7 @@ def _drop_repeated(frame: pd.DataFrame, section: DataSection, book: _Book) -> np
         book.count(int(kept.duplicated().sum()), "identical rows (kept)")
     elif section.duplicates == "id" and identity is not None:
         if section.corrections == "net":  # a correction repeats the id of the row that it corrects
-            book.notes.append(
-                "rows that repeat an id are kept: corrections are netted by place, kind and period"
-            )
+            book.notes.append("rows that repeat an id are kept: corrections are netted by place, kind and period")
         else:
             ids = identity[book.keep]
             repeated[book.keep] = (ids.duplicated() & ids.ne("")).to_numpy()
@@ -427,9 +407,7 @@ def _drop_repeated(frame: pd.DataFrame, section: DataSection, book: _Book) -> np
 
 def _precision(times: ParsedTimes, section: DataSection, book: _Book) -> str:
     midnight = float(
-        (times.time[book.keep] == times.time[book.keep].astype("datetime64[D]")).mean()
-        if book.keep.any()
-        else 0
+        (times.time[book.keep] == times.time[book.keep].astype("datetime64[D]")).mean() if book.keep.any() else 0
     )
     precision: str = section.time_precision
     if precision == "auto":

@@ -93,15 +93,15 @@ def _write(run: Run, place: Path) -> None:
 def _write_state(run: Run, place: Path) -> None:
     surface, plan = run.surface, run.plan
     plan.assignments.to_parquet(place / "assignments.parquet", index=False)
-    np.savez(place / "problem.npz", **_arrays_of(run.problem))
-    np.savez(place / "histories.npz", **run.histories)
+    _save_arrays(place / "problem.npz", _arrays_of(run.problem))
+    _save_arrays(place / "histories.npz", run.histories)
     city = surface.city
-    arrays = {"indptr": city.indptr, "indices": city.indices, "beat": city.beat}
+    arrays: dict[str, Any] = {"indptr": city.indptr, "indices": city.indices, "beat": city.beat}
     if city.lattice is not None:
         arrays |= {"lookup": city.lattice.lookup, "partial": city.lattice.partial}
-    np.savez(place / "cells.npz", **arrays)
+    _save_arrays(place / "cells.npz", arrays)
     if surface.reasons is not None:
-        np.savez(place / "reasons.npz", **_arrays_of(surface.reasons))
+        _save_arrays(place / "reasons.npz", _arrays_of(surface.reasons))
     lattice = city.lattice
     _write_json(
         place / "state.json",
@@ -275,6 +275,10 @@ def _plain_of(record: Any) -> dict[str, Any]:
 
 def _tuples(plain: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+
+
+def _save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    np.savez(path, allow_pickle=False, **arrays)
 
 
 def _npz(path: Path) -> dict[str, Any]:

@@ -42,8 +42,7 @@ def check_map(section: DataSection, sources: list[Source], *, timezone: str) -> 
     columns = section.columns
     mapped = columns.model_dump(exclude_none=True)
     layered = all(
-        not isinstance(source, pd.DataFrame) and Path(source).suffix.lower() in GIS_SUFFIXES
-        for source in sources
+        not isinstance(source, pd.DataFrame) and Path(source).suffix.lower() in GIS_SUFFIXES for source in sources
     )
     faults = [
         f"columns.{role} = {name!r} looks personal: allocator forecasts places, never persons"
@@ -62,9 +61,7 @@ def check_map(section: DataSection, sources: list[Source], *, timezone: str) -> 
     if ("x", "y") in pairs and not section.crs:
         faults.append('crs is required for x and y, for example "EPSG:2913"')
     if section.officer_initiated and not columns.origin:
-        faults.append(
-            "officer_initiated needs columns.origin: the column that tells calls from officers' own"
-        )
+        faults.append("officer_initiated needs columns.origin: the column that tells calls from officers' own")
     faults += _setting_faults(section, timezone)
     if not sources:
         faults.append("events: no file is given")
@@ -147,9 +144,7 @@ def plain_name(name: str) -> str:
 def _match(columns: dict[str, str], found: tuple[str, ...], *, loose: bool) -> dict[str, str]:
     """Return role → column of the file; a preset's names match without case, spaces and underscores."""
     known = {plain_name(name): name for name in reversed(found)} if loose else {}
-    return {
-        role: name if name in found else known.get(plain_name(name), name) for role, name in columns.items()
-    }
+    return {role: name if name in found else known.get(plain_name(name), name) for role, name in columns.items()}
 
 
 def _probe(source: str | Path, roles: dict[str, str], section: DataSection) -> Probe:
@@ -172,9 +167,7 @@ def _probe(source: str | Path, roles: dict[str, str], section: DataSection) -> P
                 examples=last.text[last.bad].unique().tolist()[:3],
             )
         if len(kinds) > MOST_KINDS:
-            raise DataError(
-                f"{label(source)}: {too_many_kinds(kind, len(kinds))}", column=kind, count=len(kinds)
-            )
+            raise DataError(f"{label(source)}: {too_many_kinds(kind, len(kinds))}", column=kind, count=len(kinds))
 
     return probe
 

@@ -56,7 +56,7 @@ class FittedMixture:
 
     def rate(self, features: Snapshot) -> Floats:
         """Return expected events per horizon, (n_kinds, n_cells) float64, above 0 everywhere."""
-        return np.maximum(np.einsum("kcj,kj->kc", features.components, self.weights), 1e-9)
+        return np.asarray(np.maximum(np.einsum("kcj,kj->kc", features.components, self.weights), 1e-9))
 
     def rows(self, components: Floats, kind: npt.NDArray[np.int64]) -> Floats:
         """Return expected events of single rows, (n,) float64."""
