@@ -56,7 +56,7 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
     with clock("rosters"):
         shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
         roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
-        job_with_minimums = _with_minimums(job, roster, city)
+        staffed = with_minimums(job, roster, city)
         offers = _offers(job, city)
     with clock("event history"):
         events = history(job, area)
@@ -66,7 +66,7 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
         surface = fitted.forecast(shifts=shifts, harm=job.policy.harm)
     with clock("allocation"):
         problem = planning.build_problem(
-            surface, roster, job.policy, allocation=job.allocation, staffing=job_with_minimums.staffing,
+            surface, roster, job.policy, allocation=job.allocation, staffing=staffed.staffing,
             places=_places(job, city),
         )  # fmt: skip
         planning.check_feasible(problem)
@@ -130,7 +130,7 @@ def validate(job: Job) -> tuple[str, ...]:
     city = tessellate(job, area)
     shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
     roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
-    _with_minimums(job, roster, city)
+    with_minimums(job, roster, city)
     _offers(job, city)
     events = history(job, area)
     panel = panel_of(job, events, city)
@@ -205,7 +205,8 @@ def history(job: Job, area: Area) -> Events:
     return io.screen(since(events, job.data.since), job.policy, kinds=job.data.kinds)
 
 
-def _with_minimums(job: Job, roster: Roster, city: Tessellation) -> Job:
+def with_minimums(job: Job, roster: Roster, city: Tessellation) -> Job:
+    """Return the job with the rows of `staffing.minimums_file` among its minimums."""
     if job.staffing.minimums_file is None:
         return job
     more = io.read_minimums(job.staffing.minimums_file, shifts=roster.shifts, districts=city.districts)

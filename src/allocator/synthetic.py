@@ -317,7 +317,8 @@ INITIATIVES = (
     {"initiative": "Safe evening out seminar", "type": "workshop", "kinds": "ASSAULT;ROBBERY", "hours": 3, "cost": 150,
      "reach": 60, "effect": 0.10, "effect_source": _ASSUMED, "skills": "workshop", "languages": "en", "most": 4},
     {"initiative": "Lock it or lose it leaflets", "type": "materials", "kinds": "VEHICLE CRIME", "hours": 4,
-     "cost": 120, "reach": 800, "effect": 0.02, "effect_source": _ASSUMED, "skills": "materials", "languages": "en;es", "most": 6},
+     "cost": 120, "reach": 800, "effect": 0.02, "effect_source": _ASSUMED, "skills": "materials",
+     "languages": "en;es", "most": 6},
     {"initiative": "Burglary prevention leaflets", "type": "materials", "kinds": "BURGLARY", "hours": 4, "cost": 120,
      "reach": 800, "effect": 0.02, "effect_source": _ASSUMED, "skills": "materials", "languages": "en", "most": 6},
 )  # fmt: skip

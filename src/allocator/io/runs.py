@@ -149,18 +149,23 @@ def _load(place: Path) -> Run:
         roster=_roster_from(state["roster"]),
         problem=AllocationProblem(**_npz(place / "state" / "problem.npz"), **_tuples(state["problem"])),
         plan=Plan(
-            visits=pd.read_parquet(place / "plan.parquet"),
+            visits=_read_timed(place / "plan.parquet"),
             assignments=pd.read_parquet(place / "state" / "assignments.parquet"),
             staffing=pd.read_parquet(place / "staffing.parquet"),
             **_tuples(state["plan"]),
         ),
-        outreach=OutreachPlan(items=pd.read_parquet(place / "outreach.parquet"), **_tuples(state["outreach"])),
+        outreach=OutreachPlan(items=_read_timed(place / "outreach.parquet"), **_tuples(state["outreach"])),
         skill=pd.read_parquet(place / "skill.parquet"),
         model_text=(place / "model.txt").read_text("utf-8"),
         histories=_npz(place / "state" / "histories.npz"),
         figures=_read_json(place / "summary.json"),
         manifest=_read_json(place / "manifest.json"),
     )
+
+
+def _read_timed(path: Path) -> pd.DataFrame:
+    """Read a table with `start`, `stop`: Parquet knows no seconds, so they come back as milliseconds."""
+    return pd.read_parquet(path).astype(dict.fromkeys(("start", "stop"), "datetime64[s, UTC]"))
 
 
 def _load_city(place: Path, plain: Mapping[str, Any]) -> Tessellation:

@@ -192,6 +192,7 @@ def _outreach_lines(m: Material) -> list[tuple[str, str]]:
     items, plan = m.outreach.items, m.outreach
     text = (
         f"{len(items)} holdings reach {int(items['reach'].sum()):,} people for {plan.spent:,.0f} of "
-        f"{plan.budget:,.0f}; under the assumed effects {plan.objective:.2f} expected harm prevented (gap {_percent(plan.gap)})"
+        f"{plan.budget:,.0f}; under the assumed effects {plan.objective:.2f} expected harm prevented "
+        f"(gap {_percent(plan.gap)})"
     )
     return [("outreach", text), *(("", cause) for cause in plan.unmet)]
