@@ -67,9 +67,7 @@ def best_blocks(problem, s, d, n):
     for blocks in itertools.product(*(range(problem.cap[s, c] + 1) for c in cells)):
         if sum(blocks) <= n:
             parts = zip(cells, blocks, strict=True)
-            best = max(
-                best, sum(problem.value[s, c] * (1 - math.exp(-problem.diminishing * k)) for c, k in parts)
-            )
+            best = max(best, sum(problem.value[s, c] * (1 - math.exp(-problem.diminishing * k)) for c, k in parts))
     return best
 
 

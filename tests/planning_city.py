@@ -36,9 +36,7 @@ def square_city(side: int = 8, districts: int = 4, size_m: float = 150.0) -> Sim
 def roster_of(units: int, *, city, days: int = 2, first_day=dt.date(2017, 12, 25), rest: int = 3) -> Roster:
     """Units with homes in turn; unit u is off in every shift s with (u + s) % rest == 0 (0: never)."""
     shifts = shifts_of(DAY, first_day=first_day, days=days, timezone="America/Chicago")
-    named = tuple(
-        Unit(f"U{u:03d}", home_district=city.districts[u % len(city.districts)]) for u in range(units)
-    )
+    named = tuple(Unit(f"U{u:03d}", home_district=city.districts[u % len(city.districts)]) for u in range(units))
     duty = {
         (unit.name, shift.id)
         for u, unit in enumerate(named)

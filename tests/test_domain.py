@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 import zoneinfo
 
 import numpy as np
@@ -15,7 +16,14 @@ from allocator.domain import Events, Panel, Roster, Unit, local_clock, shifts_of
 from allocator.errors import DataError
 from allocator.tessellation import Area, Tessellation
 
-ZONES = ("America/Chicago", "Europe/London", "Australia/Lord_Howe", "Asia/Kathmandu", "Atlantic/Azores", "UTC")
+ZONES = (
+    "America/Chicago",
+    "Europe/London",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+    "Atlantic/Azores",
+    "UTC",
+)
 
 
 def tiny_city() -> Tessellation:
@@ -46,7 +54,12 @@ def events_of(times, cells, kinds, counts=None, *, zone="UTC", **more) -> Events
 
 
 def test_counts_by_local_day():
-    events = events_of(["2024-01-02T05:30", "2024-01-02T06:30", "2024-01-04T12:00"], [0, 0, 4], ["A", "A", "B"], zone="America/Chicago")
+    events = events_of(
+        ["2024-01-02T05:30", "2024-01-02T06:30", "2024-01-04T12:00"],
+        [0, 0, 4],
+        ["A", "A", "B"],
+        zone="America/Chicago",
+    )
     panel = Panel.from_events(events, tiny_city())
     assert panel.first_day == dt.date(2024, 1, 1)
     counts = panel.counts
@@ -102,7 +115,10 @@ def test_no_event_inside_is_an_error():
         Panel.from_events(events, tiny_city())
 
 
-@given(st.lists(st.datetimes(dt.datetime(2000, 1, 1), dt.datetime(2037, 1, 1)), min_size=1, max_size=20), st.sampled_from(ZONES))
+@given(
+    st.lists(st.datetimes(dt.datetime(2000, 1, 1), dt.datetime(2037, 1, 1)), min_size=1, max_size=20),
+    st.sampled_from(ZONES),
+)
 @settings(max_examples=60, deadline=None)
 def test_local_clock_agrees_with_the_standard_library(times, zone):
     utc = np.array([time.replace(microsecond=0) for time in times], dtype="datetime64[s]")
@@ -125,26 +141,38 @@ ROUND = ((dt.time(7), dt.time(15)), (dt.time(15), dt.time(23)), (dt.time(23), dt
 def test_shifts_that_follow_each_other_leave_no_gap_across_clock_changes(day, zone):
     shifts = shifts_of(sections(*ROUND), first_day=day, days=7, timezone=zone)
     assert len(shifts) == 21
-    assert all(a.stop == b.start for a, b in zip(shifts[:-1], shifts[1:], strict=True))
+    assert all(a.stop == b.start for a, b in itertools.pairwise(shifts))
     assert len({shift.id for shift in shifts}) == 21
     local = [shift.start.astimezone(zoneinfo.ZoneInfo(zone)) for shift in shifts]
     assert all(time.date() == shift.day for time, shift in zip(local, shifts, strict=True))
 
 
-@pytest.mark.parametrize(("day", "minutes"), [(dt.date(2024, 3, 9), 420), (dt.date(2024, 11, 2), 540), (dt.date(2024, 6, 1), 480)])
+@pytest.mark.parametrize(
+    ("day", "minutes"), [(dt.date(2024, 3, 9), 420), (dt.date(2024, 11, 2), 540), (dt.date(2024, 6, 1), 480)]
+)
 def test_a_shift_across_a_clock_change_has_its_real_length(day, minutes):
     shift = shifts_of(sections((dt.time(23), dt.time(7))), first_day=day, days=1, timezone="America/Chicago")[0]
     assert shift.minutes == minutes
 
 
 def test_a_start_that_the_clock_skips_moves_to_the_change():
-    shift = shifts_of(sections((dt.time(2, 30), dt.time(8))), first_day=dt.date(2024, 3, 10), days=1, timezone="America/Chicago")[0]
+    shift = shifts_of(
+        sections((dt.time(2, 30), dt.time(8))),
+        first_day=dt.date(2024, 3, 10),
+        days=1,
+        timezone="America/Chicago",
+    )[0]
     assert shift.start == dt.datetime(2024, 3, 10, 8, 0, tzinfo=dt.UTC)
     assert shift.minutes == 300
 
 
 def test_overlapping_shifts_are_kept():
-    both = shifts_of(sections((dt.time(7), dt.time(15)), (dt.time(11), dt.time(19))), first_day=dt.date(2024, 6, 1), days=1, timezone="UTC")
+    both = shifts_of(
+        sections((dt.time(7), dt.time(15)), (dt.time(11), dt.time(19))),
+        first_day=dt.date(2024, 6, 1),
+        days=1,
+        timezone="UTC",
+    )
     assert [shift.name for shift in both] == ["s0", "s1"]
 
 

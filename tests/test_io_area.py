@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
-from tests.places import polygons, real, square
 
 from allocator.errors import ConfigError, DataError
 from allocator.io import read_area, read_polygons
+from places import polygons, real, square
 
 OUTER = [[-87.7, 41.8], [-87.6, 41.8], [-87.6, 41.9], [-87.7, 41.9]]
 SLIGHTLY_CROSSED = [[*OUTER, [-87.7, 41.85], [-87.701, 41.851], [-87.7, 41.851], [-87.7, 41.8]]]
@@ -98,9 +98,7 @@ def test_unusable_area_files(tmp_path, shapes, district, words):
     assert words in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("name", "content"), [("a.geojson", b""), ("a.geojson", b"x" * 999), ("a.csv", b"a,b\n")]
-)
+@pytest.mark.parametrize(("name", "content"), [("a.geojson", b""), ("a.geojson", b"x" * 999), ("a.csv", b"a,b\n")])
 def test_garbage_is_a_data_error(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError):

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import gzip
+import resource
+import time
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-from tests.places import COLUMNS, GOOD, HEADER, polygons, real, square, write
 
 from allocator.domain import OFFICER
 from allocator.errors import ConfigError, DataError
 from allocator.io import check_placed, read_area, read_events
+from places import COLUMNS, GOOD, HEADER, polygons, real, square, write
 
 CHICAGO = {"timezone": "America/Chicago", "columns": COLUMNS}
 
@@ -88,6 +90,21 @@ def test_a_broken_csv_gives_one_clear_error(tmp_path, content, words):
     with pytest.raises(DataError) as error:
         read_events(tmp_path / "a.csv", **CHICAGO)
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize("chunk", [b"garbage,garbage,1,2\n", b"x", b"\x00\x01", GOOD.encode() + b"\n1,2\n" * 9])
+def test_300_mb_of_garbage_end_in_bounded_time_and_memory(tmp_path, chunk):
+    path = tmp_path / "a.csv"
+    block = chunk * ((1 << 20) // len(chunk))
+    with path.open("wb") as file:
+        file.write(HEADER.encode() + b"\n")
+        file.writelines([block] * 300)
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    with pytest.raises(DataError):
+        read_events(path, bad_rows="drop", **CHICAGO)
+    path.unlink()
+    assert time.perf_counter() - start < 20
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kB
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.geojson", "a.gpkg", "a.xlsx", "a.csv.gz"])
@@ -188,6 +205,8 @@ def test_daylight_saving_gaps_and_folds_are_counted():
     ]
     assert events.ledger["daylight-saving gap (moved forward)"] == 1
     assert events.ledger["daylight-saving fold (first taken)"] == 1
+    own = read_events(frame(2, when=["2017-06-01T10:00:00Z", "2017-06-01 06:00"]), **CHICAGO)
+    assert own.time.tolist() == [np.datetime64("2017-06-01T10:00:00"), np.datetime64("2017-06-01T11:00:00")]
     in_utc = read_events(table, file_timezone="UTC", **CHICAGO)
     assert in_utc.time[0] == np.datetime64("2017-03-12T02:30:00")
     assert in_utc.timezone == "America/Chicago"
@@ -198,9 +217,7 @@ def test_date_and_clock_columns():
     columns = {**COLUMNS, "date": "day", "clock": "hhmm"}
     del columns["time"]
     events = read_events(table, timezone="UTC", columns=columns)
-    minutes = sorted(
-        (events.time - np.datetime64("2017-06-01")).astype("timedelta64[m]").astype(int).tolist()
-    )
+    minutes = sorted((events.time - np.datetime64("2017-06-01")).astype("timedelta64[m]").astype(int).tolist())
     assert minutes == [0, 0, 5, 30, 13 * 60 + 30, 23 * 60 + 59]
     assert events.ledger["without time of day (taken as 00:00)"] == 1
 
@@ -226,16 +243,12 @@ def test_impossible_and_swapped_places():
 def test_places_outside_the_area(area):
     inside = read_events(frame(), **CHICAGO)
     assert len(check_placed(inside, area, max_outside_share=0.2)) == 100
-    some_out = check_placed(
-        read_events(frame(lat=[40.0] * 10 + [41.85] * 90), **CHICAGO), area, max_outside_share=0.2
-    )
+    some_out = check_placed(read_events(frame(lat=[40.0] * 10 + [41.85] * 90), **CHICAGO), area, max_outside_share=0.2)
     assert some_out.ledger["outside the area"] == 10
     assert "10 of 100 events (10.0%)" in some_out.notes[-1]
     assert some_out.crs == area.crs
     with pytest.raises(DataError, match=r"30 of 100 points"):
-        check_placed(
-            read_events(frame(lat=[40.0] * 30 + [41.85] * 70), **CHICAGO), area, max_outside_share=0.2
-        )
+        check_placed(read_events(frame(lat=[40.0] * 30 + [41.85] * 70), **CHICAGO), area, max_outside_share=0.2)
     swapped = read_events(frame(), timezone="UTC", columns={**COLUMNS, "lon": "lat", "lat": "lon"})
     with pytest.raises(DataError, match="look swapped: exchanging them puts 100 inside"):
         check_placed(swapped, area, max_outside_share=0.2)
@@ -293,6 +306,8 @@ def test_personal_columns_are_listed_never_read():
         ({**COLUMNS, "tme": "when"}, {}, "did you mean 'time'"),
         (COLUMNS, {"bad_row": "drop"}, "did you mean 'bad_rows'"),
         (COLUMNS, {"preset": "chicgo"}, "did you mean 'chicago'"),
+        (COLUMNS, {"file_timezone": "America/Chicgo"}, "did you mean 'America/Chicago'"),
+        (COLUMNS, {"time_format": "%Q"}, "not a strptime format"),
         (COLUMNS, {"officer_initiated": ["x"]}, "needs columns.origin"),
     ],
 )

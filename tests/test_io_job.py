@@ -7,12 +7,12 @@ import tomllib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.places import GOOD, write
 
 from allocator.config import parse_job
 from allocator.errors import ConfigError
 from allocator.io import check_files, dump_job, input_files, preset, preset_names, read_events, read_job
 from allocator.io.personal import looks_personal
+from places import GOOD, write
 
 JOB = """
 [job]

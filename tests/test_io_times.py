@@ -16,9 +16,7 @@ ZONES = [
     "America/Chicago", "America/Los_Angeles", "Europe/London", "Europe/Dublin", "Australia/Lord_Howe",
     "America/Sao_Paulo", "America/Havana", "Asia/Kathmandu", "UTC",
 ]  # fmt: skip
-MOMENTS = st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2036, 1, 1)).map(
-    lambda t: t.replace(microsecond=0)
-)
+MOMENTS = st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2036, 1, 1)).map(lambda t: t.replace(microsecond=0))
 FORMATS = [
     "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.000", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S",
     "%Y/%m/%d %H:%M:%S",

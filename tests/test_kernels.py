@@ -69,7 +69,14 @@ def test_decay_and_spread_build_the_smoothed_history(seed, half_life):
         rows = days == day
         history.decay(state, np.array([0.5 ** (1 / half_life)]))
         history.spread_events(
-            cell[rows], kind[rows], count[rows, None].astype(float), 0, kernel.indptr, kernel.indices, kernel.weight, state
+            cell[rows],
+            kind[rows],
+            count[rows, None].astype(float),
+            0,
+            kernel.indptr,
+            kernel.indices,
+            kernel.weight,
+            state,
         )
     dense = naive.gaussian_rows(city.x, city.y, city.area_km2, 150, 375)
     expected = naive.history(days, cell, kind, count, until=until, half_life=half_life, kernel=dense, shape=(2, 25))

@@ -22,9 +22,7 @@ from allocator.planning.problem import NO_LIMIT
 SOLVER_NAMES = sorted(SOLVERS)
 
 
-def problem_of(
-    seed: int, *, cells=4, districts=2, shifts=2, units=3, blocks=2, limits=True
-) -> AllocationProblem:
+def problem_of(seed: int, *, cells=4, districts=2, shifts=2, units=3, blocks=2, limits=True) -> AllocationProblem:
     """A random problem that is always feasible."""
     rng = np.random.default_rng(seed)
     on_duty = rng.integers(1 if limits else units, units + 1, shifts).astype(np.int32)
@@ -35,9 +33,7 @@ def problem_of(
             for _ in range(rng.integers(0, on_duty[s] + 1) // 2):
                 minimum[rng.integers(districts), s] += 1
         free = int(on_duty.sum() - minimum.sum())
-        least = minimum.sum(axis=1) + rng.multinomial(
-            rng.integers(0, free + 1), np.full(districts, 1 / districts)
-        )
+        least = minimum.sum(axis=1) + rng.multinomial(rng.integers(0, free + 1), np.full(districts, 1 / districts))
         most = least + rng.integers(0, free + 2, districts)
     return AllocationProblem(
         value=rng.gamma(0.5, 1, (shifts, cells)) * (rng.random((shifts, cells)) > 0.2),
@@ -125,9 +121,7 @@ def test_the_same_problem_twice_gives_the_same_answer(solver):
 @pytest.mark.parametrize("solver", SOLVER_NAMES)
 def test_a_city_without_harm_keeps_its_units_in_reserve(solver):
     problem = problem_of(1, limits=False)
-    answer = solve(
-        problem.replace(value=np.zeros_like(problem.value), minimum=np.eye(2, dtype=np.int32)), solver
-    )
+    answer = solve(problem.replace(value=np.zeros_like(problem.value), minimum=np.eye(2, dtype=np.int32)), solver)
     assert answer.units.sum() == 2
     assert answer.objective == answer.gap == 0.0
 
@@ -258,9 +252,7 @@ def test_all_unknown_names_are_told_at_once(toy):
 def test_blocks_follow_the_real_length_of_the_shift():
     city = planning_city.square_city()
     roster = planning_city.roster_of(3, city=city, days=2, first_day=dt.date(2017, 11, 4))
-    problem = build(
-        (planning_city.surface_of(city, roster), roster), allocation=AllocationSection(travel_minutes=0)
-    )
+    problem = build((planning_city.surface_of(city, roster), roster), allocation=AllocationSection(travel_minutes=0))
     lengths = {shift.id: shift.minutes for shift in roster.shifts}
     assert lengths["2017-11-04/night"] == 540
     assert dict(zip(problem.shifts, problem.blocks.tolist(), strict=True))["2017-11-04/night"] == 18

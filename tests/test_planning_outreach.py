@@ -72,9 +72,7 @@ def assert_sound(found, initiatives, venues, teams, *, days) -> None:
     assert found.spent <= found.budget + 1e-9
     assert items["benefit"].sum() == pytest.approx(found.objective)
     assert found.objective <= found.bound
-    assert (
-        items.groupby("initiative").size() <= [named[n].most for n in sorted(set(items["initiative"]))]
-    ).all()
+    assert (items.groupby("initiative").size() <= [named[n].most for n in sorted(set(items["initiative"]))]).all()
     for row in items.itertuples():
         one, team = named[row.initiative], crews[row.team]
         assert set(one.skills) <= set(team.skills)
@@ -161,9 +159,7 @@ def test_the_mix_equals_exhaustive_search(seed):
         for d in range(4)
         for k, kind in enumerate(one.kinds, start=KINDS.index(one.kinds[0]))
     }
-    best = naive.best_outreach(
-        worth, [0.5**n for n in range(4)], [120, 90], budget, [2, 2], [3, 2], team_hours
-    )
+    best = naive.best_outreach(worth, [0.5**n for n in range(4)], [120, 90], budget, [2, 2], [3, 2], team_hours)
     assert found.objective == pytest.approx(best, rel=1.1e-3)
     assert found.objective <= best + 1e-12
     assert found.bound >= best - 1e-12
@@ -175,9 +171,7 @@ def test_a_repeat_in_the_same_district_is_worth_less():
     first, second = sorted(found.items["benefit"], reverse=True)
     assert second == pytest.approx(first / 2)
     assert (
-        found.items["reason"]
-        .str.contains("burglary is .*% of district 2's expected harm; assumed effect 0.02")
-        .all()
+        found.items["reason"].str.contains("burglary is .*% of district 2's expected harm; assumed effect 0.02").all()
     )
 
 

@@ -52,11 +52,7 @@ def assert_sound(plan, surface, roster, *, allocation=AllocationSection(), route
         assert tour["stop"].iloc[-1] <= shift.stop
         metres = np.hypot(np.diff(city.x[cells]), np.diff(city.y[cells])) * routes.detour
         travel = metres / (speeds[name] / 3.6)
-        gaps = (
-            (tour["start"].to_numpy()[1:] - tour["stop"].to_numpy()[:-1])
-            .astype("timedelta64[s]")
-            .astype(float)
-        )
+        gaps = (tour["start"].to_numpy()[1:] - tour["stop"].to_numpy()[:-1]).astype("timedelta64[s]").astype(float)
         assert (gaps >= travel - 1e-6).all()
         work = len(tour) * allocation.block_minutes + travel.sum() / 60
         assert work <= allocation.directed_share * shift.minutes + 1e-6
@@ -179,9 +175,7 @@ def test_ranks_count_cells_with_more_harm():
 
 def test_a_roster_that_differs_from_the_problem_is_refused():
     surface, roster = toy()
-    problem = build_problem(
-        surface, roster, Policy(), allocation=AllocationSection(), staffing=StaffingSection()
-    )
+    problem = build_problem(surface, roster, Policy(), allocation=AllocationSection(), staffing=StaffingSection())
     with pytest.raises(DataError, match="other units on duty"):
         plan_patrol(problem, surface, roster.without(["U001"]))
     stray = dataclasses.replace(roster.units[0], home_district="X")

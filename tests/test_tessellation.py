@@ -19,7 +19,13 @@ def area_of(*polygons, beats=()) -> Area:
         return filled
 
     labels = tuple(str(n + 1) for n in range(len(polygons)))
-    return Area(array(polygons), labels, CRS, array(beats) if beats else None, tuple(f"b{n}" for n in range(len(beats))))
+    return Area(
+        array(polygons),
+        labels,
+        CRS,
+        array(beats) if beats else None,
+        tuple(f"b{n}" for n in range(len(beats))),
+    )
 
 
 BOX = shapely.box(1010, 2020, 2000, 2900)
@@ -29,7 +35,8 @@ MAKERS = {
     "squares": lambda area: Tessellation.squares(area, 150),
     "hexagons": lambda area: Tessellation.hexagons(area, 90),
     "polygons": lambda area: Tessellation.polygons(
-        area, [shapely.box(x, y, x + 400, y + 300) for x in range(4000, 6000, 400) for y in range(4000, 6000, 300)]
+        area,
+        [shapely.box(x, y, x + 400, y + 300) for x in range(4000, 6000, 400) for y in range(4000, 6000, 300)],
     ),
 }
 

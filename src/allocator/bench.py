@@ -37,7 +37,9 @@ class Size:
 Task = Callable[[], dict[str, float]]
 
 
-def measure(name: str = "all", size: Size | None = None, *, repeats: int = 5, seed: int = 0) -> Iterator[dict[str, Any]]:
+def measure(
+    name: str = "all", size: Size | None = None, *, repeats: int = 5, seed: int = 0
+) -> Iterator[dict[str, Any]]:
     """Yield one record per task: `name, seconds (median), min, max, repeats, peak_mb, cores, versions, size` and its own.
 
     The first, untimed call compiles the kernels. `peak_mb` is that of the process so far, so it is exact for

@@ -9,14 +9,14 @@ import datetime as dt
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from allocator.errors import AllocatorError, OutputError
+from allocator.errors import AllocatorError
 
 if TYPE_CHECKING:
     from allocator.pipeline import Progress
@@ -32,7 +32,8 @@ app = typer.Typer(
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (TOML).")]
 Week = Annotated[str | None, typer.Option(metavar="DATE", help="First day to plan, instead of the job's own.")]
 Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the job, e.g. risk.model=mixture.")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the job, e.g. risk.model=mixture."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON lines instead of text.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
@@ -110,7 +111,9 @@ def validate(job: JobFile, week: Week = None, overrides: Overrides = None) -> No
 @app.command()
 def run(
     job: JobFile,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; by default inside output.folder.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Run folder; by default inside output.folder.")
+    ] = None,
     week: Week = None,
     overrides: Overrides = None,
     overwrite: Overwrite = False,
@@ -120,7 +123,7 @@ def run(
     """Forecast and plan: one job in, one run folder out."""
     from allocator.io.folders import check_output
 
-    with _progress(as_json=as_json, quiet=quiet) as (tell, done):
+    with _progress(as_json=as_json, quiet=quiet) as tell:
         tell("job file")
         checked = _job(job, overrides, week)
         target = out or Path(checked.output.folder) / checked.job.week.isoformat()
@@ -130,7 +133,6 @@ def run(
         result = pipeline.run(checked, progress=tell)
         tell("run folder")
         place = pipeline.save_run(result, target, overwrite=overwrite)
-        done()
     if as_json:
         typer.echo(json.dumps({"run": str(place), **result.figures["values"]}, ensure_ascii=False))
     elif not quiet:
@@ -208,31 +210,32 @@ def _job(path: Path, overrides: list[str] | None, week: str | None) -> Any:
 
 
 @contextmanager
-def _progress(*, as_json: bool, quiet: bool) -> Iterator[tuple[Progress, Callable[[], None]]]:
-    """Give a function that is told each stage, and one that ends the display."""
-    if as_json:
-        yield lambda stage: sys.stderr.write(json.dumps({"stage": stage}) + "\n") and None, lambda: None
-        return
-    if quiet:
-        yield lambda stage: None, lambda: None
-        return
+def _progress(*, as_json: bool, quiet: bool) -> Iterator[Progress]:
+    """Give a function that is told each stage as it starts."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
-    if not console.is_terminal:  # a log file: one line per stage
-        yield lambda stage: sys.stderr.write(f"{stage} …\n") and None, lambda: None
-        return
-    bar = Progress(
-        SpinnerColumn(), TextColumn("{task.description:<18}"), BarColumn(24), TimeElapsedColumn(), console=console, transient=True
-    )
-    with bar:
-        task = bar.add_task("starting", total=N_STAGES)
+    if quiet:
+        yield lambda stage: None
+    elif as_json:
+        yield lambda stage: _say(json.dumps({"stage": stage}))
+    elif not console.is_terminal:  # a log file: one line per stage
+        yield lambda stage: _say(f"{stage} …")
+    else:
+        with _bar(console) as bar:
+            task = bar.add_task("starting", total=N_STAGES)
+            yield lambda stage: bar.update(task, description=stage, advance=1)
 
-        def tell(stage: str) -> None:
-            bar.update(task, description=stage, completed=min(bar.tasks[task].completed + 1, N_STAGES))
 
-        yield tell, lambda: None
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+def _bar(console: Any) -> Any:
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description:<18}"), BarColumn(24), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True)
 
 
 N_STAGES = 10

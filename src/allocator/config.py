@@ -14,8 +14,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
-from pydantic import field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from allocator.errors import ConfigError, nearest, some
 
@@ -131,6 +139,8 @@ class DataSection(Section):
     """Drop rows that repeat an id; drop rows equal in every mapped column; or keep all."""
     bad_rows: Literal["refuse", "drop"] = "refuse"
     """Unparsable times or places: refuse the file, or drop and count the rows."""
+    since: dt.date | None = None
+    """First local day of the history to use; by default the day from which the file is filled steadily."""
     max_outside_share: Share = 0.2
     """Refuse the file if a larger share of its placed events lies outside the area."""
 
@@ -339,9 +349,7 @@ class Band(Section):
     @model_validator(mode="after")
     def _ordered(self) -> Band:
         if self.most is not None and self.most < self.least:
-            raise ValueError(
-                f"band of district {self.district!r}: most {self.most} is below least {self.least}"
-            )
+            raise ValueError(f"band of district {self.district!r}: most {self.most} is below least {self.least}")
         return self
 
 
@@ -386,7 +394,7 @@ class OutreachSection(Section):
     """Money for the plan, in the currency of the cost column."""
     repeat_value: float = Field(0.5, ge=0, lt=1)
     """Value of a further initiative for the same kinds in one district, relative to the one before."""
-    effort: float = Field(20.0, gt=0)
+    effort: float = Field(8.0, gt=0)
     """Deterministic work limit of the solver (CP-SAT deterministic time); no clock decides the result."""
 
 
@@ -441,13 +449,9 @@ class Job(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Job:
         names = [shift.name for shift in self.shifts]
-        faults = [
-            f"shift name {name!r} is used twice" for name in sorted({n for n in names if names.count(n) > 1})
-        ]
+        faults = [f"shift name {name!r} is used twice" for name in sorted({n for n in names if names.count(n) > 1})]
         for limit in self.policy.limits:
-            faults += [
-                _unknown_shift("policy.limits", name, names) for name in limit.shifts if name not in names
-            ]
+            faults += [_unknown_shift("policy.limits", name, names) for name in limit.shifts if name not in names]
         for minimum in self.staffing.minimums:
             if minimum.shift.rpartition("/")[2] not in names:
                 faults.append(_unknown_shift("staffing.minimums", minimum.shift, names))
@@ -496,9 +500,7 @@ def _fault(error: Any) -> list[str]:
     where = ".".join(str(part) for part in error["loc"]) or "job"
     if error["type"] == "extra_forbidden":
         known = _keys_at(error["loc"][:-1])
-        return [
-            f"{where}: unknown key{nearest(str(error['loc'][-1]), known)}; known keys: {', '.join(known)}"
-        ]
+        return [f"{where}: unknown key{nearest(str(error['loc'][-1]), known)}; known keys: {', '.join(known)}"]
     if error["type"] == "missing":
         return [f"{where}: required, but missing"]
     message = str(error["msg"]).removeprefix("Value error, ")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
-import sys
 from typing import Any
 
 from allocator.pipeline import ENGINES, versions
@@ -14,8 +13,6 @@ from allocator.pipeline import ENGINES, versions
 def examine() -> dict[str, Any]:
     """Return `versions`, `cores`, `memory_gb` and `problems` in plain words."""
     problems = []
-    if sys.version_info < (3, 11):
-        problems.append("Python 3.11 or newer is needed")
     if importlib.util.find_spec("highspy") is not None:
         problems.append(
             "highspy is installed: it cannot be imported in one process with ortools (symbol clash); "
@@ -27,8 +24,15 @@ def examine() -> dict[str, Any]:
         except Exception as error:
             problems.append(f"{name} cannot be imported: {error}")
     if not os.access(_cache_home(), os.W_OK):
-        problems.append("the package folder is not writable: kernels are compiled anew in each process (set NUMBA_CACHE_DIR)")
-    return {"versions": versions(), "cores": os.cpu_count() or 1, "memory_gb": _memory_gb(), "problems": problems}
+        problems.append(
+            "the package folder is not writable: kernels are compiled anew in each process (set NUMBA_CACHE_DIR)"
+        )
+    return {
+        "versions": versions(),
+        "cores": os.cpu_count() or 1,
+        "memory_gb": _memory_gb(),
+        "problems": problems,
+    }
 
 
 def _cache_home() -> str:

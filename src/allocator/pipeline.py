@@ -19,22 +19,18 @@ import numpy as np
 
 from allocator import io, planning, report, risk, synthetic
 from allocator.config import Job
-from allocator.domain import Bools, Events, OutreachPlan, Panel, RiskSurface, Roster, Run, shifts_of
+from allocator.domain import Bools, Events, OutreachPlan, Panel, RiskSurface, Roster, Run, local_clock, shifts_of
 from allocator.errors import DataError
-from allocator.planning.outreach import plan_outreach
 from allocator.tessellation import Area, Tessellation
 
 Progress = Callable[[str], None]
 """Called with the name of each stage as it starts."""
 
 ENGINES = (
-    "allocator", "numpy", "numba", "pandas", "pyarrow", "shapely", "geopandas", "pyproj", "scipy", "lightgbm", "ortools",
+    "allocator", "numpy", "numba", "pandas", "pyarrow", "shapely", "geopandas", "pyproj", "scipy", "lightgbm",
+    "ortools",
 )  # fmt: skip
-
-
-STAGES = (
-    "study area", "rosters", "event history", "forecast", "allocation", "duty and routes", "outreach", "summary",
-)  # fmt: skip
+"""Packages whose versions a manifest records."""
 
 
 def run(job: Job, *, progress: Progress | None = None) -> Run:
@@ -60,20 +56,23 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
     with clock("rosters"):
         shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
         roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
-        job_with_minimums = _with_minimums(job, roster, city)
+        staffed = with_minimums(job, roster, city)
         offers = _offers(job, city)
     with clock("event history"):
-        events = io.screen(_placed(job, area), job.policy, kinds=job.data.kinds)
+        events = history(job, area)
         panel = panel_of(job, events, city)
     with clock("forecast"):
         fitted = risk.fit(panel, job.risk.model, job.job.days, options=job.risk, seed=job.job.seed)
         surface = fitted.forecast(shifts=shifts, harm=job.policy.harm)
     with clock("allocation"):
         problem = planning.build_problem(
-            surface, roster, job.policy, allocation=job.allocation, staffing=job_with_minimums.staffing,
+            surface, roster, job.policy, allocation=job.allocation, staffing=staffed.staffing,
             places=_places(job, city),
         )  # fmt: skip
-        rivals = {name: planning.solve(problem, name).objective for name in planning.SOLVERS if name != job.allocation.solver}
+        planning.check_feasible(problem)
+        rivals = {
+            name: solve(problem).objective for name, solve in planning.SOLVERS.items() if name != job.allocation.solver
+        }
     with clock("duty and routes"):
         plan = planning.plan_patrol(problem, surface, roster, allocation=job.allocation, routes=job.routes)
     with clock("outreach"):
@@ -82,10 +81,23 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
         skill, hold_out = fitted.skill(), fitted.hold_out
         figures = report.figures(
             report.Material(
-                job, events, panel, surface, roster, problem, plan, outreach, skill, rivals, hold_out.actual, hold_out.rates
+                job,
+                events,
+                panel,
+                surface,
+                roster,
+                problem,
+                plan,
+                outreach,
+                skill,
+                rivals,
+                hold_out.actual,
+                hold_out.rates,
             )
         )
-        told = dataclasses.replace(surface, reasons=surface.reasons and surface.reasons.of(plan.visits["cell"].to_numpy()))
+        told = dataclasses.replace(
+            surface, reasons=surface.reasons and surface.reasons.of(plan.visits["cell"].to_numpy())
+        )
     return Run(
         job=job, surface=told, roster=roster, problem=problem, plan=plan, outreach=outreach, skill=skill,
         model_text=fitted.model_text(), histories=fitted.state(), figures=figures,
@@ -118,9 +130,9 @@ def validate(job: Job) -> tuple[str, ...]:
     city = tessellate(job, area)
     shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
     roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
-    _with_minimums(job, roster, city)
+    with_minimums(job, roster, city)
     _offers(job, city)
-    events = io.screen(_placed(job, area), job.policy, kinds=job.data.kinds)
+    events = history(job, area)
     panel = panel_of(job, events, city)
     counted = [f"{reason}: {n:,}" for reason, n in events.ledger.items() if n]
     sizes = (
@@ -154,7 +166,8 @@ def panel_of(job: Job, events: Events, city: Tessellation) -> Panel:
     panel = Panel.from_events(events, city, kinds=job.data.kinds or None)
     if panel.day_index(job.job.week) <= 0:
         raise DataError(
-            f"no event lies before the planned week: the history starts on {panel.first_day}, the week on {job.job.week}"
+            f"no event lies before the planned week: the history starts on {panel.first_day}, "
+            f"the week on {job.job.week}"
         )
     known = panel.until(job.job.week)
     if not len(known.day):
@@ -162,12 +175,38 @@ def panel_of(job: Job, events: Events, city: Tessellation) -> Panel:
     return known
 
 
-def _placed(job: Job, area: Area) -> Events:
-    events = io.read_job_events(job)
-    return io.check_placed(events, area, max_outside_share=job.data.max_outside_share)
+def since(events: Events, first_day: dt.date | None) -> Events:
+    """Return the events from `first_day` on, or from the day on which the file begins to be filled steadily.
+
+    A few rows with old dates would stretch the history and dilute every long-run mean: where the first 0.1 %
+    of the events span more than the next 99 %, they are left out, and a note says so.
+    """
+    if not len(events):
+        return events
+    day, _ = local_clock(events.time, events.timezone)
+    if first_day is not None:
+        start = first_day.toordinal() - dt.date(1970, 1, 1).toordinal()
+        return events.take(day >= start, reason=f"before {first_day} (data.since)")
+    early, late = np.quantile(day, [0.001, 0.991], method="lower")
+    if early - day[0] <= late - early:
+        return events
+    start_day = dt.date(1970, 1, 1) + dt.timedelta(days=int(early))
+    kept = events.take(day >= early, reason=f"before {start_day}")
+    note = (
+        f"{len(events) - len(kept):,} events before {start_day} are left out: the file is filled steadily only from "
+        "then on (data.since sets another day)"
+    )
+    return dataclasses.replace(kept, notes=(*kept.notes, note))
 
 
-def _with_minimums(job: Job, roster: Roster, city: Tessellation) -> Job:
+def history(job: Job, area: Area) -> Events:
+    """Return the events of a job that may train the model: read, placed and screened."""
+    events = io.check_placed(io.read_job_events(job), area, max_outside_share=job.data.max_outside_share)
+    return io.screen(since(events, job.data.since), job.policy, kinds=job.data.kinds)
+
+
+def with_minimums(job: Job, roster: Roster, city: Tessellation) -> Job:
+    """Return the job with the rows of `staffing.minimums_file` among its minimums."""
     if job.staffing.minimums_file is None:
         return job
     more = io.read_minimums(job.staffing.minimums_file, shifts=roster.shifts, districts=city.districts)
@@ -212,9 +251,7 @@ class _Stopwatch:
         self.seconds[stage] = round(time.perf_counter() - start, 3)
 
 
-def _manifest(
-    job: Job, events: Events, panel: Panel, area: Area, seconds: Mapping[str, float]
-) -> dict[str, Any]:
+def _manifest(job: Job, events: Events, panel: Panel, area: Area, seconds: Mapping[str, float]) -> dict[str, Any]:
     return {
         "versions": versions(),
         "seed": job.job.seed,
@@ -248,7 +285,6 @@ def peak_mb() -> float | None:
 def _sha256(path: str) -> str:
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
 
 
 def new_job(folder: str | Path, *, seed: int = 0) -> Path:

@@ -277,7 +277,13 @@ def rosters(districts: tuple[str, ...], *, units_per_district: int = 5) -> dict[
     Call signs and teams only: no persons. Every unit works five shifts a week on a fixed rota.
     """
     units = [
-        {"unit": f"{district}{letter}{n + 1}", "type": kind, "home_district": district, "skills": skills, "speed_kmh": speed}
+        {
+            "unit": f"{district}{letter}{n + 1}",
+            "type": kind,
+            "home_district": district,
+            "skills": skills,
+            "speed_kmh": speed,
+        }
         for district in districts
         for n in range(units_per_district)
         for letter, kind, skills, speed in [("F", "foot", "community", 5) if n == 4 else ("P", "car", "patrol", 25)]
@@ -310,8 +316,9 @@ INITIATIVES = (
      "reach": 40, "effect": 0.20, "effect_source": _ASSUMED, "skills": "workshop", "languages": "en", "most": 4},
     {"initiative": "Safe evening out seminar", "type": "workshop", "kinds": "ASSAULT;ROBBERY", "hours": 3, "cost": 150,
      "reach": 60, "effect": 0.10, "effect_source": _ASSUMED, "skills": "workshop", "languages": "en", "most": 4},
-    {"initiative": "Lock it or lose it leaflets", "type": "materials", "kinds": "VEHICLE CRIME", "hours": 4, "cost": 120,
-     "reach": 800, "effect": 0.02, "effect_source": _ASSUMED, "skills": "materials", "languages": "en;es", "most": 6},
+    {"initiative": "Lock it or lose it leaflets", "type": "materials", "kinds": "VEHICLE CRIME", "hours": 4,
+     "cost": 120, "reach": 800, "effect": 0.02, "effect_source": _ASSUMED, "skills": "materials",
+     "languages": "en;es", "most": 6},
     {"initiative": "Burglary prevention leaflets", "type": "materials", "kinds": "BURGLARY", "hours": 4, "cost": 120,
      "reach": 800, "effect": 0.02, "effect_source": _ASSUMED, "skills": "materials", "languages": "en", "most": 6},
 )  # fmt: skip
@@ -359,6 +366,12 @@ def polygons_geojson(polygons: Any, labels: tuple[str, ...], label: str) -> str:
     for polygon, name in zip(polygons, labels, strict=True):
         moved = shapely.transform(shapely.orient_polygons(polygon), to_wgs84.transform, interleaved=False)
         rounded = shapely.transform(moved, lambda points: np.round(points, 7))
-        features.append({"type": "Feature", "properties": {label: name}, "geometry": json.loads(shapely.to_geojson(rounded))})
+        features.append(
+            {
+                "type": "Feature",
+                "properties": {label: name},
+                "geometry": json.loads(shapely.to_geojson(rounded)),
+            }
+        )
     rows = ",\n".join(json.dumps(feature) for feature in features)
     return f'{{"type": "FeatureCollection", "features": [\n{rows}\n]}}\n'

@@ -277,7 +277,8 @@ def _candidates(outline: Any, kind: str, size: float) -> tuple[Ints, Ints]:
     n_boxes = ((right - left) / step_x + 3) * ((high - low) / step_y + 3)
     if n_boxes > 20 * MAX_CELLS:
         raise DataError(
-            f"cells of {size:g} m would cut this area into about {n_boxes:,.0f}: is the size in metres, and the area right?"
+            f"cells of {size:g} m would cut this area into about {n_boxes:,.0f}: "
+            "is the size in metres, and the area right?"
         )
     rows = np.arange(math.floor(low / step_y) - 1, math.ceil(high / step_y) + 2)
     columns = np.arange(math.floor(left / step_x) - 1, math.ceil(right / step_x) + 2)
@@ -286,9 +287,7 @@ def _candidates(outline: Any, kind: str, size: float) -> tuple[Ints, Ints]:
     shapely.prepare(outline)
     hit = shapely.intersects(outline, reach)
     if hit.sum() > MAX_CELLS:
-        raise DataError(
-            f"cells of {size:g} m cut this area into {hit.sum():,}; at most {MAX_CELLS:,} are supported"
-        )
+        raise DataError(f"cells of {size:g} m cut this area into {hit.sum():,}; at most {MAX_CELLS:,} are supported")
     return row[hit].astype(np.int32), column[hit].astype(np.int32)
 
 

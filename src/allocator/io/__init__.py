@@ -1,9 +1,10 @@
 """The door to disk: the only place that opens input files."""
 
 from allocator.io.area import read_area, read_job_area, read_polygons
-from allocator.io.events import check_placed, read_events, read_job_events
+from allocator.io.events import read_events, read_job_events
 from allocator.io.folders import check_output, whole_folder
 from allocator.io.job import check_files, dump_job, input_files, read_job
+from allocator.io.placing import check_placed
 from allocator.io.presets import preset, preset_names
 from allocator.io.rosters import read_initiatives, read_minimums, read_roster, read_venues
 from allocator.io.runs import load_run, write_run

@@ -64,9 +64,7 @@ def read_area(
     if not beats:
         return Area(polygons, districts.labels, districts.crs, notes=notes)
     inner = _read_layer(beats, label=beat, source_crs=source_crs, crs=districts.crs)
-    return Area(
-        polygons, districts.labels, districts.crs, inner.polygons, inner.labels, (*notes, *inner.notes)
-    )
+    return Area(polygons, districts.labels, districts.crs, inner.polygons, inner.labels, (*notes, *inner.notes))
 
 
 def read_job_area(job: Job) -> Area:
@@ -187,9 +185,7 @@ def _working_crs(frame: gpd.GeoDataFrame, crs: str | None) -> str:
     system = _crs(crs, "area.crs")
     units = {axis.unit_name for axis in system.axis_info}
     if not system.is_projected or units != {"metre"}:
-        raise ConfigError(
-            f"area.crs must be a projected system in metres; {crs!r} is in {some(sorted(units))}"
-        )
+        raise ConfigError(f"area.crs must be a projected system in metres; {crs!r} is in {some(sorted(units))}")
     return crs
 
 

@@ -3,43 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyproj
-import shapely
+from pydantic import ValidationError
 
 from allocator.config import ColumnMap, DataSection, Job
 from allocator.domain import ALL_KINDS, CALL, OFFICER, Events
 from allocator.errors import ConfigError, DataError, nearest, some
-from allocator.io.personal import looks_personal, personal_columns
+from allocator.io.personal import personal_columns
 from allocator.io.presets import preset, with_preset
-from allocator.io.tables import (
-    GEOMETRY_X,
-    GEOMETRY_Y,
-    GIS_SUFFIXES,
-    Probe,
-    as_text,
-    read_columns,
-    read_header,
-    require_columns,
+from allocator.io.sources import (
+    MOST_KINDS,
+    Piece,
+    Source,
+    check_map,
+    label,
+    plain_name,
+    read_piece,
+    too_many_kinds,
 )
+from allocator.io.tables import as_text
 from allocator.io.times import ParsedTimes, combine_date_and_clock, parse_times, to_utc
-from allocator.tessellation import Area
 
 Floats = npt.NDArray[np.floating[Any]]
 Bools = npt.NDArray[np.bool_]
-Source: TypeAlias = str | Path | pd.DataFrame
 
-WGS84 = "EPSG:4326"
 _DAY_SHARE = 0.95
-_MOST_KINDS = 2_000
 _WITHHELD = ("redacted", "withheld", "unknown", "-", "n/a", "na")
 _EARLIEST = np.datetime64("1970-01-01", "s")
 
@@ -124,57 +119,7 @@ def read_job_events(job: Job) -> Events:
     return _read(list(job.data.events), job.data, timezone=job.job.timezone)
 
 
-def check_placed(events: Events, area: Area, *, max_outside_share: float) -> Events:
-    """Return the events inside the area, projected to its coordinate system.
-
-    Events outside are counted and left out; a share above 1 % is noted.
-
-    Raises
-    ------
-    DataError
-        If more than `max_outside_share` lie outside, with the numbers and the likely cause.
-    """
-    placed = events.to_crs(area.crs)
-    inside = _inside(area, placed.x, placed.y)
-    outside = len(events) - int(inside.sum())
-    share = outside / max(1, len(events))
-    if outside and share > max_outside_share:
-        message = f"{outside:,} of {len(events):,} points ({share:.1%}) fall outside the study area"
-        raise DataError(f"{message}; {_likely_cause(events, area)}", count=outside)
-    kept = placed.take(inside, reason="outside the area")
-    if share <= 0.01:
-        return kept
-    note = f"{outside:,} of {len(events):,} events ({share:.1%}) lie outside the study area and are left out"
-    return dataclasses.replace(kept, notes=(*kept.notes, note))
-
-
-def _inside(area: Area, x: Floats, y: Floats) -> Bools:
-    finite = np.isfinite(x) & np.isfinite(y)
-    shapely.prepare(area.outline)
-    found = np.zeros(len(x), bool)
-    found[finite] = shapely.intersects_xy(area.outline, x[finite], y[finite])
-    return found
-
-
-def _likely_cause(events: Events, area: Area) -> str:
-    swapped = dataclasses.replace(events, x=events.y, y=events.x).to_crs(area.crs)
-    brought_in = int(_inside(area, swapped.x, swapped.y).sum())
-    if brought_in > len(events) / 2:
-        names = "latitude and longitude" if events.crs == WGS84 else "x and y"
-        return f"{names} look swapped: exchanging them puts {brought_in:,} inside"
-    back = pyproj.Transformer.from_crs(area.crs, events.crs, always_xy=True)
-    box = back.transform_bounds(*shapely.bounds(area.outline))
-    points = (events.x.min(), events.y.min(), events.x.max(), events.y.max())
-    spans = [f"{a:,.6g} … {c:,.6g} by {b:,.6g} … {d:,.6g}" for a, b, c, d in (points, box)]
-    return (
-        f"in {events.crs} the points span {spans[0]} and the area spans {spans[1]}: is it the right area, "
-        "and is data.crs the system of the coordinates?"
-    )
-
-
 def _section(content: dict[str, Any]) -> DataSection:
-    from pydantic import ValidationError
-
     try:
         return DataSection.model_validate(content)
     except ValidationError as error:
@@ -189,176 +134,46 @@ def _section(content: dict[str, Any]) -> DataSection:
 
 def _read(sources: list[Source], section: DataSection, *, timezone: str) -> Events:
     section = with_preset(section)
-    _check_map(section, sources)
-    pieces = [_read_piece(source, section) for source in sources]
+    check_map(section, sources, timezone=timezone)
+    pieces = [read_piece(source, section) for source in sources]
     if len(systems := {piece.crs for piece in pieces}) > 1:
         raise DataError(f"the event files use different coordinate systems: {some(sorted(systems))}")
-    faults = [
-        f"{_label(source)}: {fault}"
-        for source, piece in zip(sources, pieces, strict=True)
-        for fault in piece.bad_rows[:3]
-    ]
     broken = sum(len(piece.bad_rows) for piece in pieces)
-    if broken and section.bad_rows == "refuse":
-        raise DataError(f"{broken:,} rows have the wrong number of columns", faults=faults, count=broken)
     frames = [piece.frame for piece in pieces]
     frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-    book = _Book(
-        np.ones(len(frame), bool), {"read": len(frame) + broken}, notes=_preset_notes(section, pieces)
-    )
+    book = _Book(np.ones(len(frame), bool), {"read": len(frame) + broken}, notes=_preset_notes(section, pieces))
     book.count(broken, "rows with the wrong number of columns")
+    if section.bad_rows == "refuse":
+        for source, piece in zip(sources, pieces, strict=True):
+            if piece.bad_rows:
+                count = f"{len(piece.bad_rows):,} rows have the wrong number of columns"
+                book.faults.append(f"{label(source)}: {count}, for example {'; '.join(piece.bad_rows[:3])}")
     events = _assemble(frame, section, book=book, timezone=timezone, crs=pieces[0].crs)
     personal = dict.fromkeys(name for piece in pieces for name in personal_columns(piece.found))
     return dataclasses.replace(events, dropped_columns=tuple(personal))
 
 
-def _preset_notes(section: DataSection, pieces: Sequence[_Piece]) -> list[str]:
+def _preset_notes(section: DataSection, pieces: Sequence[Piece]) -> list[str]:
     """Return the traps of the section's preset, and a warning where the source has changed its columns."""
     if section.preset is None:
         return []
     source = preset(section.preset)
     notes = [f"{source.title}: {note}" for note in source.notes]
-    found = {_plain(name) for piece in pieces for name in piece.found}
-    if gone := [name for name in source.expected if _plain(name) not in found]:
-        notes.append(
-            f"{source.title}: expected columns are not in the file: {some(gone, 10)}; has it changed?"
-        )
+    found = {plain_name(name) for piece in pieces for name in piece.found}
+    if gone := [name for name in source.expected if plain_name(name) not in found]:
+        notes.append(f"{source.title}: expected columns are not in the file: {some(gone, 10)}; has it changed?")
     return notes
-
-
-def _label(source: Source) -> str:
-    return "the DataFrame" if isinstance(source, pd.DataFrame) else Path(source).name
-
-
-def _check_map(section: DataSection, sources: list[Source]) -> None:
-    """Refuse a column map that cannot work, with all its faults."""
-    columns = section.columns
-    mapped = columns.model_dump(exclude_none=True)
-    layered = all(
-        not isinstance(source, pd.DataFrame) and Path(source).suffix.lower() in GIS_SUFFIXES
-        for source in sources
-    )
-    faults = [
-        f"columns.{role} = {name!r} looks personal: allocator forecasts places, never persons"
-        for role, name in mapped.items()
-        if looks_personal(name)
-    ]
-    if not columns.kind:
-        faults.append("columns.kind is required: the column with the offence or call type")
-    if bool(columns.time) == bool(columns.date):
-        faults.append("give the time either as columns.time, or as columns.date (and columns.clock)")
-    if columns.clock and not columns.date:
-        faults.append("columns.clock needs columns.date")
-    pairs = [pair for pair in (("lon", "lat"), ("x", "y")) if set(pair) & set(mapped)]
-    if any(not set(pair) <= set(mapped) for pair in pairs) or len(pairs) > 1 or not (pairs or layered):
-        faults.append("give the place either as columns.lon and columns.lat, or as columns.x and columns.y")
-    if ("x", "y") in pairs and not section.crs:
-        faults.append('crs is required for x and y, for example "EPSG:2913"')
-    if section.officer_initiated and not columns.origin:
-        faults.append(
-            "officer_initiated needs columns.origin: the column that tells calls from officers' own"
-        )
-    if section.crs and not _known_crs(section.crs):
-        faults.append(f"crs: unknown coordinate system {section.crs!r}")
-    if faults:
-        raise ConfigError("the [data] section cannot be used", faults=[f"data.{fault}" for fault in faults])
-
-
-def _known_crs(crs: str) -> bool:
-    try:
-        pyproj.CRS.from_user_input(crs)
-    except pyproj.exceptions.CRSError:
-        return False
-    return True
-
-
-@dataclass(frozen=True, eq=False)
-class _Piece:
-    """One source: its mapped columns named by role, the names of all its columns, crs and broken rows."""
-
-    frame: pd.DataFrame
-    found: tuple[str, ...]
-    crs: str
-    bad_rows: tuple[str, ...] = ()
-
-
-def _read_piece(source: Source, section: DataSection) -> _Piece:
-    names = section.columns.model_dump(exclude_none=True)
-    loose = section.preset is not None
-    crs = WGS84 if section.columns.lon else section.crs or ""
-    if isinstance(source, pd.DataFrame):
-        found = tuple(map(str, source.columns))
-        roles = _match(names, found, loose=loose)
-        require_columns(list(roles.values()), found, where=_label(source))
-        if not len(source):
-            raise DataError("the DataFrame has no rows")
-        return _Piece(pd.DataFrame({role: source[name].array for role, name in roles.items()}), found, crs)
-    found = read_header(source, layer=section.layer)
-    roles = _match(names, found, loose=loose)
-    probe = _probe(source, roles, section)
-    table = read_columns(source, list(roles.values()), layer=section.layer, probe=probe)
-    data = {role: table.frame[name] for role, name in roles.items()}
-    if GEOMETRY_X in table.frame and not {"lon", "x"} & set(roles):
-        crs = section.crs or table.crs or ""
-        if not crs:
-            raise DataError(f"{_label(source)} states no coordinate system: set data.crs")
-        places = ("lon", "lat") if crs in (WGS84, "OGC:CRS84") else ("x", "y")
-        data |= dict(zip(places, (table.frame[GEOMETRY_X], table.frame[GEOMETRY_Y]), strict=True))
-        crs = WGS84 if places == ("lon", "lat") else crs
-    return _Piece(pd.DataFrame(data), found, crs, table.bad_rows)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_]+", "", name.lower())
-
-
-def _match(columns: dict[str, str], found: tuple[str, ...], *, loose: bool) -> dict[str, str]:
-    """Return role → column of the file; a preset's names match without case, spaces and underscores."""
-    known = {_plain(name): name for name in reversed(found)} if loose else {}
-    return {role: name if name in found else known.get(_plain(name), name) for role, name in columns.items()}
-
-
-def _probe(source: str | Path, roles: dict[str, str], section: DataSection) -> Probe:
-    """Return a check of samples of a file that gives up where most times are none or kinds abound."""
-    column, kind = roles.get("time") or roles["date"], roles["kind"]
-    seen: list[ParsedTimes] = []
-    kinds: set[str] = set()
-
-    def probe(rows: pd.DataFrame) -> None:
-        seen.append(parse_times(rows[column], time_format=section.time_format))
-        kinds.update(rows[kind])
-        bad, total = sum(int(times.bad.sum()) for times in seen), sum(len(times.bad) for times in seen)
-        if total >= 1_000 and bad > total / 2:
-            last = seen[-1]
-            raise DataError(
-                f"{_label(source)}: {bad:,} of {total:,} sampled times cannot be read; reading was given up",
-                faults=[str(last.fault(column))],
-                column=column,
-                count=bad,
-                examples=last.text[last.bad].unique().tolist()[:3],
-            )
-        if len(kinds) > _MOST_KINDS:
-            raise DataError(
-                f"{_label(source)}: {_too_many_kinds(kind, len(kinds))}", column=kind, count=len(kinds)
-            )
-
-    return probe
-
-
-def _too_many_kinds(column: str | None, count: int) -> str:
-    return f"column {column!r} holds {count:,} or more different values: it is hardly the kind of event"
 
 
 def _assemble(frame: pd.DataFrame, section: DataSection, *, book: _Book, timezone: str, crs: str) -> Events:
     """Return the events of a frame whose columns are roles; raise all its faults at once."""
-    first_bad = len(book.faults)
     times = _times(frame, section, book)
     x, y = _places(frame, section, book)
     kind, kinds = _kinds(frame, section, book)
     count, weight = _counts(frame, section, book), _weights(frame, book)
     origin = _origins(frame, section, book)
     end, reported = (_other_times(frame, role, section=section, book=book) for role in ("end", "reported_at"))
-    if len(book.faults) > first_bad:
+    if book.faults:
         raise _all_faults(book, times, section)
     identity = _drop_repeated(frame, section, book)
     precision = _precision(times, section, book)
@@ -476,9 +291,7 @@ def _places(frame: pd.DataFrame, section: DataSection, book: _Book) -> tuple[Flo
         x, y, missing = np.where(found, x[source], x), np.where(found, y[source], y), missing & ~found
         book.count(int(found.sum()), "correction without place (put where the row it corrects is)")
         if lost := int((missing & (_numbers(frame["count"])[0] < 0)).sum()):
-            book.notes.append(
-                f"{lost:,} corrections have no place and correct no known row: they are left out"
-            )
+            book.notes.append(f"{lost:,} corrections have no place and correct no known row: they are left out")
     book.drop(missing, "without place")
     if roles == ("lon", "lat"):
         impossible = ~missing & ~bad & ((np.abs(y) > 90) | (np.abs(x) > 180))
@@ -511,22 +324,18 @@ def _impossible(x: Floats, y: Floats, rows: Bools) -> str | None:
     return f"{where} ({example}); if they are metres or feet, map them as x and y and set data.crs"
 
 
-def _kinds(
-    frame: pd.DataFrame, section: DataSection, book: _Book
-) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
+def _kinds(frame: pd.DataFrame, section: DataSection, book: _Book) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
     codes, distinct = pd.factorize(frame["kind"])
     text = [*as_text(pd.Series(distinct)), ""]
     renamed = [section.kind_map.get(name, name) for name in text]
     if unused := sorted(set(section.kind_map) - set(text)):
         book.notes.append(f"kind_map renames kinds that do not occur: {some(unused)}")
     kinds = tuple(sorted({name for name in renamed if name}))
-    if len(kinds) > _MOST_KINDS:
-        book.faults.append(_too_many_kinds(section.columns.kind, len(kinds)))
+    if len(kinds) > MOST_KINDS:
+        book.faults.append(too_many_kinds(section.columns.kind, len(kinds)))
         return np.zeros(len(frame), np.int16), kinds
     if ALL_KINDS in kinds:
-        book.faults.append(
-            f"the kind {ALL_KINDS!r} is reserved for all kinds together: rename it with data.kind_map"
-        )
+        book.faults.append(f"the kind {ALL_KINDS!r} is reserved for all kinds together: rename it with data.kind_map")
     rows = {name: row for row, name in enumerate(kinds)}
     kind = np.array([rows.get(name, -1) for name in renamed], np.int16)[codes]
     book.drop(kind < 0, "without kind")
@@ -541,9 +350,7 @@ def _counts(frame: pd.DataFrame, section: DataSection, book: _Book) -> npt.NDArr
     wrong = book.keep & ~np.isin(numbers, (-1, 0, 1))
     if wrong.any():
         examples = some(frame["count"][wrong].unique()[:3])
-        book.faults.append(
-            f"column {name!r}: {int(wrong.sum()):,} counts are not +1 or -1, for example {examples}"
-        )
+        book.faults.append(f"column {name!r}: {int(wrong.sum()):,} counts are not +1 or -1, for example {examples}")
     negative = int((book.keep & (numbers < 0)).sum())
     if negative and section.corrections != "net":
         book.faults.append(
@@ -561,9 +368,7 @@ def _weights(frame: pd.DataFrame, book: _Book) -> npt.NDArray[np.float32]:
     wrong = book.keep & ~((numbers >= 0) & np.isfinite(numbers))
     if wrong.any():
         examples = some(frame["weight"][wrong].unique()[:3])
-        book.faults.append(
-            f"{int(wrong.sum()):,} weights are negative, missing or no numbers, for example {examples}"
-        )
+        book.faults.append(f"{int(wrong.sum()):,} weights are negative, missing or no numbers, for example {examples}")
     return numbers.astype(np.float32)
 
 
@@ -574,13 +379,9 @@ def _origins(frame: pd.DataFrame, section: DataSection, book: _Book) -> npt.NDAr
     own = {value.strip().casefold() for value in section.officer_initiated}
     found = sorted(set(text) - {""})
     if not own:
-        book.notes.append(
-            f"every origin counts as a call: data.officer_initiated names none of {some(found, 8)}"
-        )
+        book.notes.append(f"every origin counts as a call: data.officer_initiated names none of {some(found, 8)}")
     elif strange := sorted(own - set(found)):
-        book.notes.append(
-            f"officer_initiated names {some(strange)}, which do not occur; the file has {some(found, 8)}"
-        )
+        book.notes.append(f"officer_initiated names {some(strange)}, which do not occur; the file has {some(found, 8)}")
     return np.where(text.isin(own), OFFICER, CALL).astype(np.int8)
 
 
@@ -596,9 +397,7 @@ def _drop_repeated(frame: pd.DataFrame, section: DataSection, book: _Book) -> np
         book.count(int(kept.duplicated().sum()), "identical rows (kept)")
     elif section.duplicates == "id" and identity is not None:
         if section.corrections == "net":  # a correction repeats the id of the row that it corrects
-            book.notes.append(
-                "rows that repeat an id are kept: corrections are netted by place, kind and period"
-            )
+            book.notes.append("rows that repeat an id are kept: corrections are netted by place, kind and period")
         else:
             ids = identity[book.keep]
             repeated[book.keep] = (ids.duplicated() & ids.ne("")).to_numpy()
@@ -608,9 +407,7 @@ def _drop_repeated(frame: pd.DataFrame, section: DataSection, book: _Book) -> np
 
 def _precision(times: ParsedTimes, section: DataSection, book: _Book) -> str:
     midnight = float(
-        (times.time[book.keep] == times.time[book.keep].astype("datetime64[D]")).mean()
-        if book.keep.any()
-        else 0
+        (times.time[book.keep] == times.time[book.keep].astype("datetime64[D]")).mean() if book.keep.any() else 0
     )
     precision: str = section.time_precision
     if precision == "auto":

@@ -45,9 +45,7 @@ def read_job(path: str | Path, *, overrides: Sequence[str] = (), week: dt.date |
 
 def check_files(job: Job) -> None:
     """Raise a `ConfigError` that names every input file of the job that does not exist."""
-    missing = [
-        f"{key}: there is no file {path}" for key, path in input_files(job) if not Path(path).is_file()
-    ]
+    missing = [f"{key}: there is no file {path}" for key, path in input_files(job) if not Path(path).is_file()]
     if missing:
         count = "1 input file is" if len(missing) == 1 else f"{len(missing)} input files are"
         raise ConfigError(f"{count} missing", faults=missing)
@@ -55,9 +53,7 @@ def check_files(job: Job) -> None:
 
 def input_files(job: Job) -> tuple[tuple[str, str], ...]:
     """Return the job key and the path of every input file of the job."""
-    named: list[tuple[str, str | None]] = [
-        (f"data.events.{n}", path) for n, path in enumerate(job.data.events)
-    ]
+    named: list[tuple[str, str | None]] = [(f"data.events.{n}", path) for n, path in enumerate(job.data.events)]
     named += [
         ("area.file", job.area.file),
         ("area.beats", job.area.beats),
@@ -117,9 +113,7 @@ def _item(target: Any, part: str, *, where: str, override: str) -> Any:
     """Return the table or list that `part` names inside `target`; a missing table is made."""
     if isinstance(target, list):
         if not part.isdigit() or int(part) >= len(target):
-            raise ConfigError(
-                f"--set {override!r}: {where} names no item; the list has items 0 … {len(target) - 1}"
-            )
+            raise ConfigError(f"--set {override!r}: {where} names no item; the list has items 0 … {len(target) - 1}")
         return target[int(part)]
     inner = target.setdefault(part, {})
     if not isinstance(inner, dict | list):

@@ -13,9 +13,7 @@ _PERSON_WORDS = frozenset([
     "religion", "plate", "plates", "vin", "ssn", "passport", "phone", "telephone", "mobile", "email", "mail",
     "address", "contact", "person", "persons", "badge",
 ])  # fmt: skip
-_NAMED_PERSONS = frozenset(
-    ["officer", "first", "last", "full", "middle", "given", "family", "maiden", "leader"]
-)
+_NAMED_PERSONS = frozenset(["officer", "first", "last", "full", "middle", "given", "family", "maiden", "leader"])
 _NAME_WORDS = frozenset(["name", "names", "nm"])
 _PREFIXES = (
     "victim", "suspect", "perpetrator", "offender", "officername", "firstname", "lastname", "fullname",

@@ -63,9 +63,7 @@ def preset(name: str) -> Preset:
         If there is none.
     """
     if name not in (known := preset_names()):
-        raise ConfigError(
-            f"data.preset: unknown source {name!r}{nearest(name, known)}; known are {', '.join(known)}"
-        )
+        raise ConfigError(f"data.preset: unknown source {name!r}{nearest(name, known)}; known are {', '.join(known)}")
     content = dict(read_data_file(name))
     return Preset(
         name=name,

@@ -144,9 +144,7 @@ def read_roster(section: RosterSection, *, shifts: tuple[Shift, ...], districts:
     teams, team_notes = _read_teams(section.teams) if section.teams else ((), ())
     covered = {shift for _, shift in duty}
     if empty := [shift.id for shift in shifts if shift.id not in covered]:
-        raise DataError(
-            f"no unit on duty in {len(empty)} of {len(shifts)} shifts: {some(empty, 6)}", count=len(empty)
-        )
+        raise DataError(f"no unit on duty in {len(empty)} of {len(shifts)} shifts: {some(empty, 6)}", count=len(empty))
     return Roster(units, shifts, duty, teams, (*unit_notes, *duty_notes, *team_notes))
 
 
@@ -187,9 +185,7 @@ def _read_duty(
     sheet = _Sheet(path, required=("unit", "shift"), optional=("date", "weekday"))
     by_date = "date" in sheet.frame.columns
     if not by_date and "weekday" not in sheet.frame.columns:
-        raise DataError(
-            f"{sheet.name} needs a column date or weekday; it has {some(sheet.frame.columns, 10)}"
-        )
+        raise DataError(f"{sheet.name} needs a column date or weekday; it has {some(sheet.frame.columns, 10)}")
     names, planned = dict.fromkeys(shift.name for shift in shifts), {shift.id for shift in shifts}
     days = sorted({shift.day for shift in shifts})
     duty, covered, outside = set[tuple[str, str]](), set[dt.date](), 0
@@ -235,9 +231,7 @@ def _weekday(text: str) -> int | None:
     return None
 
 
-def read_minimums(
-    path: str | Path, *, shifts: tuple[Shift, ...], districts: tuple[str, ...]
-) -> tuple[Minimum, ...]:
+def read_minimums(path: str | Path, *, shifts: tuple[Shift, ...], districts: tuple[str, ...]) -> tuple[Minimum, ...]:
     """Return the minimum units of `district, shift, units`; a shift is a name, or one shift's id.
 
     Rows for single shifts of other weeks are left out, so that one file can serve the whole year.
@@ -282,9 +276,7 @@ def read_initiatives(path: str | Path) -> tuple[Initiative, ...]:
             sheet.fault("kinds is blank: the offence kinds it addresses")
         effect = sheet.number("effect")
         if effect > 1:
-            sheet.fault(
-                f"effect = {effect:g} is more than 1: it is a share of the harm per 1,000 people reached"
-            )
+            sheet.fault(f"effect = {effect:g} is more than 1: it is a share of the harm per 1,000 people reached")
         initiatives.append(
             Initiative(
                 name=sheet.fresh("initiative", seen),

@@ -93,15 +93,15 @@ def _write(run: Run, place: Path) -> None:
 def _write_state(run: Run, place: Path) -> None:
     surface, plan = run.surface, run.plan
     plan.assignments.to_parquet(place / "assignments.parquet", index=False)
-    np.savez(place / "problem.npz", **_arrays_of(run.problem))
-    np.savez(place / "histories.npz", **run.histories)
+    _save_arrays(place / "problem.npz", _arrays_of(run.problem))
+    _save_arrays(place / "histories.npz", run.histories)
     city = surface.city
-    arrays = {"indptr": city.indptr, "indices": city.indices, "beat": city.beat}
+    arrays: dict[str, Any] = {"indptr": city.indptr, "indices": city.indices, "beat": city.beat}
     if city.lattice is not None:
         arrays |= {"lookup": city.lattice.lookup, "partial": city.lattice.partial}
-    np.savez(place / "cells.npz", **arrays)
+    _save_arrays(place / "cells.npz", arrays)
     if surface.reasons is not None:
-        np.savez(place / "reasons.npz", **_arrays_of(surface.reasons))
+        _save_arrays(place / "reasons.npz", _arrays_of(surface.reasons))
     lattice = city.lattice
     _write_json(
         place / "state.json",
@@ -149,18 +149,23 @@ def _load(place: Path) -> Run:
         roster=_roster_from(state["roster"]),
         problem=AllocationProblem(**_npz(place / "state" / "problem.npz"), **_tuples(state["problem"])),
         plan=Plan(
-            visits=pd.read_parquet(place / "plan.parquet"),
+            visits=_read_timed(place / "plan.parquet"),
             assignments=pd.read_parquet(place / "state" / "assignments.parquet"),
             staffing=pd.read_parquet(place / "staffing.parquet"),
             **_tuples(state["plan"]),
         ),
-        outreach=OutreachPlan(items=pd.read_parquet(place / "outreach.parquet"), **_tuples(state["outreach"])),
+        outreach=OutreachPlan(items=_read_timed(place / "outreach.parquet"), **_tuples(state["outreach"])),
         skill=pd.read_parquet(place / "skill.parquet"),
         model_text=(place / "model.txt").read_text("utf-8"),
         histories=_npz(place / "state" / "histories.npz"),
         figures=_read_json(place / "summary.json"),
         manifest=_read_json(place / "manifest.json"),
     )
+
+
+def _read_timed(path: Path) -> pd.DataFrame:
+    """Read a table with `start`, `stop`: Parquet knows no seconds, so they come back as milliseconds."""
+    return pd.read_parquet(path).astype(dict.fromkeys(("start", "stop"), "datetime64[s, UTC]"))
 
 
 def _load_city(place: Path, plain: Mapping[str, Any]) -> Tessellation:
@@ -275,6 +280,10 @@ def _plain_of(record: Any) -> dict[str, Any]:
 
 def _tuples(plain: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+
+
+def _save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    np.savez(path, allow_pickle=False, **arrays)
 
 
 def _npz(path: Path) -> dict[str, Any]:

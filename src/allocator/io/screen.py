@@ -60,9 +60,7 @@ def screen(events: Events, policy: Policy, *, kinds: tuple[str, ...] = ()) -> Ev
         keep &= ~dropped
         notes += _count(events, dropped, reason=reason, ledger=ledger)
     if not keep.any():
-        raise DataError(
-            f"no events left after the policy: all {len(events):,} are screened out", faults=notes
-        )
+        raise DataError(f"no events left after the policy: all {len(events):,} are screened out", faults=notes)
     kept = _recoded(dataclasses.replace(events.take(keep), ledger=ledger))
     _check_harm(kept, policy)
     counts = np.bincount(kept.kind, minlength=len(kept.kinds))
@@ -88,9 +86,7 @@ def _reason(kind: str, policy: Policy, kinds: tuple[str, ...]) -> str | None:
     return "not among the kinds asked for" if kinds and kind not in kinds else None
 
 
-def _count(
-    events: Events, dropped: npt.NDArray[np.bool_], *, reason: str, ledger: dict[str, int]
-) -> list[str]:
+def _count(events: Events, dropped: npt.NDArray[np.bool_], *, reason: str, ledger: dict[str, int]) -> list[str]:
     """Count the dropped events by kind in the ledger; return a note on them."""
     counts = np.bincount(events.kind[dropped], minlength=len(events.kinds))
     for row in np.flatnonzero(counts):
@@ -105,9 +101,7 @@ def _recoded(events: Events) -> Events:
     """Return the events with only those kinds that occur."""
     present = np.unique(events.kind)
     kinds = tuple(events.kinds[row] for row in present)
-    return dataclasses.replace(
-        events, kind=np.searchsorted(present, events.kind).astype(np.int16), kinds=kinds
-    )
+    return dataclasses.replace(events, kind=np.searchsorted(present, events.kind).astype(np.int16), kinds=kinds)
 
 
 def _check_names(events: Events, policy: Policy, kinds: tuple[str, ...]) -> list[str]:
@@ -128,9 +122,7 @@ def _check_names(events: Events, policy: Policy, kinds: tuple[str, ...]) -> list
             else:
                 notes.append(f"policy.{where} names {name!r}, which does not occur")
     if faults:
-        raise ConfigError(
-            f"the job names kinds that the file does not have: {some(events.kinds, 40)}", faults=faults
-        )
+        raise ConfigError(f"the job names kinds that the file does not have: {some(events.kinds, 40)}", faults=faults)
     return notes
 
 

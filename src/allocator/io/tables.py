@@ -118,9 +118,7 @@ def read_columns(
             case "csv":
                 table = _read_csv(path, list(dict.fromkeys(wanted)), probe)
             case "parquet":
-                table = Table(
-                    pa.parquet.ParquetFile(path).read(columns=list(dict.fromkeys(wanted))).to_pandas()
-                )
+                table = Table(pa.parquet.ParquetFile(path).read(columns=list(dict.fromkeys(wanted))).to_pandas())
             case _:
                 table = _read_points(path, list(dict.fromkeys(wanted)), layer)
     if not len(table.frame):
@@ -138,9 +136,7 @@ def read_small_table(path: str | Path) -> pd.DataFrame:
     """
     table = read_columns(path, read_header(path))
     if table.bad_rows:
-        raise DataError(
-            f"{Path(path).name} has broken rows", faults=table.bad_rows[:10], count=len(table.bad_rows)
-        )
+        raise DataError(f"{Path(path).name} has broken rows", faults=table.bad_rows[:10], count=len(table.bad_rows))
     return pd.DataFrame({name: as_text(column) for name, column in table.frame.items()})
 
 
@@ -184,9 +180,7 @@ def _kind(path: Path) -> Literal["csv", "parquet", "gis"]:
     if suffix in GIS_SUFFIXES:
         return "gis"
     known = ", ".join([*CSV_SUFFIXES, *PARQUET_SUFFIXES, *GIS_SUFFIXES])
-    raise DataError(
-        f"{path.name}: unknown file type {suffix!r}; known are {known} (a CSV may be gzipped, .csv.gz)"
-    )
+    raise DataError(f"{path.name}: unknown file type {suffix!r}; known are {known} (a CSV may be gzipped, .csv.gz)")
 
 
 @contextmanager
@@ -202,9 +196,7 @@ def _explained(path: Path) -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     # Engines quote the offending row, which may name a person: only the head of the sentence is shown.
-    text = re.sub(
-        r"straddling object.*", "a row is longer than 1 MB", str(error).splitlines()[0] if str(error) else ""
-    )
+    text = re.sub(r"straddling object.*", "a row is longer than 1 MB", str(error).splitlines()[0] if str(error) else "")
     return text[:120] or type(error).__name__
 
 
@@ -247,18 +239,14 @@ def _read_csv(path: Path, wanted: list[str], probe: Probe | None) -> Table:
     except pa.ArrowInvalid as error:
         if "UTF8" not in str(error):
             raise
-        return _stream_csv(
-            path, wanted, dialect=_Dialect(dialect.names, dialect.delimiter, "latin-1"), probe=probe
-        )
+        return _stream_csv(path, wanted, dialect=_Dialect(dialect.names, dialect.delimiter, "latin-1"), probe=probe)
 
 
 def _stream_csv(path: Path, wanted: list[str], *, dialect: _Dialect, probe: Probe | None) -> Table:
     bad_rows: list[str] = []
 
     def note_bad_row(row: Any) -> str:
-        bad_rows.append(
-            f"row {row.number} has {row.actual_columns} columns instead of {row.expected_columns}"
-        )
+        bad_rows.append(f"row {row.number} has {row.actual_columns} columns instead of {row.expected_columns}")
         return "error" if len(bad_rows) > _GIVE_UP and len(bad_rows) > row.number / 2 else "skip"
 
     batches: list[pa.RecordBatch] = []

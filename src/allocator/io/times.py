@@ -59,9 +59,7 @@ class ParsedTimes:
         if not count:
             return None
         examples = some(self.text[self.bad].unique().tolist()[:3])
-        return (
-            f"column {column!r}: {count:,} of {len(self.bad):,} times cannot be read, for example {examples}"
-        )
+        return f"column {column!r}: {count:,} of {len(self.bad):,} times cannot be read, for example {examples}"
 
 
 def parse_times(values: pd.Series[Any], *, time_format: str | None = None) -> ParsedTimes:
@@ -142,9 +140,7 @@ def _end_of_gap(local: dt.datetime, zone: zoneinfo.ZoneInfo) -> dt.datetime:
 def _typed(values: pd.Series[Any], *, utc: bool) -> ParsedTimes:
     time = values.to_numpy().astype("datetime64[s]")
     missing = np.isnat(time)
-    return ParsedTimes(
-        time, np.full(len(time), utc), missing, np.zeros(len(time), bool), values.astype("str")
-    )
+    return ParsedTimes(time, np.full(len(time), utc), missing, np.zeros(len(time), bool), values.astype("str"))
 
 
 def _distinct(text: pd.Series[str]) -> tuple[pd.Series[str], npt.NDArray[np.int64]]:

@@ -92,9 +92,7 @@ def plan_patrol(
         raise DataError("the roster has other units on duty than the problem")
     answer = solve(problem, allocation.solver)
     posting = post_units(answer.units, roster, surface.city)
-    visits = route(
-        problem, answer.blocks, posting, roster=roster, city=surface.city, settings=(allocation, routes)
-    )
+    visits = route(problem, answer.blocks, posting, roster=roster, city=surface.city, settings=(allocation, routes))
     gained = covered(problem, visits.delivered_blocks(problem.value.shape))
     return Plan(
         visits=_visits_frame(visits, problem, surface, roster, minutes=allocation.block_minutes),
@@ -172,9 +170,7 @@ def _ranks(problem: AllocationProblem) -> npt.NDArray[np.int32]:
     return rank
 
 
-def _staffing_frame(
-    problem: AllocationProblem, answer: Allocation, gained: npt.NDArray[np.float64]
-) -> pd.DataFrame:
+def _staffing_frame(problem: AllocationProblem, answer: Allocation, gained: npt.NDArray[np.float64]) -> pd.DataFrame:
     """Return `STAFFING_COLUMNS`; `covered_harm` is that of the visits as delivered."""
     n_districts, n_shifts = problem.minimum.shape
     inside = problem.district >= 0
@@ -189,9 +185,7 @@ def _staffing_frame(
         harm[0].ravel(),
         harm[1].ravel(),
     )
-    return pd.DataFrame(dict(zip(STAFFING_COLUMNS, columns, strict=True))).astype(
-        {"district": "str", "shift": "str"}
-    )
+    return pd.DataFrame(dict(zip(STAFFING_COLUMNS, columns, strict=True))).astype({"district": "str", "shift": "str"})
 
 
 def _reserves(problem: AllocationProblem, answer: Allocation, posting: npt.NDArray[np.int32]) -> list[str]:

@@ -70,9 +70,7 @@ def _posting_cost(roster: Roster, city: Tessellation) -> npt.NDArray[np.float64]
     return np.where((home >= 0)[:, None], metres[home], 0.0)
 
 
-def assignments_frame(
-    posting: npt.NDArray[np.int32], roster: Roster, districts: tuple[str, ...]
-) -> pd.DataFrame:
+def assignments_frame(posting: npt.NDArray[np.int32], roster: Roster, districts: tuple[str, ...]) -> pd.DataFrame:
     """Return `ASSIGNMENT_COLUMNS` of every unit on duty, by shift and roster order."""
     shift, unit = np.nonzero(posting.T != OFF_DUTY)
     names = np.array([*districts, ""], object)  # RESERVE, -1, is the empty name

@@ -36,6 +36,4 @@ def solve(problem: AllocationProblem) -> Allocation:
         free[s] -= 1
         following[d, s] = gain[d, s, units[d, s]]
     blocks = blocks_of(problem, reduction, units.astype(np.int32))
-    return Allocation(
-        units.astype(np.int32), blocks, float(covered(problem, blocks).sum()), math.inf, "greedy"
-    )
+    return Allocation(units.astype(np.int32), blocks, float(covered(problem, blocks).sum()), math.inf, "greedy")

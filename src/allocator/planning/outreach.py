@@ -305,9 +305,7 @@ def _best_mix(offer: _Offer, limit: list[int]) -> tuple[list[int], float]:
         model.add(held <= one.most)
     for t, team in enumerate(offer.teams):
         for w in range(offer.weeks):
-            busy = sum(
-                offer.minutes(i) * crews[i, t, w] for i in range(len(offer.initiatives)) if (i, t, w) in crews
-            )
+            busy = sum(offer.minutes(i) * crews[i, t, w] for i in range(len(offer.initiatives)) if (i, t, w) in crews)
             model.add(busy <= int(team.hours_per_week * 60 + 1e-6))
     cents = sum(offer.cents(option.initiative) * n for option, n in zip(offer.options, count, strict=True))
     model.add(cents <= int(offer.section.budget * 100 + 1e-6))
@@ -471,20 +469,14 @@ def _cause(offer: _Offer, holdings: list[_Holding], i: int, spent: float) -> str
     if not offer.able(i):
         lacking = [
             *(f"skill {s!r}" for s in one.skills if not any(s in team.skills for team in offer.teams)),
-            *(
-                f"language {s!r}"
-                for s in one.languages
-                if not any(s in team.languages for team in offer.teams)
-            ),
+            *(f"language {s!r}" for s in one.languages if not any(s in team.languages for team in offer.teams)),
         ]
         return f"no team has {lacking[0] if lacking else 'all its skills and languages together'}"
     if not any(option.initiative == i for option in offer.options):
         if not one.effect or not one.reach:
             return "it is assumed to have no effect"
         if one.type == "materials":
-            return (
-                f"{one.hours:g} hours do not fit between {MATERIALS_HOURS[0]}:00 and {MATERIALS_HOURS[1]}:00"
-            )
+            return f"{one.hours:g} hours do not fit between {MATERIALS_HOURS[0]}:00 and {MATERIALS_HOURS[1]}:00"
         if not offer.venues:
             return "no venue is given"
         return f"no venue is open for {one.hours:g} hours in a district where it would prevent harm"

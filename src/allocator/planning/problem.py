@@ -53,9 +53,7 @@ def build_problem(
     city = surface.city
     value = np.ascontiguousarray(surface.expected_harm[shift_rows(surface, roster)])
     if wrong := int((~np.isfinite(value) | (value < 0)).sum()):
-        raise DataError(
-            f"expected harm is negative or not a number in {wrong:,} cells and shifts", count=wrong
-        )
+        raise DataError(f"expected harm is negative or not a number in {wrong:,} cells and shifts", count=wrong)
     _check_names(city, roster, policy, allocation=allocation, staffing=staffing, places=places)
     cap, notes = _caps(value, city, roster, policy=policy, allocation=allocation, places=places)
     least, most = _bands(city, allocation)
@@ -120,15 +118,10 @@ def _short_shifts(problem: AllocationProblem) -> Iterable[str]:
     needed = problem.minimum.sum(axis=0)
     for s in np.flatnonzero(needed > problem.on_duty):
         order = np.argsort(-problem.minimum[:, s], kind="stable")
-        parts = [
-            f"{problem.minimum[d, s]} in district {problem.districts[d]}"
-            for d in order
-            if problem.minimum[d, s]
-        ]
+        parts = [f"{problem.minimum[d, s]} in district {problem.districts[d]}" for d in order if problem.minimum[d, s]]
         shown = ", ".join(parts[:3]) + (f" and {len(parts) - 3} more districts" if len(parts) > 3 else "")
         yield (
-            f"shift {problem.shifts[s]} needs at least {needed[s]} units ({shown}), "
-            f"{problem.on_duty[s]} are on duty"
+            f"shift {problem.shifts[s]} needs at least {needed[s]} units ({shown}), {problem.on_duty[s]} are on duty"
         )
 
 
@@ -249,9 +242,7 @@ def _minimums(city: Tessellation, roster: Roster, staffing: StaffingSection) -> 
     return minimum
 
 
-def _bands(
-    city: Tessellation, allocation: AllocationSection
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+def _bands(city: Tessellation, allocation: AllocationSection) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     least = np.zeros(len(city.districts), np.int32)
     most = np.full(len(city.districts), NO_LIMIT, np.int32)
     for band in allocation.bands:

@@ -74,9 +74,7 @@ def _fill_increments(
         out[rows, :n] = padded.reshape(len(rows), n, b).sum(axis=2)
 
 
-def blocks_of(
-    problem: AllocationProblem, reduction: Reduction, units: npt.NDArray[np.int32]
-) -> npt.NDArray[np.int16]:
+def blocks_of(problem: AllocationProblem, reduction: Reduction, units: npt.NDArray[np.int32]) -> npt.NDArray[np.int16]:
     """Return the best blocks per (shift, cell) for given units per (district, shift)."""
     blocks = np.zeros(problem.value.shape, np.int16)
     for gain, cell, n in zip(reduction.gain, reduction.cell, units, strict=True):

@@ -162,9 +162,7 @@ def _in_tour_order(visits: Visits, city: Tessellation) -> Visits:
     closed_tours(x, y, indptr, tour)
     rank = np.empty(len(stop), np.int64)
     for a, b in itertools.pairwise(indptr.tolist()):
-        leg = np.hypot(
-            np.diff(x[tour[a:b]], prepend=x[tour[b - 1]]), np.diff(y[tour[a:b]], prepend=y[tour[b - 1]])
-        )
+        leg = np.hypot(np.diff(x[tour[a:b]], prepend=x[tour[b - 1]]), np.diff(y[tour[a:b]], prepend=y[tour[b - 1]]))
         rank[tour[a:b]] = (np.arange(b - a) - int(leg.argmax())) % (b - a)  # starts after the longest leg
     return visits.take(np.lexsort((rank[stop_of], visits.nth, visits.group)))
 

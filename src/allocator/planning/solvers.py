@@ -31,9 +31,7 @@ def solve(problem: AllocationProblem, solver: str = "flow") -> Allocation:
     """
     if solver not in SOLVERS:
         known = ", ".join(SOLVERS)
-        raise ConfigError(
-            f"allocation.solver: unknown solver {solver!r}{nearest(solver, SOLVERS)}; known: {known}"
-        )
+        raise ConfigError(f"allocation.solver: unknown solver {solver!r}{nearest(solver, SOLVERS)}; known: {known}")
     check_feasible(problem)
     allocation = SOLVERS[solver](problem)
     if math.isfinite(allocation.bound):

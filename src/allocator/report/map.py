@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,9 @@ def map_png(run: Run, *, dpi: int = 130) -> bytes:
     _draw_scale_bar(axes, city)
     _draw_words(axes, run, n_visits=len(visits), n_places=len(cells))
     picture = io.BytesIO()
-    canvas.print_png(picture, metadata={"Software": None, "Title": run.job.job.name})
+    canvas.print_png(  # type: ignore[no-untyped-call]
+        picture, metadata={"Software": None, "Title": run.job.job.name}
+    )
     return picture.getvalue()
 
 
@@ -99,7 +102,14 @@ def _draw_scale_bar(axes: Any, city: Any) -> None:
     height = 0.008 * float(np.ptp(city.y))
     for part, colour in ((0, "black"), (1, "white")):
         axes.add_patch(
-            Rectangle((left + part * length / 2, low), length / 2, height, facecolor=colour, edgecolor="black", lw=0.6)
+            Rectangle(
+                (left + part * length / 2, low),
+                length / 2,
+                height,
+                facecolor=colour,
+                edgecolor="black",
+                lw=0.6,
+            )
         )
     text = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
     axes.text(left + length * 1.05, low + height / 2, text, fontsize=8, va="center")
@@ -117,11 +127,21 @@ def _draw_words(axes: Any, run: Run, *, n_visits: int, n_places: int) -> None:
     marks += [text for text in (run.job.job.note, run.figures["values"]["stamp"]) if text]
     axes.text(0, -0.01, "\n".join(marks), transform=axes.transAxes, fontsize=7, va="top", color="#333333", wrap=True)
     bounds = [0.0, *_STEPS, 1.0]
-    names = [f"next {high - low:.0%} of the area" for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+    names = [f"next {high - low:.0%} of the area" for low, high in itertools.pairwise(bounds)]
     names[0], names[-1] = "half of the area with least harm", "1 % with most expected harm per km²"
-    handles: list[Any] = [Patch(facecolor=c, edgecolor="#999999", lw=0.4, label=n) for c, n in zip(_COLOURS, names, strict=True)]
+    handles: list[Any] = [
+        Patch(facecolor=c, edgecolor="#999999", lw=0.4, label=n) for c, n in zip(_COLOURS, names, strict=True)
+    ]
     handles.append(
-        Line2D([], [], marker="o", ls="", mfc="none", mec=_VISIT, label=f"planned visits ({n_visits:,} at {n_places:,} places)")
+        Line2D(
+            [],
+            [],
+            marker="o",
+            ls="",
+            mfc="none",
+            mec=_VISIT,
+            label=f"planned visits ({n_visits:,} at {n_places:,} places)",
+        )
     )
     handles.append(Line2D([], [], color="#3c3c3c", lw=0.8, label="district"))
     axes.legend(handles=handles[::-1], fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from allocator.config import Job
-    from allocator.domain import AllocationProblem, Events, Floats, OutreachPlan, Panel, Plan, RiskSurface, Roster
+    from allocator.domain import (
+        AllocationProblem,
+        Events,
+        Floats,
+        OutreachPlan,
+        Panel,
+        Plan,
+        RiskSurface,
+        Roster,
+    )
 
 ONE_DAY = dt.timedelta(days=1)
 EVALUATION_ONLY = "Evaluation only: the job has no [deployment] section."
@@ -123,8 +132,12 @@ def _head(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]:
     lines.append(
         ("history", f"{used:,} of {read:,} rows train the model: {panel.first_day} to {panel.stop_day - ONE_DAY}")
     )  # fmt: skip
+    if late := (m.job.job.week - panel.stop_day).days:
+        lines.append(("", f"the history ends {late} days before the week: the forecast is that of the week after it"))
     # Counts that a note explains are not listed again.
-    ledger = [f"{reason} {n:,}" for reason, n in m.events.ledger.items() if n and reason != "read" and ":" not in reason]
+    ledger = [
+        f"{reason} {n:,}" for reason, n in m.events.ledger.items() if n and reason != "read" and ":" not in reason
+    ]
     if ledger:
         lines.append(("", f"counted: {', '.join(ledger)}"))
     return lines + [("", note) for note in (*m.events.notes, *m.roster.notes)]
@@ -156,8 +169,8 @@ def _plan_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]
     lines = [
         ("staffing", f"{duty.sum():,} unit-shifts, {duty.min()} to {duty.max()} units per shift; "
                      f"minimums met in {met:,} of {len(plan.staffing):,} district-shifts"),
-        ("patrol", f"{values['visits']:,} visits of {m.job.allocation.block_minutes} minutes at {values['places']:,} places "
-                   f"cover {values['covered']:.2%} of the expected harm"),
+        ("patrol", f"{values['visits']:,} visits of {m.job.allocation.block_minutes} minutes at "
+                   f"{values['places']:,} places cover {values['covered']:.2%} of the expected harm"),
         ("", f"no plan can cover more than {values['covered_bound']:.2%} (gap {_percent(values['gap'])}); {rivals}"),
         ("delivered", f"{values['delivered']:.2%} after travel and time (gap {_percent(values['delivered_gap'])})"),
     ]  # fmt: skip
@@ -178,7 +191,8 @@ def _outreach_lines(m: Material) -> list[tuple[str, str]]:
         return []
     items, plan = m.outreach.items, m.outreach
     text = (
-        f"{len(items)} holdings reach {int(items['reach'].sum()):,} people for {plan.spent:,.0f} of {plan.budget:,.0f}; "
-        f"under the assumed effects {plan.objective:.2f} expected harm prevented (gap {_percent(plan.gap)})"
+        f"{len(items)} holdings reach {int(items['reach'].sum()):,} people for {plan.spent:,.0f} of "
+        f"{plan.budget:,.0f}; under the assumed effects {plan.objective:.2f} expected harm prevented "
+        f"(gap {_percent(plan.gap)})"
     )
     return [("outreach", text), *(("", cause) for cause in plan.unmet)]

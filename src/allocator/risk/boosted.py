@@ -62,7 +62,11 @@ class Boosted:
         likelihood = {0: float((weight * (after.count * raw - np.exp(raw))).sum())}
         for start in range(0, self.options.boosted.rounds, step):
             raw = raw + booster.predict(
-                columns, raw_score=True, start_iteration=start, num_iteration=step, num_threads=self.options.threads
+                columns,
+                raw_score=True,
+                start_iteration=start,
+                num_iteration=step,
+                num_threads=self.options.threads,
             )
             stop = min(start + step, self.options.boosted.rounds)
             likelihood[stop] = float((weight * (after.count * raw - np.exp(raw))).sum())
@@ -127,14 +131,11 @@ class FittedBoosted:
         rates = self.base.rate(features)
         if self.booster is None or self.rounds == 0:
             return rates
-        n_kinds, n_cells, _ = features.components.shape
-        for kind in range(n_kinds):
+        for kind in range(len(rates)):
             columns = np.concatenate(
                 [features.components[kind], features.recent[kind, :, None], features.context[kind]], axis=1
             )
-            raw = self.booster.predict(
-                columns, raw_score=True, num_iteration=self.rounds, num_threads=self.threads
-            )
+            raw = self.booster.predict(columns, raw_score=True, num_iteration=self.rounds, num_threads=self.threads)
             rates[kind] *= np.exp(raw)
         return rates
 
@@ -142,11 +143,16 @@ class FittedBoosted:
         """Return the parts of the mixture, and what the trees add or take away (may be negative)."""
         names, parts = self.base.sources(features)
         change = self.rate(features) - parts.sum(axis=2)
-        return (*names, "pattern of the surroundings (boosted trees)"), np.concatenate([parts, change[..., None]], axis=2)
+        return (*names, "pattern of the surroundings (boosted trees)"), np.concatenate(
+            [parts, change[..., None]], axis=2
+        )
 
     def text(self) -> str:
-        """Return the trees in LightGBM's text format; empty without trees."""
-        return "" if self.booster is None else str(self.booster.model_to_string())
+        """Return the trees in LightGBM's text format, without the number of threads; empty without trees."""
+        if self.booster is None:
+            return ""
+        lines = str(self.booster.model_to_string()).splitlines(keepends=True)
+        return "".join(line for line in lines if not line.startswith("[num_threads:"))
 
 
 def _columns(training: Training) -> npt.NDArray[np.float32]:

@@ -101,9 +101,7 @@ class Space:
     def of(cls, city: Tessellation, *, half_lives: Sequence[float], bandwidths: Sequence[float]) -> Space:
         """Return the space of `city` with the long-run memory and the cell itself added."""
         widths = (0.0, *sorted(bandwidths))
-        return cls(
-            city, (*sorted(half_lives), np.inf), widths, tuple(gaussian(city, width) for width in widths)
-        )
+        return cls(city, (*sorted(half_lives), np.inf), widths, tuple(gaussian(city, width) for width in widths))
 
     @property
     def n_components(self) -> int:
@@ -139,7 +137,12 @@ class Histories:
 
     def __post_init__(self) -> None:
         if not self.state.size:
-            shape = (self.n_kinds, len(self.space.bandwidths), self.space.city.n_cells, len(self.space.half_lives))
+            shape = (
+                self.n_kinds,
+                len(self.space.bandwidths),
+                self.space.city.n_cells,
+                len(self.space.half_lives),
+            )
             self.state = np.zeros(shape)
 
     def advance(self, panel: Panel, day: int) -> None:
@@ -156,7 +159,14 @@ class Histories:
         amount = panel.count[rows, None] * 0.5 ** (age[:, None] / lives)
         for band, kernel in enumerate(self.space.kernels):
             spread_events(
-                panel.cell[rows], panel.kind[rows], amount, band, kernel.indptr, kernel.indices, kernel.weight, self.state
+                panel.cell[rows],
+                panel.kind[rows],
+                amount,
+                band,
+                kernel.indptr,
+                kernel.indices,
+                kernel.weight,
+                self.state,
             )
         self.day = day
 

@@ -145,7 +145,9 @@ class Fitted:
             state["mixture_weights"] = boosted.base.weights
         return state
 
-    def forecast(self, *, shifts: Sequence[Shift] | None = None, harm: Mapping[str, float] | None = None) -> RiskSurface:
+    def forecast(
+        self, *, shifts: Sequence[Shift] | None = None, harm: Mapping[str, float] | None = None
+    ) -> RiskSurface:
         """Return the risk surface of the horizon, in one slice or one per shift.
 
         Parameters
@@ -225,7 +227,9 @@ def fit(
     """
     options = options or RiskSection()
     if model != AUTO and model not in MODELS:
-        raise ConfigError(f"unknown model {model!r}{nearest(model, [*MODELS, AUTO])}; there are {', '.join([*MODELS, AUTO])}")
+        raise ConfigError(
+            f"unknown model {model!r}{nearest(model, [*MODELS, AUTO])}; there are {', '.join([*MODELS, AUTO])}"
+        )
     names = list(MODELS) if model == AUTO else list(dict.fromkeys([*BASELINES, model]))
     history = read_history(panel, horizon, options, seed=seed)
     training = history.training

@@ -56,15 +56,15 @@ class FittedMixture:
 
     def rate(self, features: Snapshot) -> Floats:
         """Return expected events per horizon, (n_kinds, n_cells) float64, above 0 everywhere."""
-        rates = [part @ w.astype(np.float32) for part, w in zip(features.components, self.weights, strict=True)]
-        return np.maximum(np.stack(rates).astype(np.float64), 1e-9)
+        return np.asarray(np.maximum(np.einsum("kcj,kj->kc", features.components, self.weights), 1e-9))
 
     def rows(self, components: Floats, kind: npt.NDArray[np.int64]) -> Floats:
         """Return expected events of single rows, (n,) float64."""
+        # einsum and not a matrix product: BLAS may add in another order with another number of threads.
         rates = np.empty(len(kind))
-        for one in range(len(self.weights)):
+        for one, weights in enumerate(self.weights):
             chosen = kind == one
-            rates[chosen] = components[chosen] @ self.weights[one].astype(np.float32)
+            rates[chosen] = np.einsum("cj,j->c", components[chosen], weights)
         return np.maximum(rates, 1e-9)
 
     def sources(self, features: Snapshot) -> tuple[tuple[str, ...], Floats]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import zoneinfo
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -80,7 +80,9 @@ def _stretch(shifts: Sequence[Shift], local_minutes: Sequence[int]) -> npt.NDArr
     return np.asarray(real / np.asarray(local_minutes), np.float32)
 
 
-def _shrunk(panel: Panel, rows: npt.NDArray[np.int64], slots: Sequence[npt.NDArray[np.bool_]]) -> npt.NDArray[np.float32]:
+def _shrunk(
+    panel: Panel, rows: npt.NDArray[np.int64], slots: Sequence[npt.NDArray[np.bool_]]
+) -> npt.NDArray[np.float32]:
     """Return shrunk shares of each slot, (n_slots, n_kinds, n_cells) float32."""
     city, n_kinds = panel.city, len(panel.kinds)
     cell, kind = panel.cell[rows].astype(np.int64), panel.kind[rows]
@@ -99,7 +101,7 @@ def _shrunk(panel: Panel, rows: npt.NDArray[np.int64], slots: Sequence[npt.NDArr
 
 
 def _shrink(
-    counts: npt.NDArray[np.float64], total: npt.NDArray[np.float64], parent: npt.NDArray[np.float64]
+    counts: npt.NDArray[Any], total: npt.NDArray[Any], parent: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     """Return (counts + strength × parent) / (total + strength) with the strength of greatest likelihood.
 

@@ -182,7 +182,10 @@ def _rows(
 
 
 def _draw_zeros(
-    surroundings: npt.NDArray[np.float32], counts: npt.NDArray[np.float32], wanted: float, rng: np.random.Generator
+    surroundings: npt.NDArray[np.float32],
+    counts: npt.NDArray[np.float32],
+    wanted: float,
+    rng: np.random.Generator,
 ) -> tuple[Ints, Ints, npt.NDArray[np.float32]]:
     """Draw about `wanted` rows without events, likelier where the rate is likely high.
 

@@ -1,0 +1,54 @@
+"""The frozen nouns that flow from stage to stage.
+
+Times are UTC `datetime64[s]`; local time exists only in shifts and reports. Cells, kinds, shifts, districts
+and units are rows counted from 0; -1 means "belongs nowhere".
+"""
+
+from allocator.domain.arrays import Bools, Floats, Ints, Times
+from allocator.domain.events import ALL_KINDS, CALL, OFFICER, Events
+from allocator.domain.outreach import OUTREACH_COLUMNS, Initiative, OutreachPlan, Venue
+from allocator.domain.panel import Panel, local_clock
+from allocator.domain.plan import (
+    ASSIGNMENT_COLUMNS,
+    STAFFING_COLUMNS,
+    VISIT_COLUMNS,
+    Allocation,
+    AllocationProblem,
+    Plan,
+    gap,
+)
+from allocator.domain.roster import OutreachTeam, Roster, Shift, Unit, shifts_of
+from allocator.domain.run import Run
+from allocator.domain.surface import Reasons, RiskSurface
+
+__all__ = [
+    "ALL_KINDS",
+    "ASSIGNMENT_COLUMNS",
+    "CALL",
+    "OFFICER",
+    "OUTREACH_COLUMNS",
+    "STAFFING_COLUMNS",
+    "VISIT_COLUMNS",
+    "Allocation",
+    "AllocationProblem",
+    "Bools",
+    "Events",
+    "Floats",
+    "Initiative",
+    "Ints",
+    "OutreachPlan",
+    "OutreachTeam",
+    "Panel",
+    "Plan",
+    "Reasons",
+    "RiskSurface",
+    "Roster",
+    "Run",
+    "Shift",
+    "Times",
+    "Unit",
+    "Venue",
+    "gap",
+    "local_clock",
+    "shifts_of",
+]

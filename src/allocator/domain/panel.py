@@ -1,0 +1,250 @@
+"""Counts on (period, cell, kind)."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from allocator.domain.arrays import Bools, Ints, Times
+from allocator.domain.events import Events
+from allocator.errors import DataError
+
+if TYPE_CHECKING:
+    from allocator.tessellation import Tessellation
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Counts on (period, cell, kind), kept as one row per event.
+
+    Parameters
+    ----------
+    city : Tessellation
+        The cells.
+    kinds : tuple of str
+        The kinds.
+    timezone : str
+        Periods are local days (or runs of them) of this zone.
+    first_day : datetime.date
+        Local day on which period 0 starts.
+    n_periods : int
+        Number of periods.
+    period_days : int
+        Days per period.
+    day : (n,) int32
+        Local day of each event, counted from `first_day`; sorted.
+    minute : (n,) int16
+        Minute of the local day, -1 where unknown.
+    cell : (n,) int32
+        Row of `city`.
+    kind : (n,) int16
+        Row of `kinds`.
+    count : (n,) int8
+        +1, or -1 for a correction.
+    reported : (n,) int32, optional
+        Local day, counted from `first_day`, on which the agency knew of it.
+    precision : {"minute", "day", "month"}
+        How exact the times are; below "minute" the times of day mean nothing, below "day" the weekdays.
+    outside : int
+        Events left out because they lie in no cell.
+    """
+
+    city: Tessellation
+    kinds: tuple[str, ...]
+    timezone: str
+    first_day: dt.date
+    n_periods: int
+    period_days: int
+    day: Ints
+    minute: Ints
+    cell: Ints
+    kind: Ints
+    count: Ints
+    reported: Ints | None = None
+    precision: str = "minute"
+    outside: int = 0
+
+    @classmethod
+    def from_events(
+        cls,
+        events: Events,
+        city: Tessellation,
+        *,
+        period: str = "1D",
+        stop: dt.date | str | None = None,
+        kinds: Sequence[str] | None = None,
+    ) -> Panel:
+        """Return the panel of `events` on the cells of `city`.
+
+        Parameters
+        ----------
+        events : Events
+            Placed events; they are projected to the city's coordinate system.
+        city : Tessellation
+            The cells.
+        period : str
+            Length of a period in days, "1D" or "7D" for instance.
+        stop : date, optional
+            First day after the panel; by default the day after the last event. Later events are left out.
+        kinds : sequence of str, optional
+            Kinds of the panel; by default those that occur.
+
+        Raises
+        ------
+        DataError
+            If no event lies in the city.
+        """
+        days = _whole_days(period)
+        events = events.to_crs(city.crs)
+        cell = city.locate(events.x, events.y)
+        names = tuple(kinds) if kinds is not None else tuple(events.kinds[k] for k in np.unique(events.kind))
+        recode = np.array([names.index(k) if k in names else -1 for k in events.kinds], dtype=np.int16)
+        kind = recode[events.kind] if len(events) else np.empty(0, np.int16)
+        inside = (cell >= 0) & (kind >= 0)
+        if not inside.any():
+            raise DataError("no events left: none of the events lies in the area and is of a kind asked for")
+        day, minute = local_clock(events.time, events.timezone)
+        if events.precision == "month":
+            day = _spread_over_month(day)
+        first = int(day[inside].min())
+        last = _day_number(stop) if stop is not None else int(day[inside].max()) + 1
+        inside &= day < last
+        reported = None
+        if events.reported is not None:
+            known, _ = local_clock(np.where(np.isnat(events.reported), events.time, events.reported), events.timezone)
+            reported = np.maximum(known, day)[inside].astype(np.int32) - first
+        minute = np.where(minute == 0, -1, minute)  # 00:00 is often "unknown"; a true one is 1 in 1,440
+        panel = cls(
+            city=city,
+            kinds=names,
+            timezone=events.timezone,
+            first_day=dt.date(1970, 1, 1) + dt.timedelta(days=first),
+            n_periods=max(0, -(-(last - first) // days)),
+            period_days=days,
+            day=(day[inside] - first).astype(np.int32),
+            minute=minute[inside].astype(np.int16),
+            cell=cell[inside].astype(np.int32),
+            kind=kind[inside].astype(np.int16),
+            count=events.count[inside].astype(np.int8),
+            reported=reported,
+            precision=events.precision,
+            outside=int((cell < 0).sum()),
+        )
+        order = np.argsort(panel.day, kind="stable")
+        return panel._rows(order)
+
+    @property
+    def n_days(self) -> int:
+        """Number of local days covered."""
+        return self.n_periods * self.period_days
+
+    @property
+    def stop_day(self) -> dt.date:
+        """First local day after the panel."""
+        return self.first_day + dt.timedelta(days=self.n_days)
+
+    @cached_property
+    def netted(self) -> Panel:
+        """The panel with corrections netted per (period, cell, kind) and only positive rows left."""
+        if not (self.count < 0).any():
+            return self
+        group = np.stack([self.day // self.period_days, self.cell, self.kind])
+        order = np.lexsort((-self.count, *group[::-1]))
+        sorted_group = group[:, order]
+        starts = np.flatnonzero(np.r_[True, (np.diff(sorted_group) != 0).any(axis=0)])
+        net = np.add.reduceat(self.count[order].astype(np.int64), starts)
+        rank = np.arange(len(order)) - np.repeat(starts, np.diff(np.r_[starts, len(order)]))
+        keep = rank < np.repeat(net, np.diff(np.r_[starts, len(order)]))
+        return self._rows(np.sort(order[keep]))
+
+    @property
+    def clipped(self) -> int:
+        """Number of events by which net counts below 0 were clipped to 0."""
+        if not (self.count < 0).any():
+            return 0
+        return int(self.netted.count.sum() - self.count.sum())
+
+    @property
+    def counts(self) -> npt.NDArray[np.int32]:
+        """Dense counts, (n_periods, n_cells, n_kinds) int32; made anew on each call."""
+        rows = self.netted
+        counts = np.zeros((self.n_periods, self.city.n_cells, len(self.kinds)), np.int32)
+        np.add.at(counts, (rows.day // self.period_days, rows.cell, rows.kind), rows.count)
+        return counts
+
+    def day_index(self, day: dt.date | str) -> int:
+        """Return the number of days from the panel's first day to `day`."""
+        return _day_number(day) - _day_number(self.first_day)
+
+    def until(self, cutoff: dt.date | str) -> Panel:
+        """Return the panel as it was known at local midnight at the start of `cutoff`."""
+        stop = min(self.day_index(cutoff), self.n_days)
+        known = self.day < stop
+        if self.reported is not None:
+            known &= self.reported < self.day_index(cutoff)
+        return dataclasses.replace(self._rows(known), n_periods=max(0, stop // self.period_days))
+
+    def append(self, newer: Panel) -> Panel:
+        """Return this panel followed by the periods of `newer`, which must begin where it stops."""
+        if newer.first_day != self.stop_day or newer.kinds != self.kinds or newer.city is not self.city:
+            raise ValueError(f"the newer panel must start on {self.stop_day}, with the same cells and kinds")
+        reported = None
+        if self.reported is not None and newer.reported is not None:
+            reported = np.concatenate([self.reported, newer.reported + np.int32(self.n_days)])
+        return dataclasses.replace(
+            self,
+            day=np.concatenate([self.day, newer.day + np.int32(self.n_days)]),
+            minute=np.concatenate([self.minute, newer.minute]),
+            cell=np.concatenate([self.cell, newer.cell]),
+            kind=np.concatenate([self.kind, newer.kind]),
+            count=np.concatenate([self.count, newer.count]),
+            reported=reported,
+            n_periods=self.n_periods + newer.n_periods,
+            outside=self.outside + newer.outside,
+        )
+
+    def _rows(self, rows: Bools | Ints) -> Panel:
+        arrays = {name: getattr(self, name)[rows] for name in ("day", "minute", "cell", "kind", "count")}
+        reported = None if self.reported is None else self.reported[rows]
+        return dataclasses.replace(self, **arrays, reported=reported)
+
+
+def _whole_days(period: str) -> int:
+    number, unit = period[:-1] or "1", period[-1:].upper()
+    if unit not in {"D", "W"} or not number.isdigit() or int(number) < 1:
+        raise ValueError(f"a period is a whole number of days or weeks, such as '1D' or '1W', not {period!r}")
+    return int(number) * (7 if unit == "W" else 1)
+
+
+def _day_number(day: dt.date | str) -> int:
+    return (dt.date.fromisoformat(day) if isinstance(day, str) else day).toordinal() - 719_163
+
+
+def _spread_over_month(day: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return days spread evenly over their months, for sources that give the month only."""
+    month = day.astype("datetime64[D]").astype("datetime64[M]")
+    first = month.astype("datetime64[D]").astype(np.int64)
+    length = (month + 1).astype("datetime64[D]").astype(np.int64) - first
+    order = np.argsort(first, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(first[order]) != 0])
+    size = np.diff(np.r_[starts, len(day)])
+    rank = np.empty(len(day), np.int64)
+    rank[order] = np.arange(len(day)) - np.repeat(starts, size)
+    total = np.empty(len(day), np.int64)
+    total[order] = np.repeat(size, size)
+    return np.asarray(first + rank * length // total)
+
+
+def local_clock(time: Times, timezone: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the local day (counted from 1970-01-01) and minute of that day of UTC times."""
+    local = pd.DatetimeIndex(time).tz_localize("UTC").tz_convert(timezone).tz_localize(None)
+    seconds = local.to_numpy().astype("datetime64[s]").astype(np.int64)
+    return seconds // 86_400, seconds % 86_400 // 60

@@ -1,0 +1,154 @@
+"""Who is on duty when."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import zoneinfo
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from allocator.errors import DataError, nearest, some
+
+if TYPE_CHECKING:
+    from allocator.config import ShiftSection
+
+
+@dataclass(frozen=True)
+class Shift:
+    """One shift of one day.
+
+    Parameters
+    ----------
+    id : str
+        "2017-12-25/evening"; the date is the local day on which the shift starts.
+    name : str
+        "evening".
+    day : datetime.date
+        Local day on which it starts.
+    start, stop : datetime.datetime
+        Aware UTC times. A shift across a daylight-saving change is an hour shorter or longer.
+    share : float, optional
+        Share of a day's events in this shift, from the job file.
+    """
+
+    id: str
+    name: str
+    day: dt.date
+    start: dt.datetime
+    stop: dt.datetime
+    share: float | None = None
+
+    @property
+    def minutes(self) -> float:
+        """Real length in minutes."""
+        return (self.stop - self.start).total_seconds() / 60
+
+
+def shifts_of(sections: Iterable[ShiftSection], *, first_day: dt.date, days: int, timezone: str) -> tuple[Shift, ...]:
+    """Return the shifts of the given local days in the order of their start.
+
+    A local time that a daylight-saving change skips moves forward to the first existing minute; one that
+    occurs twice means its first occurrence.
+    """
+    zone = zoneinfo.ZoneInfo(timezone)
+    shifts = []
+    for day in (first_day + dt.timedelta(days=n) for n in range(days)):
+        for one in sections:
+            stop_day = day + dt.timedelta(days=int(one.stop <= one.start))
+            start = _to_utc(dt.datetime.combine(day, one.start), zone)
+            stop = _to_utc(dt.datetime.combine(stop_day, one.stop), zone)
+            shifts.append(Shift(f"{day.isoformat()}/{one.name}", one.name, day, start, stop, one.share))
+    return tuple(sorted(shifts, key=lambda shift: (shift.start, shift.stop, shift.id)))
+
+
+def _to_utc(local: dt.datetime, zone: zoneinfo.ZoneInfo) -> dt.datetime:
+    utc = local.replace(tzinfo=zone, fold=0).astimezone(dt.UTC)
+    if utc.astimezone(zone).replace(tzinfo=None) == local:
+        return utc
+    # In the gap, fold=0 reads the time with the offset before the change: the change itself lies between.
+    before = local.replace(tzinfo=zone, fold=1).astimezone(dt.UTC)
+    low, high = before, utc
+    while high - low > dt.timedelta(seconds=1):
+        middle = low + (high - low) / 2
+        if middle.astimezone(zone).utcoffset() == low.astimezone(zone).utcoffset():
+            low = middle
+        else:
+            high = middle
+    return high.replace(microsecond=0)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A patrol unit: a call sign, never a person."""
+
+    name: str
+    type: str = "patrol"
+    home_district: str = ""
+    skills: tuple[str, ...] = ()
+    speed_kmh: float | None = None
+
+
+@dataclass(frozen=True)
+class OutreachTeam:
+    """An outreach team: a team name, never a person."""
+
+    name: str
+    skills: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    hours_per_week: float = 0.0
+
+
+@dataclass(frozen=True)
+class Roster:
+    """Who is on duty in the planned shifts.
+
+    Parameters
+    ----------
+    units, teams
+        Patrol units and outreach teams, in file order.
+    shifts : tuple of Shift
+        The planned shifts.
+    duty : frozenset of (str, str)
+        Pairs of unit name and shift id.
+    notes : tuple of str
+        What a planner should know, such as duty rows outside the planned week.
+    """
+
+    units: tuple[Unit, ...]
+    shifts: tuple[Shift, ...]
+    duty: frozenset[tuple[str, str]]
+    teams: tuple[OutreachTeam, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        faults = []
+        for what, names in (("unit", [u.name for u in self.units]), ("team", [t.name for t in self.teams])):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                faults.append(f"{what} names used twice: {some(twice)}")
+        units, shifts = {unit.name for unit in self.units}, {shift.id for shift in self.shifts}
+        if unknown := sorted({unit for unit, _ in self.duty} - units):
+            faults.append(f"{len(unknown)} units on duty are not in the unit list: {some(unknown)}")
+        if unknown := sorted({shift for _, shift in self.duty} - shifts):
+            faults.append(f"{len(unknown)} duty shifts are not planned: {some(unknown)}")
+        if faults:
+            raise DataError("the roster contradicts itself", faults=faults)
+
+    def on_duty(self, shift: Shift) -> tuple[Unit, ...]:
+        """Return the units on duty in `shift`, in roster order."""
+        return tuple(unit for unit in self.units if (unit.name, shift.id) in self.duty)
+
+    def without(self, names: Iterable[str]) -> Self:
+        """Return the roster with the named units off duty.
+
+        Raises
+        ------
+        DataError
+            If a name is not in the roster.
+        """
+        gone = set(names)
+        known = {unit.name for unit in self.units}
+        if unknown := sorted(gone - known):
+            raise DataError(f"no such unit: {unknown[0]!r}{nearest(unknown[0], known)}", examples=unknown)
+        return dataclasses.replace(self, duty=frozenset(pair for pair in self.duty if pair[0] not in gone))

@@ -1,0 +1,99 @@
+"""The record of one job."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from allocator.domain.outreach import OutreachPlan
+from allocator.domain.plan import AllocationProblem, Plan
+from allocator.domain.roster import Roster
+from allocator.domain.surface import RiskSurface
+
+if TYPE_CHECKING:
+    from allocator.config import Job
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """The record of one job; `load_run` gives an equal one.
+
+    Parameters
+    ----------
+    job : Job
+        The job, resolved.
+    surface : RiskSurface
+        The forecast; its reasons are kept for the planned cells.
+    roster : Roster
+        Who was on duty.
+    problem : AllocationProblem
+        What the solver knew; re-planning starts from it.
+    plan : Plan
+        Patrol.
+    outreach : OutreachPlan
+        Outreach.
+    skill : DataFrame
+        Held-out log-likelihood per event, by kind and model.
+    model_text : str
+        The boosted trees in LightGBM's format, if used.
+    histories : mapping of str to array
+        State of the feature kernels at the cutoff: what a fast update of the risk starts from.
+    figures : mapping
+        The numbers of `summary`; all can be recomputed from the rest.
+    manifest : mapping
+        Versions, seed, input hashes, row counts, timings and peak memory.
+    """
+
+    job: Job
+    surface: RiskSurface
+    roster: Roster
+    problem: AllocationProblem
+    plan: Plan
+    outreach: OutreachPlan
+    skill: pd.DataFrame
+    model_text: str
+    histories: Mapping[str, npt.NDArray[Any]]
+    figures: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Run):
+            return NotImplemented
+        return all(_same(getattr(self, one.name), getattr(other, one.name)) for one in dataclasses.fields(self))
+
+    __hash__ = None  # type: ignore[assignment]  # holds arrays
+
+    def explain(self, cell: int) -> str:
+        """Return why a planned cell was chosen, one line per kind, in plain words.
+
+        Raises
+        ------
+        DataError
+            If the cell is not in the plan.
+        """
+        return "\n".join(self.surface.explain([cell])["reason"])
+
+    def summary(self) -> str:
+        """Return the run in plain words, for a terminal or a log."""
+        return "\n".join(f"{label:<11}{text}".rstrip() for label, text in self.figures["lines"])
+
+
+def _same(left: Any, right: Any) -> bool:
+    """Return whether two values of a run hold the same data."""
+    if isinstance(left, np.ndarray):
+        equal_nan = left.dtype.kind == "f"
+        return isinstance(right, np.ndarray) and np.array_equal(left, right, equal_nan=equal_nan)
+    if isinstance(left, pd.DataFrame):
+        return isinstance(right, pd.DataFrame) and left.equals(right)
+    if dataclasses.is_dataclass(left) and not isinstance(left, type) and not isinstance(left, Run):
+        names = [one.name for one in dataclasses.fields(left)]
+        return type(left) is type(right) and all(_same(getattr(left, n), getattr(right, n)) for n in names)
+    if isinstance(left, Mapping):
+        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    return bool(left == right)

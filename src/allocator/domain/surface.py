@@ -1,0 +1,177 @@
+"""Expected events and harm, and why."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from allocator.domain.arrays import Floats, Ints
+from allocator.errors import DataError, some
+
+if TYPE_CHECKING:
+    from allocator.tessellation import Tessellation
+
+
+@dataclass(frozen=True, eq=False)
+class RiskSurface:
+    """Expected events on (shift, cell, kind).
+
+    Parameters
+    ----------
+    city : Tessellation
+        The cells.
+    kinds : tuple of str
+        The kinds.
+    shifts : tuple of str
+        Shift ids; a single `"<cutoff>/+<days>d"` where the forecast is for the whole horizon.
+    mean : (n_shifts, n_cells, n_kinds) float32
+        Expected events.
+    lower, upper : (n_shifts, n_cells, n_kinds) float32
+        Predictive interval of the *count* (not of the mean) at `interval` coverage.
+    all_lower, all_upper : (n_shifts, n_cells) float32
+        The same for all kinds together.
+    harm : (n_kinds,) float64
+        Harm weight per kind.
+    models : tuple of str
+        The model used for each kind.
+    cutoff : datetime.date
+        First local day that the model did not see.
+    interval : float
+        Coverage of `lower`, `upper`.
+    profile_source : str
+        Where the split between shifts comes from, in plain words.
+    reasons : Reasons, optional
+        What `explain` needs.
+    """
+
+    city: Tessellation
+    kinds: tuple[str, ...]
+    shifts: tuple[str, ...]
+    mean: npt.NDArray[np.float32]
+    lower: npt.NDArray[np.float32]
+    upper: npt.NDArray[np.float32]
+    all_lower: npt.NDArray[np.float32]
+    all_upper: npt.NDArray[np.float32]
+    harm: Floats
+    models: tuple[str, ...]
+    cutoff: dt.date
+    interval: float = 0.9
+    profile_source: str = ""
+    reasons: Reasons | None = None
+
+    @property
+    def expected_harm(self) -> npt.NDArray[np.float64]:
+        """Harm-weighted expected events, (n_shifts, n_cells) float64."""
+        # Not a matrix product: BLAS may add in another order with another number of threads.
+        return np.asarray(np.einsum("sck,k->sc", self.mean, np.asarray(self.harm, np.float64)))
+
+    def top(self, share: float) -> npt.NDArray[np.int32]:
+        """Return the cells with the most expected harm per km² that fill `share` of the area, highest first."""
+        density = self.expected_harm.sum(axis=0) / self.city.area_km2
+        order = np.argsort(-density, kind="stable")
+        filled = np.cumsum(self.city.area_km2[order]) <= share * self.city.area_km2.sum() * (1 + 1e-9)
+        return order[: max(1, int(filled.sum()))].astype(np.int32)
+
+    def explain(self, cells: Sequence[int] | Ints) -> pd.DataFrame:
+        """Return why these cells rank where they do: one row per cell and kind, largest rate first.
+
+        Returns
+        -------
+        DataFrame
+            `cell, kind, expected` (events over the planned time), one column per source of the rate that
+            together add up to `expected`, and `reason`, a sentence.
+
+        Raises
+        ------
+        DataError
+            If the surface was made without reasons, or does not hold them for these cells.
+        """
+        if self.reasons is None:
+            raise DataError("this surface holds no reasons: it was made by a model that gives none")
+        return self.reasons.table(np.asarray(cells, np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class Reasons:
+    """Where the rate of chosen cells comes from.
+
+    Parameters
+    ----------
+    cells : (n,) int32
+        The cells covered, ascending.
+    kinds : tuple of str
+        The kinds.
+    sources : tuple of str
+        Names of the sources, such as "long-run place" or "last 10 days within 300 m".
+    shares : (n, n_kinds, n_sources) float32
+        Expected events by source; they add up to the rate.
+    recent : (n, n_kinds) int32
+        Events within `recent_m` metres in the last `recent_days` days.
+    recent_days, recent_m : int
+        Window of `recent`.
+    """
+
+    cells: Ints
+    kinds: tuple[str, ...]
+    sources: tuple[str, ...]
+    shares: npt.NDArray[np.float32]
+    recent: Ints
+    recent_days: int = 14
+    recent_m: int = 300
+
+    def rows(self, cells: Ints) -> Ints:
+        """Return the row of each cell.
+
+        Raises
+        ------
+        DataError
+            If a cell is not covered.
+        """
+        row = np.searchsorted(self.cells, cells)
+        row = np.minimum(row, len(self.cells) - 1)
+        missing = np.asarray(cells)[self.cells[row] != cells]
+        if len(missing):
+            raise DataError(
+                f"no reasons are stored for {len(missing)} cells: {some(missing)}",
+                examples=list(map(str, missing[:3])),
+            )
+        return row
+
+    def of(self, cells: Ints) -> Reasons:
+        """Return the reasons of chosen cells alone."""
+        chosen = np.unique(np.asarray(cells, np.int32))
+        row = self.rows(chosen)
+        return dataclasses.replace(self, cells=chosen, shares=self.shares[row], recent=self.recent[row])
+
+    def sentence(self, row: int, kind: int) -> str:
+        """Return the reason of one cell and kind in plain words."""
+        name = self.kinds[kind].lower()
+        shares = self.shares[row, kind]
+        total = max(float(shares.sum()), 1e-12)
+        leading = [int(i) for i in np.argsort(-shares, kind="stable")[:2] if shares[i] >= 0.15 * total]
+        sources = ", ".join(f"{self.sources[i]} ({shares[i] / total:.0%})" for i in leading)
+        near = int(self.recent[row, kind])
+        recent = f"{near} within {self.recent_m} m in the last {self.recent_days} days"
+        return f"{name}: {sources}; {recent}" if sources else f"{name}: {recent}"
+
+    def table(self, cells: Ints) -> pd.DataFrame:
+        """Return one row per cell and kind; see `RiskSurface.explain`."""
+        records = []
+        for cell, row in zip(cells, self.rows(cells), strict=True):
+            for kind in np.argsort(-self.shares[row].sum(axis=1), kind="stable"):
+                shares = self.shares[row, kind]
+                by_source = dict(zip(self.sources, shares.tolist(), strict=True))
+                record = {
+                    "cell": int(cell),
+                    "kind": self.kinds[kind],
+                    "expected": float(shares.sum(dtype=np.float64)),
+                }
+                records.append({**record, **by_source, "reason": self.sentence(int(row), int(kind))})
+        return pd.DataFrame(records)

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+
+from allocator import pipeline
+from allocator.io import read_events, read_job
+from allocator.synthetic import TIMEZONE, make_city
+
+
+@pytest.fixture(scope="session")
+def synthetic_city():
+    """An invented city of 4 km × 4 km with a year of events and known true rates."""
+    return make_city(seed=3, width_km=4, height_km=4, weeks=60, events_per_week=220)
+
+
+@pytest.fixture(scope="session")
+def synthetic_events(synthetic_city):
+    columns = {"time": "occurred_at", "kind": "kind", "lon": "lon", "lat": "lat", "id": "incident"}
+    return read_events(synthetic_city.events, columns=columns, timezone=TIMEZONE)
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory):
+    """The job folder that `allocator new` makes."""
+    folder = tmp_path_factory.mktemp("jobs") / "city"
+    pipeline.new_job(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_run(demo_folder):
+    """The run of the demo job."""
+    return pipeline.run(read_job(demo_folder / "job.toml"))

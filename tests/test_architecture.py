@@ -1,0 +1,125 @@
+"""What the design promises about the code itself."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+from numba.core.registry import CPUDispatcher
+
+import allocator
+import naive
+from allocator import errors
+
+PACKAGE = Path(allocator.__file__).parent
+ROOT = PACKAGE.parents[1]
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def test_the_shop_window_is_complete_sorted_and_loads():
+    assert allocator.__all__ == sorted(allocator.__all__)
+    assert set(allocator.__all__) == {name for names in allocator._HOMES.values() for name in names}
+    for name in allocator.__all__:
+        assert getattr(allocator, name).__doc__, name
+    assert dir(allocator) == allocator.__all__
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = allocator.nothing
+
+
+def test_every_kernel_has_a_plain_twin_and_a_formula():
+    twins = {
+        "count_within": "within",
+        "fill_within": "within",
+        "decay": "history",
+        "spread_events": "history",
+        "gather_rows": "history",
+        "mixture_em": "mixture_weights",
+    }
+    for info in pkgutil.iter_modules([str(PACKAGE / "kernels")]):
+        module = importlib.import_module(f"allocator.kernels.{info.name}")
+        kernels = {n: k for n, k in vars(module).items() if isinstance(k, CPUDispatcher) and not n.startswith("_")}
+        assert kernels
+        for name, kernel in kernels.items():
+            assert hasattr(naive, twins.get(name, name)), f"{name} has no twin in tests/naive.py"
+            assert kernel.__doc__, name
+            assert kernel.targetoptions.get("nogil"), name
+            assert not kernel.targetoptions.get("parallel"), name
+            assert not kernel.targetoptions.get("fastmath"), name
+
+
+def test_errors_carry_the_codes_of_the_design():
+    codes = {
+        "ConfigError": (2, 422),
+        "DataError": (3, 422),
+        "InfeasibleError": (4, 409),
+        "SolverError": (5, 503),
+        "OutputError": (6, 507),
+    }
+    for name, (exit_code, http_status) in codes.items():
+        kind = getattr(errors, name)
+        assert issubclass(kind, errors.AllocatorError)
+        assert (kind.exit_code, kind.http_status) == (exit_code, http_status)
+        assert name in (errors.__doc__ or "")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_modules_open_no_files_and_no_connections_outside_the_io_room(path):
+    calls = re.compile(
+        r"\bopen\(|read_text\(|read_bytes\(|write_text\(|write_bytes\(|read_csv\(|read_parquet\(|urlopen|requests\.|socket\."
+    )
+    hits = [line.strip() for line in path.read_text().splitlines() if calls.search(line)]
+    room = path.relative_to(PACKAGE).parts[0]
+    # The pipeline hashes inputs, reads the packaged job template, and writes it through io.whole_folder.
+    allowed = {"io": True, "pipeline.py": True, "cli.py": True}
+    assert not hits or allowed.get(room), hits
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_functions_are_short_and_take_few_arguments(path):
+    tree = ast.parse(path.read_text())
+    limit = 80 if "kernels" in path.parts else 60
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            first = node.body[min(int(ast.get_docstring(node) is not None), len(node.body) - 1)]
+            body = (node.end_lineno or 0) - first.lineno + 1
+            assert body <= limit, f"{node.name} has {body} lines"
+
+
+def test_public_functions_of_the_shop_window_say_what_they_raise_and_return():
+    for name in allocator.__all__:
+        thing = getattr(allocator, name)
+        if inspect.isfunction(thing):
+            assert thing.__doc__
+            assert "Raises" in thing.__doc__, name
+
+
+def test_nothing_of_this_machine_is_committed():
+    texts = [
+        *MODULES,
+        ROOT / "pyproject.toml",
+        ROOT / "constraints.txt",
+        ROOT / "Makefile",
+        *ROOT.glob("configs/*.toml"),
+    ]
+    for path in texts:
+        text = path.read_text()
+        assert "/work/" not in text, path
+        assert "/root/" not in text, path
+        assert "pypi" not in text.lower(), path
+    pins = (ROOT / "constraints.txt").read_text().split()
+    assert all(re.fullmatch(r"[A-Za-z0-9_.\-]+==[0-9][A-Za-z0-9.]*", pin) for pin in pins)
+
+
+def test_the_demo_city_is_the_one_that_the_code_makes():
+    from allocator.pipeline import synthetic_files
+
+    for name, content in synthetic_files(seed=0).items():
+        assert (ROOT / "configs" / "demo" / name).read_text() == content, name
+    template = (PACKAGE / "job_template.toml").read_text()
+    made = template.replace("{data}", "demo/").replace("{runs}", "../runs/demo")
+    assert (ROOT / "configs" / "demo.toml").read_text() == made

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import naive
+from allocator import risk
+from allocator.config import BoostedOptions, RiskSection, ShiftSection
+from allocator.domain import Panel, shifts_of
+from allocator.errors import ConfigError, DataError
+from allocator.risk.features import Histories, Space, gaussian, recent
+from allocator.risk.fit import HoldOut
+from allocator.risk.profile import shift_shares
+from allocator.risk.training import read_history, window_days
+from allocator.synthetic import TIMEZONE
+from allocator.tessellation import Tessellation
+
+OPTIONS = RiskSection(train_weeks=30, holdout_weeks=4, boosted=BoostedOptions(rounds=40, rows=40_000))
+SECTIONS = (
+    ShiftSection(name="day", start=dt.time(7), stop=dt.time(15), share=0.3),
+    ShiftSection(name="evening", start=dt.time(15), stop=dt.time(23), share=0.4),
+    ShiftSection(name="night", start=dt.time(23), stop=dt.time(7), share=0.3),
+)
+
+
+@pytest.fixture(scope="module")
+def panel(synthetic_city, synthetic_events):
+    return Panel.from_events(synthetic_events, Tessellation.squares(synthetic_city.area, 150))
+
+
+@pytest.fixture(scope="module")
+def fitted(panel):
+    return risk.fit(panel, options=OPTIONS)
+
+
+def planned(panel, sections=SECTIONS, days=7):
+    return shifts_of(sections, first_day=panel.stop_day, days=days, timezone=TIMEZONE)
+
+
+def test_features_equal_the_plain_definition(panel):
+    space = Space.of(panel.city, half_lives=(10.0,), bandwidths=(150.0,))
+    histories = Histories(space, len(panel.kinds))
+    for day in (90, 97, 200):
+        histories.advance(panel, day)
+    few = panel.cell < 40  # the twin is slow: events of 40 cells, seen on all
+    part = dataclasses.replace(panel, **{n: getattr(panel, n)[few] for n in ("day", "minute", "cell", "kind", "count")})
+    histories_few = Histories(space, len(panel.kinds))
+    histories_few.advance(part, 60)
+    kernel = gaussian(panel.city, 150.0)
+    dense = np.zeros((40, panel.city.n_cells))
+    for cell in range(40):
+        at = slice(kernel.indptr[cell], kernel.indptr[cell + 1])
+        dense[cell, kernel.indices[at]] = kernel.weight[at]
+    early = part.day < 60
+    expected = naive.history(
+        part.day[early], part.cell[early], part.kind[early], part.count[early],
+        until=60, half_life=10.0, kernel=dense, shape=(len(panel.kinds), panel.city.n_cells),
+    )  # fmt: skip
+    np.testing.assert_allclose(histories_few.state[:, 1, :, 0], expected, atol=1e-5)
+
+
+@given(st.lists(st.integers(1, 410), min_size=1, max_size=5, unique=True))
+@settings(max_examples=8, deadline=None)
+def test_an_update_equals_a_rebuild(panel, days):
+    space = Space.of(panel.city, half_lives=(10.0, 45.0), bandwidths=(200.0,))
+    stepwise, at_once = Histories(space, len(panel.kinds)), Histories(space, len(panel.kinds))
+    for day in sorted(days):
+        stepwise.advance(panel, day)
+    at_once.advance(panel, max(days))
+    np.testing.assert_allclose(stepwise.state, at_once.state, rtol=1e-9, atol=1e-12)
+
+
+def test_a_component_reads_as_events_per_horizon(panel):
+    space = Space.of(panel.city, half_lives=(10.0,), bandwidths=())
+    histories = Histories(space, len(panel.kinds))
+    histories.advance(panel, panel.n_days)
+    long_run = histories.totals(7)[:, space.component(0, -1)]
+    counts = np.bincount(panel.kind, minlength=len(panel.kinds))
+    np.testing.assert_allclose(long_run, counts / panel.n_days * 7)
+    steady = histories.totals(7)[:, space.component(0, 0)]
+    np.testing.assert_allclose(steady, long_run, rtol=0.5)
+
+
+def test_late_reports_enter_the_history_when_they_are_known(panel):
+    late = dataclasses.replace(panel, reported=(panel.day + 30).astype(np.int32))
+    space = Space.of(panel.city, half_lives=(10.0,), bandwidths=())
+    seen, whole = Histories(space, len(panel.kinds)), Histories(space, len(panel.kinds))
+    seen.advance(late, 100)
+    assert seen.state[:, 0, :, -1].sum() == (panel.day < 70).sum()
+    assert recent(late, 100, 7).sum() == pytest.approx(((panel.day >= 44) & (panel.day < 70)).sum() * 7 / 56, rel=1e-5)
+    seen.advance(late, 500)
+    whole.advance(panel, 500)
+    np.testing.assert_allclose(seen.state, whole.state, rtol=1e-9)
+
+
+def test_nothing_after_the_cutoff_is_seen(panel):
+    cutoff = panel.stop_day - dt.timedelta(days=14)
+    honest = risk.fit(panel.until(cutoff), "mixture", options=OPTIONS)
+    planted = dataclasses.replace(panel, cell=np.where(panel.day >= panel.n_days - 14, 0, panel.cell).astype(np.int32))
+    np.testing.assert_array_equal(honest.rate, risk.fit(planted.until(cutoff), "mixture", options=OPTIONS).rate)
+
+
+def test_sampled_zeros_stand_for_all_of_them(panel):
+    training = read_history(panel, 7, OPTIONS, seed=0).training
+    assert (training.weight[training.count > 0] == 1).all()
+    zeros = training.count == 0
+    for column in (0, 5, training.space.n_components - 1):
+        whole = training.totals[:, :, column].sum()
+        estimate = float((training.components[:, column] * training.weight).sum(dtype=np.float64))
+        assert estimate == pytest.approx(whole, rel=0.05), column
+    everything = panel.city.n_cells * len(panel.kinds) * training.n_windows
+    assert zeros.sum() < everything
+    assert float(training.weight.sum(dtype=np.float64)) == pytest.approx(everything, rel=0.05)
+
+
+@pytest.mark.parametrize("model", risk.MODELS)
+def test_every_model_of_the_registry_keeps_the_contract(panel, model):
+    fitted = risk.fit(panel, model, options=OPTIONS)
+    surface = fitted.forecast()
+    assert surface.mean.shape == (1, panel.city.n_cells, len(panel.kinds))
+    assert surface.mean.dtype == np.float32
+    assert np.isfinite(surface.mean).all()
+    assert (surface.mean > 0).all()
+    assert (surface.lower <= surface.upper).all()
+    assert set(surface.models) == {model}
+    weekly = len(panel.day) / panel.n_days * 7
+    assert surface.mean.sum() == pytest.approx(weekly, rel=0.25)
+    told = surface.explain([0, 5])
+    np.testing.assert_allclose(told[list(surface.reasons.sources)].sum(axis=1), told["expected"], atol=1e-5)
+    per_cell = told.groupby("cell")["expected"].sum()
+    np.testing.assert_allclose(per_cell, surface.mean[0, [0, 5]].sum(axis=1), rtol=1e-3)
+
+
+def test_auto_takes_the_most_likely_model_of_each_kind(fitted):
+    skill = fitted.skill().set_index("kind")
+    for kind, name in zip(fitted.panel.kinds, fitted.chosen, strict=True):
+        assert skill.loc[kind, name] == skill.loc[kind, list(risk.MODELS)].max()
+
+
+def test_the_default_forecast_beats_the_baselines_and_nears_the_truth(fitted, synthetic_city, panel):
+    skill = fitted.skill().set_index("kind").loc["all"]
+    assert max(skill["mixture"], skill["boosted"]) > max(skill[name] for name in risk.BASELINES)
+    truth = synthetic_city.true_rate(panel.city, first_day=panel.stop_day, days=7).T + 1e-6
+    counts = np.random.default_rng(0).poisson(truth)
+
+    def gain(rate):
+        return naive.poisson_loglik(counts.ravel(), rate.ravel()) / counts.sum()
+
+    flat = np.full_like(truth, truth.mean())
+    reached = (gain(fitted.rate) - gain(flat)) / (gain(truth) - gain(flat))
+    assert 0.5 < reached < 1
+
+
+def test_the_hold_out_scores_are_the_plain_formula(fitted):
+    held = fitted.hold_out
+    counts, rates = held.actual[:, 0].ravel().astype(float), held.rates["kde"][:, 0].ravel().astype(float)
+    assert held.loglik("kde", 0) == pytest.approx(naive.poisson_loglik(counts, rates) / counts.sum())
+    worst = HoldOut(held.actual, {"none": np.zeros_like(held.actual)})
+    assert worst.loglik("none") == -np.inf
+
+
+def test_trees_may_be_left_out():
+    from allocator.risk.boosted import FittedBoosted
+    from allocator.risk.mixture import FittedMixture
+
+    base = FittedMixture(None, np.ones((1, 2)))
+    features = type("S", (), {"components": np.ones((1, 3, 2), np.float32)})()
+    assert FittedBoosted(base, None, 0).rate(features).tolist() == [[2, 2, 2]]
+    assert FittedBoosted(base, None, 0).text() == ""
+
+
+def test_shift_shares_add_up_to_the_week(panel):
+    shares, source = shift_shares(panel, planned(panel))
+    np.testing.assert_allclose(shares.sum(axis=0), 1, atol=2e-3)
+    assert "past events" in source
+    surface = risk.fit(panel, "mixture", options=OPTIONS).forecast(shifts=planned(panel))
+    assert surface.mean.shape[0] == 21
+    assert surface.mean.sum() == pytest.approx(risk.fit(panel, "mixture", options=OPTIONS).rate.sum(), rel=5e-3)
+
+
+def test_shares_follow_the_events_and_shrink_where_there_are_few(panel):
+    shares, _ = shift_shares(panel, planned(panel))
+    shifts = planned(panel)
+    vehicle = panel.kinds.index("VEHICLE CRIME")
+    night = [s for s, shift in enumerate(shifts) if shift.name == "night"]
+    city_night = shares[night, vehicle].sum(axis=0)
+    assert city_night.mean() > 0.4  # the synthetic peak is 02:00
+    empty = np.setdiff1d(np.arange(panel.city.n_cells), panel.cell[panel.kind == vehicle])
+    in_one = empty[panel.city.district[empty] == panel.city.district[empty[0]]]
+    np.testing.assert_allclose(shares[:, vehicle, in_one], shares[:, vehicle, in_one[:1]].repeat(len(in_one), 1))
+
+
+def test_overlapping_shifts_each_get_their_own_events(panel):
+    both = (
+        ShiftSection(name="early", start=dt.time(7), stop=dt.time(15)),
+        ShiftSection(name="long", start=dt.time(7), stop=dt.time(19)),
+    )
+    shifts = planned(panel, both)
+    shares, _ = shift_shares(panel, shifts)
+    early, late = (
+        shares[[s for s, shift in enumerate(shifts) if shift.name == name]].sum(axis=0) for name in ("early", "long")
+    )
+    assert (late.mean(axis=1) > early.mean(axis=1)).all()
+
+
+def test_without_times_of_day_the_job_gives_the_shares(panel):
+    daily = dataclasses.replace(panel, precision="day")
+    shares, source = shift_shares(daily, planned(panel))
+    assert "job file" in source
+    evening = [s for s, shift in enumerate(planned(panel)) if shift.name == "evening"]
+    np.testing.assert_allclose(shares[evening].sum(axis=0), 0.4, atol=2e-3)
+    monthly, source = shift_shares(dataclasses.replace(panel, precision="month"), planned(panel))
+    np.testing.assert_allclose(monthly[evening], 0.4 / 7, rtol=1e-6)
+    bare = [section.model_copy(update={"share": None}) for section in SECTIONS]
+    with pytest.raises(DataError, match="give `share` for the shifts 'day', 'evening', 'night'"):
+        shift_shares(daily, planned(panel, bare))
+
+
+def test_a_short_history_says_how_much_is_missing(panel):
+    short = panel.until(panel.first_day + dt.timedelta(days=100))
+    with pytest.raises(DataError, match=r"100 days .* needs 140 .* Give 40 days more") as caught:
+        window_days(short, 7, OPTIONS)
+    assert caught.value.exit_code == 3
+
+
+def test_an_unknown_model_names_the_nearest(panel):
+    with pytest.raises(ConfigError, match="did you mean 'mixture'"):
+        risk.fit(panel, "mixtur")
+
+
+def test_longer_and_shorter_horizons(panel):
+    day = risk.fit(panel, "historic_mean", 1, options=RiskSection(holdout_weeks=5, train_weeks=20))
+    month = risk.fit(panel, "historic_mean", 28, options=RiskSection(holdout_weeks=2, train_weeks=8))
+    assert month.rate.sum() == pytest.approx(28 * day.rate.sum(), rel=0.3)
+
+
+def test_threads_do_not_change_the_forecast(panel):
+    one = risk.fit(panel, "boosted", options=OPTIONS.model_copy(update={"threads": 1}))
+    two = risk.fit(panel, "boosted", options=OPTIONS.model_copy(update={"threads": 2}))
+    np.testing.assert_array_equal(one.rate, two.rate)
+    assert one.model_text() == two.model_text()
