@@ -23,10 +23,9 @@ from allocator.kernels.spatial import count_within, fill_within, gaussian_rows, 
 from allocator.kernels.tours import closed_tours
 from allocator.risk.baselines import EM_ITERATIONS
 from allocator.risk.features import binned, within
-from conftest import best_of
+from clock import best_of, copy_seconds
 
 WIDEST = -1  # the 600 m kernel: three quarters of all pairs of cells
-LINE = 64  # bytes of a cache line: the least that a random access moves
 DISPERSION = 0.3
 
 
@@ -118,11 +117,16 @@ def test_gather_rows(versus, state, history):
     gather_rows(state, kind, cell, scale, out)
     np.testing.assert_allclose(out, pandas(), rtol=1e-6)
     np.testing.assert_allclose(out.reshape(-1, n_bands, n_memories), numpy(), rtol=1e-6)
-    moved = len(cell) * n_bands * LINE + out.nbytes
-    versus(
-        lambda: gather_rows(state, kind, cell, scale, out),
-        pandas=pandas, numpy=numpy, moved=moved, within=state.nbytes,  # the rows lie all over the state
-    )  # fmt: skip
+    # Rows lie all over the state, so reading costs by the cache line, not by the byte: one number of each.
+    band = np.arange(n_bands)
+    first = (((kind[:, None] * n_bands + band) * n_cells + cell[:, None]) * n_memories).ravel()
+    flat, found = state.ravel(), np.empty(len(first))
+    reading = best_of(lambda: flat.take(first, out=found, mode="clip"), 60)
+    floor = (
+        f"numpy take of {len(first) / 1e3:.0f}k lines + copy {out.nbytes / 1e6:.1f} MB",
+        reading + copy_seconds(out.nbytes),
+    )
+    versus(lambda: gather_rows(state, kind, cell, scale, out), pandas=pandas, numpy=numpy, floor=floor)
 
 
 def test_mixture_em(versus, history):
@@ -245,7 +249,7 @@ def test_count_within(versus, panel):
 
 
 def _distances(bins):
-    """Return the bound of a kernel that has to look at every pair of points of neighbouring bins: numpy's arithmetic."""
+    """Return the bound of a kernel that looks at every pair of points of neighbouring bins: numpy's arithmetic."""
     held = np.diff(bins[4]).reshape(-1, bins[6]).astype(np.int64)
     padded = np.pad(held, 1)
     rows, columns = held.shape

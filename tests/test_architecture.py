@@ -31,7 +31,7 @@ def test_the_shop_window_is_complete_sorted_and_loads():
         _ = allocator.nothing
 
 
-def test_every_kernel_has_a_plain_twin_and_a_formula():
+def test_every_kernel_has_a_plain_twin_a_benchmark_and_a_formula():
     twins = {
         "count_within": "within",
         "fill_within": "within",
@@ -40,12 +40,14 @@ def test_every_kernel_has_a_plain_twin_and_a_formula():
         "gather_rows": "history",
         "mixture_em": "mixture_weights",
     }
+    timed = (ROOT / "benchmarks" / "test_kernels.py").read_text()
     for info in pkgutil.iter_modules([str(PACKAGE / "kernels")]):
         module = importlib.import_module(f"allocator.kernels.{info.name}")
         kernels = {n: k for n, k in vars(module).items() if isinstance(k, CPUDispatcher) and not n.startswith("_")}
         assert kernels
         for name, kernel in kernels.items():
             assert hasattr(naive, twins.get(name, name)), f"{name} has no twin in tests/naive.py"
+            assert f"def test_{name}(" in timed, f"{name} has no row in benchmarks/test_kernels.py"
             assert kernel.__doc__, name
             assert kernel.targetoptions.get("nogil"), name
             assert not kernel.targetoptions.get("parallel"), name

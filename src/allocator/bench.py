@@ -8,7 +8,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,7 @@ class Size:
     Parameters
     ----------
     cells, shifts, units, districts : int
-        Cells, shifts, units on duty per shift, districts. `features`, `fit` and `run` use `cells` alone.
+        Cells, shifts, units on duty per shift, districts. `features` and `fit` use `cells` alone, `run` none.
     """
 
     cells: int = 10_000
@@ -40,10 +42,11 @@ Task = Callable[[], dict[str, float]]
 def measure(
     name: str = "all", size: Size | None = None, *, repeats: int = 5, seed: int = 0
 ) -> Iterator[dict[str, Any]]:
-    """Yield one record per task: `name, seconds (median), min, max, repeats, peak_mb, cores, versions, size` and its own.
+    """Yield one record per task: `name, seconds (median), min, max, repeats, peak_mb, cores, versions` and its own.
 
-    The first, untimed call compiles the kernels. `peak_mb` is that of the process so far, so it is exact for
-    the first task only.
+    Each task runs in a new process, so `peak_mb` is its own: the package and its engines, the making of the data, and
+    the task. The first, untimed call compiles the kernels. A script that calls this needs the usual
+    `if __name__ == "__main__":`.
 
     Raises
     ------
@@ -52,33 +55,34 @@ def measure(
     """
     if name != "all" and name not in TASKS:
         raise ConfigError(f"unknown benchmark {name!r}{nearest(name, TASKS)}; there are all, {', '.join(TASKS)}")
-    size = size or Size()
     for one in TASKS if name == "all" else (name,):
-        with tempfile.TemporaryDirectory() as folder:
-            task = TASKS[one](size, seed, Path(folder))
-            own = task()
-            seconds = []
-            for _ in range(repeats):
-                start = time.perf_counter()
-                own = task()
-                seconds.append(time.perf_counter() - start)
-        yield _record(one, seconds, {**own, "size": dataclasses.asdict(size), "seed": seed})
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+            yield process.submit(_measured, one, size or Size(), repeats, seed).result()
 
 
-def _record(name: str, seconds: list[float], own: dict[str, Any]) -> dict[str, Any]:
+def _measured(name: str, size: Size, repeats: int, seed: int) -> dict[str, Any]:
     from allocator.pipeline import peak_mb, versions
 
-    peak = peak_mb()  # before the import below can add to it
+    with tempfile.TemporaryDirectory() as folder:
+        task = TASKS[name](size, seed, Path(folder))
+        own = task()
+        seconds = []
+        for _ in range(repeats):
+            start = time.perf_counter()
+            own = task()
+            seconds.append(time.perf_counter() - start)
     return {
         "name": name,
         "seconds": round(statistics.median(seconds), 4),
         "min": round(min(seconds), 4),
         "max": round(max(seconds), 4),
-        "repeats": len(seconds),
-        "peak_mb": peak,
+        "repeats": repeats,
+        "peak_mb": peak_mb(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "versions": versions(),
         **own,
+        "size": dataclasses.asdict(size),
+        "seed": seed,
     }
 
 

@@ -10,6 +10,7 @@ from numba import njit
 _BLOCK = 128
 """Rows handled together: long enough for vector registers, short enough for the nearest cache."""
 
+
 @njit(cache=True, nogil=True)
 def mixture_em(rows, counts, totals, weights, iterations):  # type: ignore[no-untyped-def]
     """Improve weights >= 0 in place: w_j *= Σ_i n_i a_ij / λ_i / A_j, with λ_i = Σ_j w_j a_ij, A_j = totals_j.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +38,7 @@ class Csr:
     weight: npt.NDArray[np.float32]
 
 
-def binned(city: Tessellation, radius_m: float) -> tuple[Any, ...]:
+def binned(city: Tessellation, radius_m: float) -> tuple[Floats, Floats, Ints, Ints, Ints, Ints, int, float]:
     """Return the arguments that `count_within` and `fill_within` share: cell centres sorted into square bins."""
     x, y = city.x - city.x.min(), city.y - city.y.min()
     # Bins of at least the radius; at most about four million of them.

@@ -1,0 +1,94 @@
+"""Every solver on the city sizes of PLANNING.md, with its gap, and the routes of a week."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from allocator.config import AllocationSection, Policy, RoutesSection, StaffingSection
+from allocator.planning import SOLVERS, build_problem, plan_patrol, solve
+from allocator.planning.duty import post_units
+from allocator.planning.routes import route
+from allocator.synthetic import allocation_problem
+from clock import in_ms
+from planning_city import roster_of, surface_of
+
+SIZES = {"2,500": (2_500, 60, 25), "10,000": (10_000, 200, 25), "40,000": (40_000, 600, 100)}
+
+
+def timed(benchmark, record, what, size, call, *, rounds, gap=None, note=""):
+    benchmark.pedantic(call, rounds=rounds, warmup_rounds=1)
+    if benchmark.disabled:
+        return
+    row = {
+        "what": what,
+        "size": size,
+        "ms": in_ms(benchmark.stats.stats.min),
+        "median ms": in_ms(benchmark.stats.stats.median),
+    }
+    row |= {"gap": "" if gap is None else f"{gap:.2%}" if gap > 1e-5 else f"{gap:.0e}", "note": note}
+    benchmark.extra_info.update(row)
+    record(**row)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_solvers(benchmark, record, solver, size):
+    cells, units, districts = SIZES[size]
+    problem = allocation_problem(cells=cells, shifts=21, units=units, districts=districts)
+    answer = solve(problem, solver)
+    text = f"{size} cells, 21 shifts, {units} units, {districts} districts"
+    timed(benchmark, record, solver, text, lambda: SOLVERS[solver](problem), rounds=7, gap=answer.gap)
+
+
+def test_solve_with_checks_and_bound(benchmark, record):
+    problem = allocation_problem(cells=10_000, shifts=21, units=200, districts=25)
+    text = "10,000 cells, 21 shifts, 200 units, 25 districts"
+    note = "feasibility checks, flow, bound: what a plan waits for"
+    timed(
+        benchmark, record, "planning.solve", text, lambda: solve(problem), rounds=7, gap=solve(problem).gap, note=note
+    )
+
+
+@pytest.fixture(scope="module")
+def week(panel):
+    """A week of 21 shifts with 60 of 90 units on duty in 23 districts."""
+    city = _with_districts(panel.city, 23)
+    roster = roster_of(90, city=city, days=7, first_day=dt.date(2026, 3, 2))
+    surface = surface_of(city, roster)
+    return (
+        build_problem(surface, roster, Policy(), allocation=AllocationSection(), staffing=StaffingSection()),
+        surface,
+        roster,
+    )
+
+
+def _with_districts(city, n):
+    """Return the city with its districts merged into n."""
+    district = (city.district.astype(np.int64) * n // len(city.districts)).astype(np.int32)
+    return dataclasses.replace(city, district=district, districts=tuple(str(d + 1) for d in range(n)))
+
+
+def test_routes(benchmark, record, week):
+    problem, surface, roster = week
+    answer = solve(problem)
+    posting = post_units(answer.units, roster, surface.city)
+    settings = AllocationSection(), RoutesSection()
+    tours = int(answer.units.sum())
+
+    def run():
+        return route(problem, answer.blocks, posting, roster=roster, city=surface.city, settings=settings)
+
+    visits = run()
+    note = f"{len(visits.unit):,} of {int(answer.blocks.sum()):,} visits delivered"
+    timed(benchmark, record, "routes", f"{problem.value.shape[1]:,} cells, {tours:,} tours", run, rounds=5, note=note)
+
+
+def test_plan_patrol(benchmark, record, week):
+    problem, surface, roster = week
+    size = f"{problem.value.shape[1]:,} cells, 21 shifts, 60 units, 23 districts"
+    note = "flow, duty, routes, reasons"
+    timed(benchmark, record, "plan_patrol", size, lambda: plan_patrol(problem, surface, roster), rounds=3, note=note)
