@@ -178,8 +178,9 @@ def panel_of(job: Job, events: Events, city: Tessellation) -> Panel:
 def since(events: Events, first_day: dt.date | None) -> Events:
     """Return the events from `first_day` on, or from the day on which the file begins to be filled steadily.
 
-    A few rows with old dates would stretch the history and dilute every long-run mean: where the first 0.1 %
-    of the events span more than the next 99 %, they are left out, and a note says so.
+    A few rows with old dates would stretch the history and dilute every long-run mean. In months of 28 days
+    counted back from the end, the history starts with the first month that holds a tenth of the usual number
+    (that of the month of the median event); what lies before is left out, and a note says so.
     """
     if not len(events):
         return events
@@ -187,9 +188,12 @@ def since(events: Events, first_day: dt.date | None) -> Events:
     if first_day is not None:
         start = first_day.toordinal() - dt.date(1970, 1, 1).toordinal()
         return events.take(day >= start, reason=f"before {first_day} (data.since)")
-    early, late = np.quantile(day, [0.001, 0.991], method="lower")
-    if early - day[0] <= late - early:
+    per_month = np.bincount((day[-1] - day) // 28)
+    usual = float(np.median(np.repeat(per_month, per_month)))
+    oldest = int(np.flatnonzero(per_month >= max(0.1 * usual, 1))[-1])
+    if oldest == len(per_month) - 1:
         return events
+    early = day[-1] - 28 * (oldest + 1) + 1
     start_day = dt.date(1970, 1, 1) + dt.timedelta(days=int(early))
     kept = events.take(day >= early, reason=f"before {start_day}")
     note = (
