@@ -70,38 +70,23 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
             places=_places(job, city),
         )  # fmt: skip
         planning.check_feasible(problem)
-        rivals = {
-            name: solve(problem).objective for name, solve in planning.SOLVERS.items() if name != job.allocation.solver
-        }
+        others = {name: solve for name, solve in planning.SOLVERS.items() if name != job.allocation.solver}
+        rivals = {name: solve(problem).objective for name, solve in others.items()}
     with clock("duty and routes"):
         plan = planning.plan_patrol(problem, surface, roster, allocation=job.allocation, routes=job.routes)
     with clock("outreach"):
         outreach = _outreach(job, surface, roster, offers)
     with clock("summary"):
-        skill, hold_out = fitted.skill(), fitted.hold_out
-        figures = report.figures(
-            report.Material(
-                job,
-                events,
-                panel,
-                surface,
-                roster,
-                problem,
-                plan,
-                outreach,
-                skill,
-                rivals,
-                hold_out.actual,
-                hold_out.rates,
-            )
-        )
-        told = dataclasses.replace(
-            surface, reasons=surface.reasons and surface.reasons.of(plan.visits["cell"].to_numpy())
-        )
+        facts = report.Material(
+            job=job, events=events, panel=panel, surface=surface, roster=roster, problem=problem, plan=plan,
+            outreach=outreach, skill=fitted.skill(), rivals=rivals, actual=fitted.hold_out.actual,
+            rates=fitted.hold_out.rates,
+        )  # fmt: skip
+        figures = report.figures(facts)
     return Run(
-        job=job, surface=told, roster=roster, problem=problem, plan=plan, outreach=outreach, skill=skill,
-        model_text=fitted.model_text(), histories=fitted.state(), figures=figures,
-        manifest=_manifest(job, events, panel, area, clock.seconds),
+        job=job, surface=surface.with_reasons_of(plan.visits["cell"].to_numpy()), roster=roster, problem=problem,
+        plan=plan, outreach=outreach, skill=facts.skill, model_text=fitted.model_text(), histories=fitted.state(),
+        figures=figures, manifest=_manifest(job, facts, area.notes, clock.seconds),
     )  # fmt: skip
 
 
@@ -255,7 +240,10 @@ class _Stopwatch:
         self.seconds[stage] = round(time.perf_counter() - start, 3)
 
 
-def _manifest(job: Job, events: Events, panel: Panel, area: Area, seconds: Mapping[str, float]) -> dict[str, Any]:
+def _manifest(
+    job: Job, facts: report.Material, area_notes: tuple[str, ...], seconds: Mapping[str, float]
+) -> dict[str, Any]:
+    events, panel = facts.events, facts.panel
     return {
         "versions": versions(),
         "seed": job.job.seed,
@@ -263,8 +251,8 @@ def _manifest(job: Job, events: Events, panel: Panel, area: Area, seconds: Mappi
         "inputs": {key: {"path": path, "sha256": _sha256(path)} for key, path in io.input_files(job)},
         "rows": {**events.ledger, "outside every cell": panel.outside, "net counts clipped": panel.clipped},
         "dropped_columns": list(events.dropped_columns),
-        "notes": [*area.notes, *events.notes],
-        "wall_clock_stops": [],
+        "notes": [*area_notes, *events.notes, *facts.roster.notes],
+        "wall_clock_stops": [],  # every budget is one of iterations or deterministic work
         "seconds": {**seconds, "total": round(sum(seconds.values()), 3)},
         "peak_mb": peak_mb(),
     }
