@@ -62,7 +62,7 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
         events = history(job, area)
         panel = panel_of(job, events, city)
     with clock("forecast"):
-        fitted = risk.fit(panel, job.risk.model, job.job.days, options=job.risk, seed=job.job.seed)
+        fitted = risk.fit(panel, job.risk.model, job.risk.horizon_days, options=job.risk, seed=job.job.seed)
         surface = fitted.forecast(shifts=shifts, harm=job.policy.harm)
     with clock("allocation"):
         problem = planning.build_problem(
