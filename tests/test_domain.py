@@ -176,6 +176,17 @@ def test_overlapping_shifts_are_kept():
     assert [shift.name for shift in both] == ["s0", "s1"]
 
 
+def test_nobody_is_in_two_shifts_at_once():
+    both = shifts_of(
+        sections((dt.time(7), dt.time(15)), (dt.time(11), dt.time(19))),
+        first_day=dt.date(2024, 6, 1),
+        days=1,
+        timezone="UTC",
+    )
+    with pytest.raises(DataError, match="a in 2024-06-01/s0 and 2024-06-01/s1"):
+        Roster((Unit("a"),), both, frozenset({("a", shift.id) for shift in both}))
+
+
 def test_a_roster_checks_its_own_references():
     shift = shifts_of(sections((dt.time(7), dt.time(15))), first_day=dt.date(2024, 6, 1), days=1, timezone="UTC")
     with pytest.raises(DataError) as caught:

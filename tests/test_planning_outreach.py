@@ -207,7 +207,7 @@ def test_the_same_offer_gives_the_same_plan():
         ({}, [], {}, "no venue is given"),
         ({"hours": 6.0}, [hall()], {}, "no venue is open for 6 hours"),
         ({"type": "materials", "hours": 10.0}, [], {}, "10 hours do not fit between 9:00 and 18:00"),
-        ({}, [hall()], {"budget": 50.0}, "the budget of 50 leaves 50, it costs 100"),
+        ({}, [hall()], {"budget": 50.0}, "one more costs 100, and the rest of the plan leaves 50 of the budget"),
         ({}, [hall()], {"teams": [dataclasses.replace(TEAM, hours_per_week=3.0)]}, "have no hours left"),
         ({"effect": 0.0}, [hall()], {}, "no effect"),
         ({"kinds": ("BURGLERY",)}, [hall()], {}, "not among the forecast kinds (did you mean 'BURGLARY'?)"),

@@ -289,8 +289,10 @@ class RiskSection(Section):
 
     model: str = "auto"
     """A name of the registry `allocator.risk.MODELS`; "auto" picks per kind by held-out likelihood."""
+    horizon_days: int = Field(7, ge=1, le=92)
+    """Days that one forecast window spans. Shorter and longer plans are filled from its weekly profile."""
     train_weeks: int = Field(52, ge=4, le=520)
-    """Weeks (horizons) whose outcomes train the model; history before them feeds the features."""
+    """Windows (weeks, with a horizon of 7 days) whose outcomes train the model; history before them feeds the features."""
     holdout_weeks: int = Field(6, ge=1, le=52)
     """Last weeks, kept back to choose the model and to print its skill."""
     burn_in_days: int = Field(56, ge=0)

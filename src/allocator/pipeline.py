@@ -63,7 +63,7 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
         events = history(job, area)
         panel = panel_of(job, events, city)
     with clock("forecast"):
-        fitted = risk.fit(panel, job.risk.model, job.job.days, options=job.risk, seed=job.job.seed)
+        fitted = risk.fit(panel, job.risk.model, job.risk.horizon_days, options=job.risk, seed=job.job.seed)
         surface = fitted.forecast(shifts=shifts, harm=job.policy.harm)
     with clock("allocation"):
         problem = planning.build_problem(
@@ -71,38 +71,23 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
             places=_places(job, city),
         )  # fmt: skip
         planning.check_feasible(problem)
-        rivals = {
-            name: solve(problem).objective for name, solve in planning.SOLVERS.items() if name != job.allocation.solver
-        }
+        others = {name: solve for name, solve in planning.SOLVERS.items() if name != job.allocation.solver}
+        rivals = {name: solve(problem).objective for name, solve in others.items()}
     with clock("duty and routes"):
         plan = planning.plan_patrol(problem, surface, roster, allocation=job.allocation, routes=job.routes)
     with clock("outreach"):
         outreach = _outreach(job, surface, roster, offers)
     with clock("summary"):
-        skill, hold_out = fitted.skill(), fitted.hold_out
-        figures = report.figures(
-            report.Material(
-                job,
-                events,
-                panel,
-                surface,
-                roster,
-                problem,
-                plan,
-                outreach,
-                skill,
-                rivals,
-                hold_out.actual,
-                hold_out.rates,
-            )
-        )
-        told = dataclasses.replace(
-            surface, reasons=surface.reasons and surface.reasons.of(plan.visits["cell"].to_numpy())
-        )
+        facts = report.Material(
+            job=job, events=events, panel=panel, surface=surface, roster=roster, problem=problem, plan=plan,
+            outreach=outreach, skill=fitted.skill(), rivals=rivals, actual=fitted.hold_out.actual,
+            rates=fitted.hold_out.rates,
+        )  # fmt: skip
+        figures = report.figures(facts)
     return Run(
-        job=job, surface=told, roster=roster, problem=problem, plan=plan, outreach=outreach, skill=skill,
-        model_text=fitted.model_text(), histories=fitted.state(), figures=figures,
-        manifest=_manifest(job, events, panel, area, clock.seconds),
+        job=job, surface=surface.with_reasons_of(plan.visits["cell"].to_numpy()), roster=roster, problem=problem,
+        plan=plan, outreach=outreach, skill=facts.skill, model_text=fitted.model_text(), histories=fitted.state(),
+        figures=figures, manifest=_manifest(job, facts, area.notes, clock.seconds),
     )  # fmt: skip
 
 
@@ -179,8 +164,9 @@ def panel_of(job: Job, events: Events, city: Tessellation) -> Panel:
 def since(events: Events, first_day: dt.date | None) -> Events:
     """Return the events from `first_day` on, or from the day on which the file begins to be filled steadily.
 
-    A few rows with old dates would stretch the history and dilute every long-run mean: where the first 0.1 %
-    of the events span more than the next 99 %, they are left out, and a note says so.
+    A few rows with old dates would stretch the history and dilute every long-run mean. In months of 28 days
+    counted back from the end, the history starts with the first month that holds a tenth of the usual number
+    (that of the month of the median event); what lies before is left out, and a note says so.
     """
     if not len(events):
         return events
@@ -188,9 +174,12 @@ def since(events: Events, first_day: dt.date | None) -> Events:
     if first_day is not None:
         start = first_day.toordinal() - dt.date(1970, 1, 1).toordinal()
         return events.take(day >= start, reason=f"before {first_day} (data.since)")
-    early, late = np.quantile(day, [0.001, 0.991], method="lower")
-    if early - day[0] <= late - early:
+    per_month = np.bincount((day[-1] - day) // 28)
+    usual = float(np.median(np.repeat(per_month, per_month)))
+    oldest = int(np.flatnonzero(per_month >= max(0.1 * usual, 1))[-1])
+    if oldest == len(per_month) - 1:
         return events
+    early = day[-1] - 28 * (oldest + 1) + 1
     start_day = dt.date(1970, 1, 1) + dt.timedelta(days=int(early))
     kept = events.take(day >= early, reason=f"before {start_day}")
     note = (
@@ -252,7 +241,10 @@ class _Stopwatch:
         self.seconds[stage] = round(time.perf_counter() - start, 3)
 
 
-def _manifest(job: Job, events: Events, panel: Panel, area: Area, seconds: Mapping[str, float]) -> dict[str, Any]:
+def _manifest(
+    job: Job, facts: report.Material, area_notes: tuple[str, ...], seconds: Mapping[str, float]
+) -> dict[str, Any]:
+    events, panel = facts.events, facts.panel
     return {
         "versions": versions(),
         "seed": job.job.seed,
@@ -260,8 +252,8 @@ def _manifest(job: Job, events: Events, panel: Panel, area: Area, seconds: Mappi
         "inputs": {key: {"path": path, "sha256": _sha256(path)} for key, path in io.input_files(job)},
         "rows": {**events.ledger, "outside every cell": panel.outside, "net counts clipped": panel.clipped},
         "dropped_columns": list(events.dropped_columns),
-        "notes": [*area.notes, *events.notes],
-        "wall_clock_stops": [],
+        "notes": [*area_notes, *events.notes, *facts.roster.notes],
+        "wall_clock_stops": [],  # every budget is one of iterations or deterministic work
         "seconds": {**seconds, "total": round(sum(seconds.values()), 3)},
         "peak_mb": peak_mb(),
     }

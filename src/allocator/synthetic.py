@@ -313,14 +313,14 @@ TEAMS = (
 _ASSUMED = "assumption for the demo, not a finding"
 INITIATIVES = (
     {"initiative": "Home security workshop", "type": "workshop", "kinds": "BURGLARY", "hours": 3, "cost": 180,
-     "reach": 40, "effect": 0.20, "effect_source": _ASSUMED, "skills": "workshop", "languages": "en", "most": 4},
+     "reach": 40, "effect": 0.60, "effect_source": _ASSUMED, "skills": "workshop", "languages": "en", "most": 4},
     {"initiative": "Safe evening out seminar", "type": "workshop", "kinds": "ASSAULT;ROBBERY", "hours": 3, "cost": 150,
-     "reach": 60, "effect": 0.10, "effect_source": _ASSUMED, "skills": "workshop", "languages": "en", "most": 4},
+     "reach": 60, "effect": 0.40, "effect_source": _ASSUMED, "skills": "workshop", "languages": "en", "most": 4},
     {"initiative": "Lock it or lose it leaflets", "type": "materials", "kinds": "VEHICLE CRIME", "hours": 4,
-     "cost": 120, "reach": 800, "effect": 0.02, "effect_source": _ASSUMED, "skills": "materials",
+     "cost": 120, "reach": 800, "effect": 0.01, "effect_source": _ASSUMED, "skills": "materials",
      "languages": "en;es", "most": 6},
     {"initiative": "Burglary prevention leaflets", "type": "materials", "kinds": "BURGLARY", "hours": 4, "cost": 120,
-     "reach": 800, "effect": 0.02, "effect_source": _ASSUMED, "skills": "materials", "languages": "en", "most": 6},
+     "reach": 800, "effect": 0.01, "effect_source": _ASSUMED, "skills": "materials", "languages": "en", "most": 6},
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 import zoneinfo
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -132,8 +133,22 @@ class Roster:
             faults.append(f"{len(unknown)} units on duty are not in the unit list: {some(unknown)}")
         if unknown := sorted({shift for _, shift in self.duty} - shifts):
             faults.append(f"{len(unknown)} duty shifts are not planned: {some(unknown)}")
+        faults += self._double_booked()
         if faults:
             raise DataError("the roster contradicts itself", faults=faults)
+
+    def _double_booked(self) -> list[str]:
+        """Return who is on duty in two shifts at once (shifts may overlap, a unit may not be in both)."""
+        by_id = {shift.id: shift for shift in self.shifts}
+        worked: dict[str, list[Shift]] = {}
+        for unit, shift in self.duty:
+            if shift in by_id:
+                worked.setdefault(unit, []).append(by_id[shift])
+        twice = []
+        for unit in sorted(worked):
+            in_order = sorted(worked[unit], key=lambda shift: (shift.start, shift.id))
+            twice += [f"{unit} in {a.id} and {b.id}" for a, b in itertools.pairwise(in_order) if b.start < a.stop]
+        return [f"{len(twice)} double bookings in overlapping shifts: {some(twice)}"] if twice else []
 
     def on_duty(self, shift: Shift) -> tuple[Unit, ...]:
         """Return the units on duty in `shift`, in roster order."""

@@ -79,6 +79,12 @@ class RiskSurface:
         filled = np.cumsum(self.city.area_km2[order]) <= share * self.city.area_km2.sum() * (1 + 1e-9)
         return order[: max(1, int(filled.sum()))].astype(np.int32)
 
+    def with_reasons_of(self, cells: Ints) -> RiskSurface:
+        """Return the surface with the reasons of these cells alone."""
+        if self.reasons is None:
+            return self
+        return dataclasses.replace(self, reasons=self.reasons.of(cells))
+
     def explain(self, cells: Sequence[int] | Ints) -> pd.DataFrame:
         """Return why these cells rank where they do: one row per cell and kind, largest rate first.
 

@@ -30,8 +30,12 @@ def check_output(folder: str | Path, *, overwrite: bool = False) -> None:
         parent = parent.parent
     if not parent.is_dir():
         raise OutputError(f"cannot make {target}: {parent} is not a folder")
-    if not os.access(parent, os.W_OK | os.X_OK):
+    if not _may_write(parent):
         raise OutputError(f"no permission to write into {parent}")
+
+
+def _may_write(folder: Path) -> bool:
+    return os.access(folder, os.W_OK | os.X_OK)
 
 
 def _is_ours(folder: Path) -> bool:

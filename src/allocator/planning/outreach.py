@@ -482,7 +482,7 @@ def _cause(offer: _Offer, holdings: list[_Holding], i: int, spent: float) -> str
         return f"no venue is open for {one.hours:g} hours in a district where it would prevent harm"
     left = offer.section.budget - spent
     if left < one.cost - 1e-9:
-        return f"the budget of {offer.section.budget:,.0f} leaves {left:,.0f}, it costs {one.cost:,.0f}"
+        return f"one more costs {one.cost:,.0f}, and the rest of the plan leaves {left:,.0f} of the budget"
     used = np.zeros((len(offer.teams), offer.weeks))
     for holding in holdings:
         initiative = offer.initiatives[offer.options[holding.option].initiative]

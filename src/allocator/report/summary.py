@@ -158,8 +158,13 @@ def _forecast_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, s
         ("", f"split between shifts: {m.surface.profile_source}; harm weights: {m.job.policy.harm_source}"),
         ("skill", f"held-out log-likelihood per event {skill['chosen']:.3f}{lead}; {others}"),
         ("", f"the top 1 % of the area held {hits['chosen']:.1%} of the {values['held_out_events']:,} events of the "
-             f"last {values['held_out_windows']} weeks; {rest}"),
+             f"{_windows(m, values)}; {rest}"),
     ]  # fmt: skip
+
+
+def _windows(m: Material, values: Mapping[str, Any]) -> str:
+    days = m.job.risk.horizon_days
+    return f"last {values['held_out_windows']} " + ("weeks" if days == 7 else f"windows of {days} days")
 
 
 def _plan_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]:
