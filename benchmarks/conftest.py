@@ -116,5 +116,6 @@ def _machine() -> str:
     engines = ", ".join(f"{name} {version}" for name, version in versions().items())
     return (
         f"{get_cpu_info().get('brand_raw', 'unknown CPU')}, {os.cpu_count()} cores, "
-        f"copies {gigabytes:.1f} GB/s beyond its caches; {engines}."
+        f"copies {gigabytes:.1f} GB/s beyond its caches; load {os.getloadavg()[0]:.1f} at the end; "
+        f"OMP_WAIT_POLICY={os.environ.get('OMP_WAIT_POLICY', 'not set')}; {engines}."
     )
