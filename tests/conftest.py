@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
+
 import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does; see cli.main
 
 from allocator import pipeline
 from allocator.io import read_events, read_job

@@ -300,6 +300,40 @@ def test_bench_prints_the_contract(call):
     assert "did you mean 'allocate'" in err
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[policy]", '[risk]\nmodel = "bosted"\n[policy]', "did you mean 'boosted'"),
+        ("[allocation]", '[allocation]\nsolver = "flo"', "did you mean 'flow'"),
+        ('district = "2"\nleast = 10', 'district = "22"\nleast = 10', "unknown district '22'"),
+        ("[staffing]", "[staffing]\ndefault_minimum = 50", "needs at least"),
+        ("week = 2026-03-02", "week = 2025-03-03", "too short"),
+    ],
+)
+def test_validate_finds_what_run_would(city, call, old, new, words):
+    edit(city / "job.toml", old, new)
+    code, _, err = call("validate", city / "job.toml")
+    assert code in {2, 3, 4}
+    assert words in err
+
+
+def test_nothing_after_the_week_has_any_say(city):
+    """Events after the planned week, of a new kind and in any number, change no byte of the plan."""
+    from allocator import pipeline
+
+    options = ["risk.model=mixture", "data.bad_rows=drop"]
+    edit(city / "job.toml", "2026-03-02", "2026-01-05")
+    before = pipeline.run(al.read_job(city / "job.toml", overrides=options))
+    header, *rows = (city / "events.csv").read_text().splitlines()
+    later = [row for row in rows if row.split(",")[1] >= "2026-01-12"]
+    planted = [row.replace("S0", f"X{n}", 1).replace("ASSAULT", "ARSON") for n in range(4) for row in later]
+    (city / "events.csv").write_text("\n".join([header, *rows, *planted]) + "\n")
+    after = pipeline.run(al.read_job(city / "job.toml", overrides=options))
+    assert after.surface.kinds == before.surface.kinds
+    assert after.plan.visits.equals(before.plan.visits)
+    assert (after.surface.mean == before.surface.mean).all()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_at_any_point_leaves_nothing(city, kill):
@@ -315,6 +349,7 @@ def test_interrupted_at_any_point_leaves_nothing(city, kill):
     child.stderr.close()
     assert child.wait(60) == (130 if kill == signal.SIGINT else -signal.SIGTERM)
     assert "Traceback" not in rest
+    assert ("nothing was written" in rest) == (kill == signal.SIGINT)
     assert not (city / "runs").exists()
 
 

@@ -77,6 +77,20 @@ def test_until_is_exclusive_at_local_midnight_and_hides_late_reports():
     assert panel.until("2024-01-03").cell.tolist() == [0]
     assert panel.until("2024-02-02").cell.tolist() == [0, 1, 2]
     assert panel.until("2024-01-03").n_days == 2
+    assert panel.until("2024-02-01").cell.tolist() == [0, 2]  # reported on that very day: not yet known
+
+
+def test_until_leaves_out_a_period_that_is_cut():
+    times = [f"2024-01-{day:02d}T10:00" for day in range(1, 15)]
+    weekly = Panel.from_events(events_of(times, [0] * 14, "A" * 14), tiny_city(), period="7D").until("2024-01-11")
+    assert weekly.counts[:, 0, 0].tolist() == [7]
+
+
+def test_the_arrays_of_records_are_read_only():
+    panel = Panel.from_events(events_of(["2024-01-01T10:00"], [0], "A"), tiny_city())
+    for array in (panel.day, panel.city.x, panel.city.geometry):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = array[0]
 
 
 def test_corrections_net_against_their_cell_and_period_and_are_clipped():

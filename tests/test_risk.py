@@ -244,3 +244,83 @@ def test_threads_do_not_change_the_forecast(panel):
     two = risk.fit(panel, "boosted", options=OPTIONS.model_copy(update={"threads": 2}))
     np.testing.assert_array_equal(one.rate, two.rate)
     assert one.model_text() == two.model_text()
+
+
+def test_the_hold_out_is_never_trained_on(panel):
+    """Scrambling the outcomes of the held-out weeks leaves every trial forecast as it was."""
+    horizon, weeks = 7, OPTIONS.holdout_weeks
+    first = panel.n_days - horizon * weeks
+    rng = np.random.default_rng(1)
+    late = panel.day >= first
+    moved = np.where(late, rng.permutation(panel.city.n_cells)[panel.cell], panel.cell).astype(np.int32)
+    honest, scrambled = (
+        risk.fit(one, options=OPTIONS).hold_out for one in (panel, dataclasses.replace(panel, cell=moved))
+    )
+    assert not np.array_equal(honest.actual, scrambled.actual)
+    for model in risk.MODELS:  # the first held-out week: its features lie before the scrambled days
+        np.testing.assert_array_equal(honest.rates[model][0], scrambled.rates[model][0], err_msg=model)
+
+
+def test_early_stopping_chooses_on_windows_it_did_not_train_on(panel, monkeypatch):
+    from allocator.risk import boosted
+
+    seen = {}
+
+    def spy(self, training, base, rounds, original=boosted.Boosted._train):
+        seen["trained"] = training.n_windows
+        return original(self, training, base, rounds)
+
+    monkeypatch.setattr(boosted.Boosted, "_train", spy)
+    training = read_history(panel, 7, OPTIONS, seed=0).training
+    boosted.Boosted(OPTIONS).fit(training)
+    assert seen["trained"] == training.n_windows - boosted.VALIDATION_WINDOWS
+    boosted.Boosted(OPTIONS, rounds=5).fit(training)
+    assert seen["trained"] == training.n_windows
+
+
+def test_shifts_across_a_clock_change_have_their_real_share(panel):
+    spring = shifts_of(SECTIONS[2:], first_day=dt.date(2026, 3, 28), days=1, timezone=TIMEZONE)  # clocks go forward
+    plain = shifts_of(SECTIONS[2:], first_day=dt.date(2026, 3, 21), days=1, timezone=TIMEZONE)
+    ratio = shift_shares(panel, spring)[0] / shift_shares(panel, plain)[0]
+    np.testing.assert_allclose(ratio, 7 / 8, rtol=1e-5)
+
+
+def test_retracted_events_do_not_shape_the_profile(panel):
+    evening = (panel.minute >= 15 * 60) & (panel.minute < 23 * 60)
+    arrays = {
+        name: np.concatenate([getattr(panel, name), getattr(panel, name)[evening]])
+        for name in ("day", "minute", "cell", "kind")
+    }
+    counts = np.concatenate([panel.count, -panel.count[evening]])
+    order = np.argsort(arrays["day"], kind="stable")
+    retracted = dataclasses.replace(panel, count=counts[order], **{name: one[order] for name, one in arrays.items()})
+    weekly = risk.fit(retracted, "historic_mean", options=OPTIONS).forecast(shifts=planned(panel)).mean.sum(axis=(1, 2))
+    names = np.array([shift.name for shift in planned(panel)])
+    assert weekly[names == "evening"].sum() < 0.25 * weekly.sum()
+
+
+def test_a_kind_without_training_events_breaks_no_score(panel):
+    late = panel.day >= panel.n_days - 7 * OPTIONS.holdout_weeks
+    kept = (panel.kind != 0) | late
+    names = ("day", "minute", "cell", "kind", "count")
+    fitted = risk.fit(dataclasses.replace(panel, **{n: getattr(panel, n)[kept] for n in names}), options=OPTIONS)
+    assert np.isfinite(fitted.skill()[list(risk.MODELS)].to_numpy(dtype=float)).all()
+
+
+@pytest.mark.parametrize("mean", [80.0, 110.0, 760.0, 5000.0])
+@pytest.mark.parametrize("dispersion", [0.0, 0.2])
+def test_intervals_of_large_counts(mean, dispersion):
+    from allocator.risk.fit import _interval
+
+    low, high = _interval(np.array([[mean]], np.float32), dispersion, 0.9)
+    assert low[0, 0] < mean < high[0, 0] < 3 * mean
+    exact = naive.negative_binomial_quantile([mean], dispersion, 0.95)[0]
+    assert high[0, 0] == pytest.approx(exact, abs=1)
+
+
+def test_too_fine_cells_for_the_kernels_are_refused(panel, monkeypatch):
+    from allocator.risk import features
+
+    monkeypatch.setattr(features, "MAX_PAIRS", 1000)
+    with pytest.raises(ConfigError, match=r"use larger cells, or smaller risk\.bandwidths_m"):
+        features.within(panel.city, 300)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -184,12 +185,20 @@ def test_a_failed_replacement_keeps_the_old_run(tmp_path):
 
 
 def test_left_overs_of_a_killed_run_are_tidied(tmp_path):
-    (tmp_path / ".run.partial-1").mkdir()
+    (tmp_path / ".run.partial-999999999").mkdir()
     (tmp_path / ".run.old-1").mkdir()
     (tmp_path / ".run.old-1" / "manifest.json").write_text("old")
     with whole_folder(tmp_path / "run", overwrite=True) as place:
         (place / "manifest.json").write_text("new")
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_run_that_is_still_being_written_is_left_alone(tmp_path):
+    alive = tmp_path / f".run.partial-{os.getppid()}"
+    alive.mkdir()
+    with whole_folder(tmp_path / "run") as place:
+        (place / "manifest.json").write_text("mine")
+    assert alive.is_dir()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")

@@ -67,6 +67,13 @@ class JobSection(Section):
     note: str = ""
     """Free text shown with every output, for example that a roster is synthetic."""
 
+    @field_validator("week")
+    @classmethod
+    def _plausible_week(cls, week: dt.date) -> dt.date:
+        if not 1971 <= week.year <= 2100:
+            raise ValueError(f"{week} is no week to plan: give a day between 1971 and 2100")
+        return week
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
@@ -255,6 +262,8 @@ class Policy(Section):
     def _sound_weights(cls, harm: dict[str, float]) -> dict[str, float]:
         if bad := [f"{kind} = {weight}" for kind, weight in harm.items() if weight < 0 or math.isnan(weight)]:
             raise ValueError(f"harm weights must be numbers of 0 or more: {some(bad)}")
+        if bad := [f"{kind} = {weight}" for kind, weight in harm.items() if weight and not 1e-6 <= weight <= 1e9]:
+            raise ValueError(f"harm weights must be 0, or between 1e-6 and 1e9: {some(bad)}")
         return harm
 
 
@@ -292,7 +301,7 @@ class RiskSection(Section):
     horizon_days: int = Field(7, ge=1, le=92)
     """Days that one forecast window spans. Shorter and longer plans are filled from its weekly profile."""
     train_weeks: int = Field(52, ge=4, le=520)
-    """Windows (weeks, with a horizon of 7 days) whose outcomes train the model; history before them feeds the features."""
+    """Windows (weeks, at a horizon of 7 days) whose outcomes train the model; earlier history feeds features."""
     holdout_weeks: int = Field(6, ge=1, le=52)
     """Last weeks, kept back to choose the model and to print its skill."""
     burn_in_days: int = Field(56, ge=0)
@@ -392,11 +401,11 @@ class OutreachSection(Section):
     """Table of initiatives; see `allocator.domain.Initiative` for its columns."""
     venues: FilePath | None = None
     """`venue, district, lon, lat, capacity, opens, closes, weekdays, partner`: where workshops can be held."""
-    budget: float = Field(0.0, ge=0)
+    budget: float = Field(0.0, ge=0, le=1e12)
     """Money for the plan, in the currency of the cost column."""
     repeat_value: float = Field(0.5, ge=0, lt=1)
     """Value of a further initiative for the same kinds in one district, relative to the one before."""
-    effort: float = Field(8.0, gt=0)
+    effort: float = Field(8.0, ge=0.1)
     """Deterministic work limit of the solver (CP-SAT deterministic time); no clock decides the result."""
 
 

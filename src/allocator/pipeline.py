@@ -58,6 +58,8 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
         shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
         roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
         staffed = with_minimums(job, roster, city)
+        places = _places(job, city)
+        check_limits(staffed, city, roster, places)
         offers = _offers(job, city)
     with clock("event history"):
         events = history(job, area)
@@ -67,10 +69,8 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
         surface = fitted.forecast(shifts=shifts, harm=job.policy.harm)
     with clock("allocation"):
         problem = planning.build_problem(
-            surface, roster, job.policy, allocation=job.allocation, staffing=staffed.staffing,
-            places=_places(job, city),
-        )  # fmt: skip
-        planning.check_feasible(problem)
+            surface, roster, job.policy, allocation=job.allocation, staffing=staffed.staffing, places=places
+        )
         others = {name: solve for name, solve in planning.SOLVERS.items() if name != job.allocation.solver}
         rivals = {name: solve(problem).objective for name, solve in others.items()}
     with clock("duty and routes"):
@@ -116,10 +116,11 @@ def validate(job: Job) -> tuple[str, ...]:
     city = tessellate(job, area)
     shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
     roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
-    with_minimums(job, roster, city)
+    check_limits(with_minimums(job, roster, city), city, roster, _places(job, city))
     _offers(job, city)
     events = history(job, area)
     panel = panel_of(job, events, city)
+    risk.window_days(panel, job.risk.horizon_days, job.risk)
     counted = [f"{reason}: {n:,}" for reason, n in events.ledger.items() if n]
     sizes = (
         f"{city.n_cells:,} cells, {len(city.districts)} districts",
@@ -127,6 +128,28 @@ def validate(job: Job) -> tuple[str, ...]:
         f"{len(roster.units)} units, {len(roster.duty):,} unit-shifts in {len(shifts)} shifts",
     )
     return (*sizes, *counted, *area.notes, *events.notes, *roster.notes)
+
+
+def check_limits(job: Job, city: Tessellation, roster: Roster, places: Mapping[str, Bools]) -> None:
+    """Refuse, before any forecast, names that do not exist and limits that no plan can satisfy.
+
+    Raises
+    ------
+    ConfigError, InfeasibleError
+        With every fault that can be told at once.
+    """
+    risk.check_model(job.risk.model)
+    planning.check_solver(job.allocation.solver)
+    nothing = np.zeros((len(roster.shifts), city.n_cells, 1), np.float32)
+    blank = RiskSurface(
+        city=city, kinds=("none",), shifts=tuple(shift.id for shift in roster.shifts), mean=nothing, lower=nothing,
+        upper=nothing, all_lower=nothing[:, :, 0], all_upper=nothing[:, :, 0], harm=np.ones(1), models=("none",),
+        cutoff=job.job.week,
+    )  # fmt: skip
+    problem = planning.build_problem(
+        blank, roster, job.policy, allocation=job.allocation, staffing=job.staffing, places=places
+    )
+    planning.check_feasible(problem)
 
 
 def tessellate(job: Job, area: Area) -> Tessellation:
@@ -147,18 +170,9 @@ def panel_of(job: Job, events: Events, city: Tessellation) -> Panel:
     Raises
     ------
     DataError
-        If no event lies before the week.
+        If none of the events lies in a cell.
     """
-    panel = Panel.from_events(events, city, kinds=job.data.kinds or None)
-    if panel.day_index(job.job.week) <= 0:
-        raise DataError(
-            f"no event lies before the planned week: the history starts on {panel.first_day}, "
-            f"the week on {job.job.week}"
-        )
-    known = panel.until(job.job.week)
-    if not len(known.day):
-        raise DataError(f"no event was known before the planned week ({job.job.week})")
-    return known
+    return Panel.from_events(events, city, kinds=job.data.kinds or None).until(job.job.week)
 
 
 def since(events: Events, first_day: dt.date | None) -> Events:
@@ -177,7 +191,7 @@ def since(events: Events, first_day: dt.date | None) -> Events:
     per_month = np.bincount((day[-1] - day) // 28)
     usual = float(np.median(np.repeat(per_month, per_month)))
     oldest = int(np.flatnonzero(per_month >= max(0.1 * usual, 1))[-1])
-    if oldest == len(per_month) - 1:
+    if oldest >= len(per_month) - 2:  # the oldest month may be there in part
         return events
     early = day[-1] - 28 * (oldest + 1) + 1
     start_day = dt.date(1970, 1, 1) + dt.timedelta(days=int(early))
@@ -190,9 +204,33 @@ def since(events: Events, first_day: dt.date | None) -> Events:
 
 
 def history(job: Job, area: Area) -> Events:
-    """Return the events of a job that may train the model: read, placed and screened."""
-    events = io.check_placed(io.read_job_events(job), area, max_outside_share=job.data.max_outside_share)
+    """Return the events of a job that may train the model: known before its week, placed and screened.
+
+    The cut comes first, so that nothing later can touch any decision: which days are filled, which kinds there
+    are, how many rows lie outside.
+    """
+    events = known_before(io.read_job_events(job), job.job.week)
+    events = io.check_placed(events, area, max_outside_share=job.data.max_outside_share)
     return io.screen(since(events, job.data.since), job.policy, kinds=job.data.kinds)
+
+
+def known_before(events: Events, week: dt.date) -> Events:
+    """Return the events that happened, and were reported, before local midnight at the start of `week`.
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
+    stop = week.toordinal() - dt.date(1970, 1, 1).toordinal()
+    known = local_clock(events.time, events.timezone)[0] < stop
+    if events.reported is not None:
+        reported = np.where(np.isnat(events.reported), events.time, events.reported)
+        known &= local_clock(reported, events.timezone)[0] < stop
+    if len(events) and not known.any():
+        first = dt.date(1970, 1, 1) + dt.timedelta(days=int(local_clock(events.time[:1], events.timezone)[0][0]))
+        raise DataError(f"no event was known before the planned week ({week}): the history starts on {first}")
+    return events.take(known, reason=f"not known before {week}")
 
 
 def with_minimums(job: Job, roster: Roster, city: Tessellation) -> Job:

@@ -110,6 +110,12 @@ class Tessellation:
     size_m: float
     lattice: Lattice | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("geometry", "x", "y", "area_km2", "district", "beat", "indptr", "indices"):
+            view = getattr(self, name).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
+
     @property
     def n_cells(self) -> int:
         """Number of cells."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -17,3 +18,13 @@ Bools = npt.NDArray[np.bool_]
 
 
 Times = npt.NDArray[np.datetime64]
+
+
+def freeze(record: Any) -> None:
+    """Make the arrays of a frozen record read-only; the caller's own arrays stay as they are."""
+    for one in dataclasses.fields(record):
+        value = getattr(record, one.name)
+        if isinstance(value, np.ndarray):
+            view = value.view()
+            view.flags.writeable = False
+            object.__setattr__(record, one.name, view)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from allocator.domain.arrays import Bools, Floats, Ints, Times
+from allocator.domain.arrays import Bools, Floats, Ints, Times, freeze
 
 CALL, OFFICER = 0, 1
 """Values of `Events.origin`."""
@@ -74,6 +74,9 @@ class Events:
     ledger: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     dropped_columns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        freeze(self)
 
     def __len__(self) -> int:
         return len(self.time)

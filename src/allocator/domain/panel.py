@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from allocator.domain.arrays import Bools, Ints, Times
+from allocator.domain.arrays import Bools, Ints, Times, freeze
 from allocator.domain.events import Events
 from allocator.errors import DataError
 
@@ -71,6 +71,9 @@ class Panel:
     reported: Ints | None = None
     precision: str = "minute"
     outside: int = 0
+
+    def __post_init__(self) -> None:
+        freeze(self)
 
     @classmethod
     def from_events(
@@ -186,11 +189,11 @@ class Panel:
 
     def until(self, cutoff: dt.date | str) -> Panel:
         """Return the panel as it was known at local midnight at the start of `cutoff`."""
-        stop = min(self.day_index(cutoff), self.n_days)
-        known = self.day < stop
+        n_periods = max(0, min(self.day_index(cutoff), self.n_days) // self.period_days)
+        known = self.day < n_periods * self.period_days  # a period that is cut is left out
         if self.reported is not None:
             known &= self.reported < self.day_index(cutoff)
-        return dataclasses.replace(self._rows(known), n_periods=max(0, stop // self.period_days))
+        return dataclasses.replace(self._rows(known), n_periods=n_periods)
 
     def append(self, newer: Panel) -> Panel:
         """Return this panel followed by the periods of `newer`, which must begin where it stops."""

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from allocator.domain.arrays import freeze
+
 
 @dataclass(frozen=True, eq=False)
 class AllocationProblem:
@@ -52,6 +54,9 @@ class AllocationProblem:
     shifts: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        freeze(self)
+
     def replace(self, **changes: Any) -> AllocationProblem:
         """Return a copy with some arrays changed."""
         return dataclasses.replace(self, **changes)
@@ -80,6 +85,9 @@ class Allocation:
     objective: float
     bound: float
     solver: str
+
+    def __post_init__(self) -> None:
+        freeze(self)
 
     @property
     def gap(self) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from allocator.domain.arrays import Floats, Ints
+from allocator.domain.arrays import Floats, Ints, freeze
 from allocator.errors import DataError, some
 
 if TYPE_CHECKING:
@@ -65,6 +65,9 @@ class RiskSurface:
     interval: float = 0.9
     profile_source: str = ""
     reasons: Reasons | None = None
+
+    def __post_init__(self) -> None:
+        freeze(self)
 
     @property
     def expected_harm(self) -> npt.NDArray[np.float64]:
@@ -131,6 +134,9 @@ class Reasons:
     recent: Ints
     recent_days: int = 14
     recent_m: int = 300
+
+    def __post_init__(self) -> None:
+        freeze(self)
 
     def rows(self, cells: Ints) -> Ints:
         """Return the row of each cell.

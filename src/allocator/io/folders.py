@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import shutil
 from collections.abc import Iterator
@@ -79,13 +80,25 @@ def whole_folder(folder: str | Path, *, overwrite: bool = False) -> Iterator[Pat
 
 def _tidy(target: Path) -> None:
     with suppress(OSError):
-        for old in sorted(target.parent.glob(f".{target.name}.old-*")):
+        for old in sorted(target.parent.glob(f".{glob.escape(target.name)}.old-*")):
             if target.exists():
                 shutil.rmtree(old, ignore_errors=True)
             else:
                 old.rename(target)
-        for partial in target.parent.glob(f".{target.name}.partial-*"):
-            shutil.rmtree(partial, ignore_errors=True)
+        for partial in target.parent.glob(f".{glob.escape(target.name)}.partial-*"):
+            if not _alive(partial.name.rpartition("-")[2]):
+                shutil.rmtree(partial, ignore_errors=True)
+
+
+def _alive(pid: str) -> bool:
+    """Return whether the process that is writing a folder still runs."""
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except OSError:  # it runs, but is not ours
+        return True
+    return True
 
 
 def is_output_failure(error: OSError) -> bool:

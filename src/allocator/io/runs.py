@@ -321,7 +321,7 @@ def _roster_from(plain: Mapping[str, Any]) -> Roster:
 
 
 def _write_json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
 
 
 def _read_json(path: Path) -> Any:

@@ -3,6 +3,15 @@
 from allocator.planning.allocate import allocate, plan_patrol
 from allocator.planning.outreach import plan_outreach
 from allocator.planning.problem import build_problem, check_feasible
-from allocator.planning.solvers import SOLVERS, solve
+from allocator.planning.solvers import SOLVERS, check_solver, solve
 
-__all__ = ["SOLVERS", "allocate", "build_problem", "check_feasible", "plan_outreach", "plan_patrol", "solve"]
+__all__ = [
+    "SOLVERS",
+    "allocate",
+    "build_problem",
+    "check_feasible",
+    "check_solver",
+    "plan_outreach",
+    "plan_patrol",
+    "solve",
+]

@@ -19,6 +19,19 @@ SOLVERS: dict[str, Callable[[AllocationProblem], Allocation]] = {
 """A solver turns a feasible problem into an allocation; without a proof its bound is `inf`."""
 
 
+def check_solver(solver: str) -> None:
+    """Refuse a solver that is not in `SOLVERS`.
+
+    Raises
+    ------
+    ConfigError
+        With the nearest name.
+    """
+    if solver not in SOLVERS:
+        known = ", ".join(SOLVERS)
+        raise ConfigError(f"allocation.solver: unknown solver {solver!r}{nearest(solver, SOLVERS)}; known: {known}")
+
+
 def solve(problem: AllocationProblem, solver: str = "flow") -> Allocation:
     """Return the answer of the named solver, its bound always proven (by the flow where it has none).
 
@@ -29,9 +42,7 @@ def solve(problem: AllocationProblem, solver: str = "flow") -> Allocation:
     InfeasibleError
         If no allocation satisfies the problem.
     """
-    if solver not in SOLVERS:
-        known = ", ".join(SOLVERS)
-        raise ConfigError(f"allocation.solver: unknown solver {solver!r}{nearest(solver, SOLVERS)}; known: {known}")
+    check_solver(solver)
     check_feasible(problem)
     allocation = SOLVERS[solver](problem)
     if math.isfinite(allocation.bound):

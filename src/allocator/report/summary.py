@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -155,11 +156,19 @@ def _forecast_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, s
     lead = "" if skill["chosen"] >= skill[best] - 1e-4 else f", but {best} did better"
     return [
         ("forecast", f"{sum(expected.values()):,.0f} events expected ({by_kind}){harm}; model {models}"),
-        ("", f"split between shifts: {m.surface.profile_source}; harm weights: {m.job.policy.harm_source}"),
+        ("", f"split between shifts: {m.surface.profile_source}{_overlap(m)}; "
+             f"harm weights: {m.job.policy.harm_source}"),
         ("skill", f"held-out log-likelihood per event {skill['chosen']:.3f}{lead}; {others}"),
         ("", f"the top 1 % of the area held {hits['chosen']:.1%} of the {values['held_out_events']:,} events of the "
              f"{_windows(m, values)}; {rest}"),
     ]  # fmt: skip
+
+
+def _overlap(m: Material) -> str:
+    shifts = m.roster.shifts
+    if all(a.stop <= b.start for a, b in itertools.pairwise(shifts)):
+        return ""
+    return " (shifts overlap: what falls into two of them is counted in both)"
 
 
 def _windows(m: Material, values: Mapping[str, Any]) -> str:

@@ -85,7 +85,7 @@ class FittedScale:
 
     def rate(self, features: Snapshot) -> Floats:
         """Return expected events per horizon, (n_kinds, n_cells) float64."""
-        return np.asarray(self._parts(features).sum(axis=-1))
+        return np.asarray(np.maximum(self._parts(features).sum(axis=-1), 1e-9))
 
     def sources(self, features: Snapshot) -> tuple[tuple[str, ...], Floats]:
         """Return names of the parts of the rate, and the parts, (n_kinds, n_cells, n_sources)."""

@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from allocator.errors import ConfigError
 from allocator.kernels.history import decay, gather_rows, spread_events
 from allocator.kernels.spatial import count_within, fill_within, gaussian_rows, neighbour_sum
 
 if TYPE_CHECKING:
     from allocator.domain import Floats, Ints, Panel
     from allocator.tessellation import Tessellation
+
+MAX_PAIRS = 200_000_000
+"""Largest kernel: 8 bytes a pair, so 1.6 GB."""
 
 RECENT_DAYS = 56
 """Window of the `recent` baseline: eight weeks."""
@@ -57,6 +61,11 @@ def within(city: Tessellation, radius_m: float) -> Csr:
     length = np.empty(city.n_cells, np.int64)
     count_within(*bins, length)
     indptr = np.concatenate([[0], np.cumsum(length)])
+    if indptr[-1] > MAX_PAIRS:
+        raise ConfigError(
+            f"{city.n_cells:,} cells have {indptr[-1]:,} neighbours within {radius_m:,.0f} m, more than memory allows "
+            f"({MAX_PAIRS:,}): use larger cells, or smaller risk.bandwidths_m"
+        )
     indices, distance = np.empty(indptr[-1], np.int32), np.empty(indptr[-1], np.float32)
     fill_within(*bins, indptr, indices, distance)
     return Csr(indptr, indices, distance)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.stats import nbinom
 
 from allocator.config import RiskSection
 from allocator.domain import ALL_KINDS, Reasons, RiskSurface
@@ -162,7 +163,7 @@ class Fitted:
             names: tuple[str, ...] = (f"{cutoff.isoformat()}/+{self.horizon}d",)
             mean, source = self.rate.T[None], "the whole horizon in one"
         else:
-            shares, source = shift_shares(self.panel, shifts)
+            shares, source = shift_shares(self.panel.netted, shifts)
             names = tuple(shift.id for shift in shifts)
             mean = (shares * (self.rate * 7 / self.horizon)).transpose(0, 2, 1)
         mean = np.ascontiguousarray(mean, np.float32)
@@ -192,11 +193,35 @@ class Fitted:
 
 def _interval(mean: npt.NDArray[np.float32], dispersion: float, coverage: float) -> tuple[Floats, Floats]:
     """Return predictive quantiles of negative-binomial counts, each shaped as `mean`."""
-    flat, low, high = mean.ravel(), np.empty(mean.size, np.float32), np.empty(mean.size, np.float32)
     tail = (1 - coverage) / 2
-    negative_binomial_quantile(flat, float(dispersion), tail, low)
-    negative_binomial_quantile(flat, float(dispersion), 1 - tail, high)
+    low, high = (_quantile(mean.ravel().astype(np.float64), float(dispersion), p) for p in (tail, 1 - tail))
     return low.reshape(mean.shape), high.reshape(mean.shape)
+
+
+def _quantile(mean: Floats, dispersion: float, probability: float) -> npt.NDArray[np.float32]:
+    """Return quantiles of counts; scipy's above a mean of 100, where the kernel's first term nears underflow."""
+    quantile = np.empty(len(mean), np.float32)
+    large = mean > 100
+    small = np.empty(int((~large).sum()), np.float32)
+    negative_binomial_quantile(mean[~large], dispersion, probability, small)
+    quantile[~large] = small
+    if large.any():
+        size = 1 / max(dispersion, 1e-9)
+        quantile[large] = nbinom.ppf(probability, size, size / (size + mean[large]))
+    return quantile
+
+
+def check_model(model: str) -> None:
+    """Refuse a model that is neither in `MODELS` nor "auto".
+
+    Raises
+    ------
+    ConfigError
+        With the nearest name.
+    """
+    known = [*MODELS, AUTO]
+    if model not in known:
+        raise ConfigError(f"unknown model {model!r}{nearest(model, known)}; there are {', '.join(known)}")
 
 
 def fit(
@@ -226,10 +251,7 @@ def fit(
         If the history is too short.
     """
     options = options or RiskSection()
-    if model != AUTO and model not in MODELS:
-        raise ConfigError(
-            f"unknown model {model!r}{nearest(model, [*MODELS, AUTO])}; there are {', '.join([*MODELS, AUTO])}"
-        )
+    check_model(model)
     names = list(MODELS) if model == AUTO else list(dict.fromkeys([*BASELINES, model]))
     history = read_history(panel, horizon, options, seed=seed)
     training = history.training
