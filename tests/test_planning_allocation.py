@@ -16,7 +16,7 @@ import planning_city
 from allocator.config import AllocationSection, Band, Minimum, PlaceLimit, Policy, StaffingSection
 from allocator.domain import AllocationProblem
 from allocator.errors import ConfigError, DataError, InfeasibleError
-from allocator.planning import SOLVERS, build_problem, check_feasible, solve
+from allocator.planning import SOLVERS, build_problem, check_feasible, flow, solve
 from allocator.planning.problem import NO_LIMIT
 
 SOLVER_NAMES = sorted(SOLVERS)
@@ -91,6 +91,13 @@ def test_no_limit_is_ever_broken(seed, districts, shifts, units, solver):
     problem = problem_of(seed, cells=40, districts=districts, shifts=shifts, units=units, blocks=5)
     check_feasible(problem)
     assert_keeps_limits(problem, solve(problem, solver))
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_the_bound_holds_however_coarsely_costs_are_rounded(seed, monkeypatch):
+    monkeypatch.setattr(flow, "LARGEST_COST", 3.0)  # every gain becomes one of 0, 1, 2, 3
+    problem = problem_of(seed)
+    assert flow.solve(problem).bound >= naive.best_allocation(problem) - 1e-12
 
 
 def test_a_large_problem_is_solved_to_a_tiny_gap():

@@ -230,3 +230,13 @@ def test_unknown_districts_and_types_are_told_together():
         plan([offer(type="workshp")], [hall(district="22")])
     assert "unknown district '22' (did you mean '2'?)" in caught.value.faults[0]
     assert "did you mean 'workshop'?" in caught.value.faults[1]
+
+
+def test_a_team_has_time_to_pack_up_and_travel():
+    offers = [offer(f"Talk {n}", hours=1.0, kinds=(kind,)) for n, kind in enumerate(KINDS)]
+    halls = [hall("North", opens=dt.time(17), closes=dt.time(19, 30), weekdays=(0,)), hall("South", "1", weekdays=(0,))]
+    found, _ = plan(offers, halls, days=1)
+    times = found.items.sort_values("start")
+    assert len(times) >= 2
+    gaps = times["start"].to_numpy()[1:] - times["stop"].to_numpy()[:-1]
+    assert (gaps >= np.timedelta64(30, "m")).all()

@@ -18,7 +18,7 @@ from allocator.config import AllocationSection, Band, PlaceLimit, Policy, Routes
 from allocator.domain import ASSIGNMENT_COLUMNS, STAFFING_COLUMNS, VISIT_COLUMNS, Reasons
 from allocator.errors import DataError
 from allocator.kernels.tours import closed_tours
-from allocator.planning import SOLVERS, allocate, build_problem, plan_patrol
+from allocator.planning import SOLVERS, allocate, build_problem, plan_patrol, solve
 from allocator.planning.duty import OFF_DUTY, RESERVE, post_units
 
 
@@ -212,3 +212,27 @@ def test_closed_tours_follow_their_twin(seed):
     assert np.array_equal(tour, twin)
     for a, b in itertools.pairwise(indptr):
         assert sorted(tour[a:b]) == list(range(a, b))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_visits_that_do_not_fit_are_those_of_least_gain(seed):
+    surface, roster = toy(1, seed=seed, side=8)
+    allocation = AllocationSection(travel_minutes=0.0, directed_share=0.3)
+    problem = build_problem(surface, roster, Policy(), allocation=allocation, staffing=StaffingSection())
+    slow = plan_patrol(problem, surface, roster, allocation=allocation, routes=RoutesSection(speed_kmh=3.0))
+    answer = solve(problem)
+    delivered = np.zeros(answer.blocks.shape, int)
+    shift_row = {name: row for row, name in enumerate(problem.shifts)}
+    for visit in slow.visits.itertuples():
+        delivered[shift_row[visit.shift], visit.cell] += 1
+    a = problem.diminishing
+    dropped = 0
+    for s in range(len(problem.shifts)):
+        kept, lost = [], []
+        for cell in np.flatnonzero(answer.blocks[s]):
+            for k in range(answer.blocks[s, cell]):
+                gain = problem.value[s, cell] * (np.exp(-a * k) - np.exp(-a * (k + 1)))
+                (kept if k < delivered[s, cell] else lost).append(gain)
+        dropped += len(lost)
+        assert not kept or not lost or min(kept) >= max(lost) - 1e-12
+    assert dropped > 0
