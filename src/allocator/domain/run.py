@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -79,9 +80,14 @@ class Run:
         """
         return "\n".join(self.surface.explain([cell])["reason"])
 
-    def summary(self) -> str:
-        """Return the run in plain words, for a terminal or a log."""
-        return "\n".join(f"{label:<11}{text}".rstrip() for label, text in self.figures["lines"])
+    def summary(self, *, width: int = 110) -> str:
+        """Return the run in plain words, in lines of at most `width` characters."""
+        lines = [
+            line
+            for label, text in self.figures["lines"]
+            for line in textwrap.wrap(text, width, initial_indent=f"{label:<11}", subsequent_indent=" " * 11)
+        ]
+        return "\n".join(lines)
 
 
 def _same(left: Any, right: Any) -> bool:

@@ -214,7 +214,7 @@ def _caps(
         index = np.ix_(np.array(rows, np.int64), np.flatnonzero(there))
         cap[index] = np.minimum(cap[index], blocks)
         harm, total = float(value[index].sum()), max(float(value.sum()), 1e-12)
-        what = "left out" if blocks == 0 else f"held to {blocks} visits a shift"
+        what = "left out" if blocks == 0 else f"held to {blocks} visit{'s' * (blocks > 1)} a shift"
         when = f" in {', '.join(limit.shifts)} shifts" if limit.shifts else ""
         notes.append(
             f"{int(there.sum()):,} cells are {what}{when} by policy ({limit.reason}): "
