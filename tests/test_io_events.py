@@ -232,6 +232,45 @@ def test_precision_is_found_and_told():
     assert "months" in by_month.notes[0]
 
 
+@pytest.mark.parametrize("tail", ["T00:00:00Z", " 00:00:00+00", "T00:00:00+02:00", ""])
+def test_days_stay_the_files_own_days(tail):
+    days = pd.date_range("2017-06-01", periods=100).strftime("%Y-%m-%d") + tail
+    events = read_events(frame(when=days), file_timezone=None if tail else "UTC", **CHICAGO)
+    assert events.precision == "day"
+    assert events.time[0] == np.datetime64("2017-06-01T05:00:00")
+    given = read_events(frame(2, when=["2017-06-01T03:00:00Z", "2017-06-01"]), time_precision="day", **CHICAGO)
+    assert (given.time.astype("datetime64[D]") == np.datetime64("2017-06-01")).all()
+    columns = {**COLUMNS, "end": "when", "reported_at": "when"}
+    both = read_events(frame(when=days), timezone="America/Chicago", columns=columns)
+    assert (both.end == both.time).all()
+    assert (both.reported == both.time).all()
+
+
+def test_typed_days_with_a_time_zone_stay_the_same_days():
+    when = pd.date_range("2017-06-01", periods=100, tz="America/New_York")
+    events = read_events(frame(when=when), **CHICAGO)
+    assert (events.precision, events.time[0]) == ("day", np.datetime64("2017-06-01T05:00:00"))
+
+
+def test_an_hour_only_offset_is_not_read_as_local_time():
+    events = read_events(frame(2, when=["2017-06-01 18:30:00-05", "2017-06-01T12Z"]), timezone="Asia/Tokyo",
+                         columns=COLUMNS)  # fmt: skip
+    assert events.time.tolist() == [np.datetime64("2017-06-01T12:00"), np.datetime64("2017-06-01T23:30")]
+
+
+def test_placeholder_times_are_dropped_and_counted():
+    when = ["9999-12-31 23:00:00", "9999-12-31 23:00:00-05", "1900-01-01 00:00:00", "2017-06-01 10:00"]
+    table = frame(4, when=when, until=["2017-06-01"] * 3 + ["9999-12-31 00:00:00"])
+    events = read_events(table, timezone="America/Chicago", columns={**COLUMNS, "end": "until", "reported_at": "until"})
+    assert len(events) == 1
+    assert events.ledger["time after 2100"] == 2
+    assert events.ledger["time before 1970"] == 1
+    assert events.ledger["end before 1970 or after 2100 (end ignored)"] == 1
+    assert np.isnat(events.reported).all()
+    typed = frame(2, when=np.array(["9999-12-31T23:00", "2017-06-01"], "datetime64[s]"))
+    assert len(read_events(typed, **CHICAGO)) == 1
+
+
 def test_impossible_and_swapped_places():
     table = frame(lon=np.full(100, 34.0), lat=np.full(100, -118.2))
     with pytest.raises(DataError, match=r"100 of 100 places .* look swapped"):
