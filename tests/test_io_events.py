@@ -125,6 +125,27 @@ def test_a_missing_column_names_the_nearest_and_those_found(tmp_path):
     assert error.value.column == "occurred_at"
 
 
+def test_a_mapped_name_that_stands_twice_is_refused(tmp_path):
+    table = frame(odd=1, odd_too=1).rename(columns={"odd_too": "odd"})
+    table.to_csv(tmp_path / "a.csv", index=False)
+    assert len(read_events(table, **CHICAGO)) == len(read_events(tmp_path / "a.csv", **CHICAGO)) == 100
+    twice = table.rename(columns={"odd": "what"})
+    twice.to_csv(tmp_path / "b.csv", index=False)
+    for source, name in ((twice, "the DataFrame"), (tmp_path / "b.csv", "b.csv")):
+        with pytest.raises(DataError, match=f"{name} has several columns of the same name: 'what'") as error:
+            read_events(source, **CHICAGO)
+        assert error.value.faults == ("3 columns are named 'what'",)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("blank", [[""], ["", " \t", ""]])
+def test_blank_lines_before_the_header_are_passed_over(tmp_path, end, blank):
+    path = write(tmp_path, "a.csv", *blank, HEADER, GOOD, end=end)
+    assert read_events(path, **CHICAGO).ledger == {"read": 1}
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_events(path, **CHICAGO).ledger == {"read": 1}
+
+
 def test_unreadable_times_are_counted_with_three_examples(tmp_path):
     rows = [GOOD] * 10 + [f"{bad},THEFT,-87.65,41.85" for bad in ("31/12/2017", "soon", "x", "y")]
     path = write(tmp_path, "a.csv", HEADER, *rows)
