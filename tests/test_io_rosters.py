@@ -115,6 +115,25 @@ def test_initiatives(tmp_path):
         assert word in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("most", "1000000000", "row 3: most = '1000000000' is more than 1,000"), ("most", "1001", "more than 1,000"),
+        ("cost", "1e300", "row 3: cost = '1e300' is more than 1,000,000,000"), ("reach", "9999999999", "reach"),
+        ("hours", "2e9", "hours = '2e9' is more"), ("hours", "inf", "hours"), ("cost", "inf", "cost"),
+        ("effect", "nan", "effect"),
+    ],
+)  # fmt: skip
+def test_absurd_numbers_are_refused_with_their_row(tmp_path, column, value, words):
+    good = ["Locks", "materials", "THEFT", "3", "120.5", "40", "0.02", "assumed", "", "", "1000"]
+    bad = dict(zip(INITIATIVES.split(","), ["Keys", *good[1:]], strict=True)) | {column: value}
+    path = write(tmp_path, "i.csv", INITIATIVES, ",".join(good), ",".join(bad.values()))
+    with pytest.raises(DataError) as error:
+        read_initiatives(path)
+    assert error.value.count == 1
+    assert words in str(error.value)
+
+
 def test_venues(tmp_path):
     good = "Library,1,30,9:00,17:30,mon;wed,City library"
     (found,) = read_venues(write(tmp_path, "v.csv", VENUES, good), districts=DISTRICTS)
