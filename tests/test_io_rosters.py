@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from allocator.config import RosterSection, ShiftSection
-from allocator.domain import shifts_of
+from allocator.domain import Unit, shifts_of
 from allocator.errors import DataError
 from allocator.io import read_initiatives, read_minimums, read_roster, read_venues
 from places import write
@@ -79,6 +79,25 @@ def test_every_fault_of_a_roster_file_at_once(tmp_path, change, words):
         roster(tmp_path, **change)
     for word in words:
         assert word in str(error.value)
+
+
+def test_a_long_list_of_faults_is_kept_whole_and_shown_short(tmp_path):
+    duty = (DUTY[0], *[f"X{n},2017-12-25,day" for n in range(1_084)])
+    with pytest.raises(DataError) as error:
+        roster(tmp_path, duty=duty)
+    assert error.value.count == len(error.value.faults) == 1_084
+    lines = str(error.value).splitlines()
+    assert len(lines) == 22
+    assert lines[0] == "duty.csv has 1,084 faults"
+    assert lines[-1] == "  and 1,064 more"
+
+
+@pytest.mark.parametrize("speed", [-10, 0, float("nan"), float("inf")])
+def test_a_unit_with_an_impossible_speed_is_refused(speed):
+    with pytest.raises(DataError, match="unit 'A1': speed_kmh"):
+        Unit("A1", speed_kmh=speed)
+    assert Unit("A1", speed_kmh=30).speed_kmh == 30
+    assert Unit("A1").speed_kmh is None
 
 
 def test_minimums(tmp_path):

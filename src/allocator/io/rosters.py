@@ -123,10 +123,7 @@ class _Sheet:
         """Raise all faults."""
         if self.faults:
             count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults):,} faults"
-            shown = self.faults[:20]
-            if len(self.faults) > len(shown):
-                shown.append(f"and {len(self.faults) - len(shown):,} more")
-            raise DataError(f"{self.name} has {count}", faults=shown, count=len(self.faults))
+            raise DataError(f"{self.name} has {count}", faults=self.faults, count=len(self.faults))
 
 
 def read_roster(section: RosterSection, *, shifts: tuple[Shift, ...], districts: tuple[str, ...]) -> Roster:
@@ -159,14 +156,14 @@ def _read_units(path: str, districts: tuple[str, ...]) -> tuple[tuple[Unit, ...]
     sheet = _Sheet(path, required=("unit",), optional=("type", "home_district", "skills", "speed_kmh"))
     units, seen = [], set[str]()
     for _ in sheet.rows():
-        speed = sheet.number("speed_kmh", above=0) if sheet.text("speed_kmh") else None
+        speed = sheet.number("speed_kmh", above=0) if sheet.text("speed_kmh") else math.nan
         units.append(
             Unit(
                 name=sheet.fresh("unit", seen),
                 type=sheet.text("type", "patrol"),
                 home_district=sheet.known("home_district", districts, "district", blank=True),
                 skills=sheet.parts("skills"),
-                speed_kmh=speed,
+                speed_kmh=None if math.isnan(speed) else speed,
             )
         )
     sheet.close()
