@@ -344,6 +344,14 @@ def test_reported_and_end_times():
     assert np.isnat(events.reported).tolist() == [False, True]
 
 
+def test_columns_that_change_nothing_yet_are_told():
+    columns = {**COLUMNS, "weight": "w", "end": "until"}
+    notes = " | ".join(read_events(frame(w=2.0, until="2017-07-01"), timezone="UTC", columns=columns).notes)
+    assert "column of weights is kept but does not enter counts yet" in notes
+    assert "interval end is kept but not used yet" in notes
+    assert not read_events(frame(), **CHICAGO).notes
+
+
 def test_personal_columns_are_listed_never_read():
     events = read_events(frame(vict_age=30, officer_name="x", premises="y"), **CHICAGO)
     assert events.dropped_columns == ("vict_age", "officer_name")
