@@ -84,6 +84,33 @@ def test_the_working_system_must_be_in_metres(tmp_path, crs):
 
 
 @pytest.mark.parametrize(
+    ("corner", "crs", "factor"),
+    [((-87.7, 41.8), "EPSG:3857", "1.8 times"), ((-28.7, 38.5), "EPSG:32633", "times as large"),
+     ((-87.7, 41.8), "EPSG:32751", "as large|no finite")],
+)  # fmt: skip
+def test_a_working_system_that_is_not_true_to_scale_is_refused(tmp_path, corner, crs, factor):
+    hole = square(corner[0] + 0.03, corner[1] + 0.03, 0.02)[0]
+    path = polygons(tmp_path, "a.geojson", {"1": [*square(*corner), hole]})
+    with pytest.raises(ConfigError, match=factor) as error:
+        read_area(path, crs=crs)
+    assert "leave area.crs out" in error.value.message
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32616", "EPSG:32615", "EPSG:26971", "EPSG:5070"])
+def test_a_working_system_that_is_true_to_scale_is_taken(tmp_path, crs):
+    hole = square(-87.67, 41.83, 0.02)[0]
+    path = polygons(tmp_path, "a.geojson", {"1": [*square(-87.7, 41.8), hole]})
+    assert read_area(path, crs=crs).crs == crs
+
+
+def test_an_area_in_no_utm_zone_needs_a_system(tmp_path):
+    path = polygons(tmp_path, "a.geojson", {"1": square(10.0, -89.0)})
+    with pytest.raises(ConfigError, match=r"no UTM zone: set area\.crs"):
+        read_area(path)
+    assert read_area(path, crs="EPSG:32761").crs == "EPSG:32761"
+
+
+@pytest.mark.parametrize(
     ("shapes", "district", "words"),
     [
         ({"1": {"type": "Point", "coordinates": [-87.6, 41.8]}}, None, "not polygons but 'Point'"),

@@ -125,6 +125,27 @@ def test_a_missing_column_names_the_nearest_and_those_found(tmp_path):
     assert error.value.column == "occurred_at"
 
 
+def test_a_mapped_name_that_stands_twice_is_refused(tmp_path):
+    table = frame(odd=1, odd_too=1).rename(columns={"odd_too": "odd"})
+    table.to_csv(tmp_path / "a.csv", index=False)
+    assert len(read_events(table, **CHICAGO)) == len(read_events(tmp_path / "a.csv", **CHICAGO)) == 100
+    twice = table.rename(columns={"odd": "what"})
+    twice.to_csv(tmp_path / "b.csv", index=False)
+    for source, name in ((twice, "the DataFrame"), (tmp_path / "b.csv", "b.csv")):
+        with pytest.raises(DataError, match=f"{name} has several columns of the same name: 'what'") as error:
+            read_events(source, **CHICAGO)
+        assert error.value.faults == ("3 columns are named 'what'",)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("blank", [[""], ["", " \t", ""]])
+def test_blank_lines_before_the_header_are_passed_over(tmp_path, end, blank):
+    path = write(tmp_path, "a.csv", *blank, HEADER, GOOD, end=end)
+    assert read_events(path, **CHICAGO).ledger == {"read": 1}
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_events(path, **CHICAGO).ledger == {"read": 1}
+
+
 def test_unreadable_times_are_counted_with_three_examples(tmp_path):
     rows = [GOOD] * 10 + [f"{bad},THEFT,-87.65,41.85" for bad in ("31/12/2017", "soon", "x", "y")]
     path = write(tmp_path, "a.csv", HEADER, *rows)
@@ -232,6 +253,45 @@ def test_precision_is_found_and_told():
     assert "months" in by_month.notes[0]
 
 
+@pytest.mark.parametrize("tail", ["T00:00:00Z", " 00:00:00+00", "T00:00:00+02:00", ""])
+def test_days_stay_the_files_own_days(tail):
+    days = pd.date_range("2017-06-01", periods=100).strftime("%Y-%m-%d") + tail
+    events = read_events(frame(when=days), file_timezone=None if tail else "UTC", **CHICAGO)
+    assert events.precision == "day"
+    assert events.time[0] == np.datetime64("2017-06-01T05:00:00")
+    given = read_events(frame(2, when=["2017-06-01T03:00:00Z", "2017-06-01"]), time_precision="day", **CHICAGO)
+    assert (given.time.astype("datetime64[D]") == np.datetime64("2017-06-01")).all()
+    columns = {**COLUMNS, "end": "when", "reported_at": "when"}
+    both = read_events(frame(when=days), timezone="America/Chicago", columns=columns)
+    assert (both.end == both.time).all()
+    assert (both.reported == both.time).all()
+
+
+def test_typed_days_with_a_time_zone_stay_the_same_days():
+    when = pd.date_range("2017-06-01", periods=100, tz="America/New_York")
+    events = read_events(frame(when=when), **CHICAGO)
+    assert (events.precision, events.time[0]) == ("day", np.datetime64("2017-06-01T05:00:00"))
+
+
+def test_an_hour_only_offset_is_not_read_as_local_time():
+    events = read_events(frame(2, when=["2017-06-01 18:30:00-05", "2017-06-01T12Z"]), timezone="Asia/Tokyo",
+                         columns=COLUMNS)  # fmt: skip
+    assert events.time.tolist() == [np.datetime64("2017-06-01T12:00"), np.datetime64("2017-06-01T23:30")]
+
+
+def test_placeholder_times_are_dropped_and_counted():
+    when = ["9999-12-31 23:00:00", "9999-12-31 23:00:00-05", "1900-01-01 00:00:00", "2017-06-01 10:00"]
+    table = frame(4, when=when, until=["2017-06-01"] * 3 + ["9999-12-31 00:00:00"])
+    events = read_events(table, timezone="America/Chicago", columns={**COLUMNS, "end": "until", "reported_at": "until"})
+    assert len(events) == 1
+    assert events.ledger["time after 2100"] == 2
+    assert events.ledger["time before 1970"] == 1
+    assert events.ledger["end before 1970 or after 2100 (end ignored)"] == 1
+    assert np.isnat(events.reported).all()
+    typed = frame(2, when=np.array(["9999-12-31T23:00", "2017-06-01"], "datetime64[s]"))
+    assert len(read_events(typed, **CHICAGO)) == 1
+
+
 def test_impossible_and_swapped_places():
     table = frame(lon=np.full(100, 34.0), lat=np.full(100, -118.2))
     with pytest.raises(DataError, match=r"100 of 100 places .* look swapped"):
@@ -282,6 +342,14 @@ def test_reported_and_end_times():
     assert np.isnat(events.end).tolist() == [False, True]
     assert events.ledger["end before start (end ignored)"] == 1
     assert np.isnat(events.reported).tolist() == [False, True]
+
+
+def test_columns_that_change_nothing_yet_are_told():
+    columns = {**COLUMNS, "weight": "w", "end": "until"}
+    notes = " | ".join(read_events(frame(w=2.0, until="2017-07-01"), timezone="UTC", columns=columns).notes)
+    assert "column of weights is kept but does not enter counts yet" in notes
+    assert "interval end is kept but not used yet" in notes
+    assert not read_events(frame(), **CHICAGO).notes
 
 
 def test_personal_columns_are_listed_never_read():

@@ -77,6 +77,7 @@ def test_overrides_and_week(path):
         ("shifts.x.start=06:00:00", "names no item"),
         ("job.name.first=x", "is a value, not a section"),
         ("job.days=many", "job.days"),
+        ('data.kinds=["ASSAULT", "THEFT", "ASSAULT"]', "data.kinds: names 'ASSAULT' twice"),
         ("job.name", "write section.key=value"),
         ("=3", "write section.key=value"),
     ],
@@ -152,9 +153,13 @@ def test_own_columns_override_a_preset(tmp_path):
 
 def test_names_that_look_personal():
     personal = """name officer_name OfficerName vict_age Vict Sex|susp_race|SUSP_AGE_GROUP dob phone address
-        license_plate victim_shot contact caller first_name"""
+        license_plate victim_shot contact caller first_name
+        patient juvenile_flag subject_name arrest_name complaint_name gang_name home_addr occupant parolee hispanic
+        dl_number birthyear"""
     harmless = """primary_type case_number block premises incident average category area_name neighborhood
-        block_address crime_against officer_initiated boro_nm language_code stage beat origin vicinity"""
+        block_address crime_against officer_initiated boro_nm language_code stage beat origin vicinity
+        location location_description arrest arrest_made complaint_number complaint_type subject gang_related
+        block_addr occupancy domestic ward name_of_area"""
     for name in personal.replace("|", " ").split():
         assert looks_personal(name) or name in ("Vict", "Sex"), name
     for name in harmless.split():

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from allocator.config import RosterSection, ShiftSection
-from allocator.domain import shifts_of
+from allocator.domain import Unit, shifts_of
 from allocator.errors import DataError
 from allocator.io import read_initiatives, read_minimums, read_roster, read_venues
 from places import write
@@ -81,6 +81,25 @@ def test_every_fault_of_a_roster_file_at_once(tmp_path, change, words):
         assert word in str(error.value)
 
 
+def test_a_long_list_of_faults_is_kept_whole_and_shown_short(tmp_path):
+    duty = (DUTY[0], *[f"X{n},2017-12-25,day" for n in range(1_084)])
+    with pytest.raises(DataError) as error:
+        roster(tmp_path, duty=duty)
+    assert error.value.count == len(error.value.faults) == 1_084
+    lines = str(error.value).splitlines()
+    assert len(lines) == 22
+    assert lines[0] == "duty.csv has 1,084 faults"
+    assert lines[-1] == "  and 1,064 more"
+
+
+@pytest.mark.parametrize("speed", [-10, 0, float("nan"), float("inf")])
+def test_a_unit_with_an_impossible_speed_is_refused(speed):
+    with pytest.raises(DataError, match="unit 'A1': speed_kmh"):
+        Unit("A1", speed_kmh=speed)
+    assert Unit("A1", speed_kmh=30).speed_kmh == 30
+    assert Unit("A1").speed_kmh is None
+
+
 def test_minimums(tmp_path):
     rows = ("district,shift,units", "1,day,2", "2,2017-12-26/night,1", "2,2018-12-26/night,9")
     found = read_minimums(write(tmp_path, "m.csv", *rows), shifts=SHIFTS, districts=DISTRICTS)
@@ -113,6 +132,25 @@ def test_initiatives(tmp_path):
         "twice",
     ):
         assert word in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("most", "1000000000", "row 3: most = '1000000000' is more than 1,000"), ("most", "1001", "more than 1,000"),
+        ("cost", "1e300", "row 3: cost = '1e300' is more than 1,000,000,000"), ("reach", "9999999999", "reach"),
+        ("hours", "2e9", "hours = '2e9' is more"), ("hours", "inf", "hours"), ("cost", "inf", "cost"),
+        ("effect", "nan", "effect"),
+    ],
+)  # fmt: skip
+def test_absurd_numbers_are_refused_with_their_row(tmp_path, column, value, words):
+    good = ["Locks", "materials", "THEFT", "3", "120.5", "40", "0.02", "assumed", "", "", "1000"]
+    bad = dict(zip(INITIATIVES.split(","), ["Keys", *good[1:]], strict=True)) | {column: value}
+    path = write(tmp_path, "i.csv", INITIATIVES, ",".join(good), ",".join(bad.values()))
+    with pytest.raises(DataError) as error:
+        read_initiatives(path)
+    assert error.value.count == 1
+    assert words in str(error.value)
 
 
 def test_venues(tmp_path):

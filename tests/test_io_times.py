@@ -104,6 +104,45 @@ def test_offsets_and_mixed_forms():
 
 
 @pytest.mark.parametrize(
+    ("text", "hour", "own"),
+    [
+        ("2017-06-01 18:30:00-05", 23, 18), ("2017-06-01 18:30:00+00", 18, 18), ("2017-06-01T12Z", 12, 12),
+        ("2017-06-01T12-05", 17, 12), ("20170601T120000Z", 12, 12), ("20170601T1200Z", 12, 12),
+        ("20170601T120000-0500", 17, 12), ("2017-06-01 10:00:00 -05", 15, 10), ("2017-06-01 10:00 -05:00", 15, 10),
+        ("2017-06-01 10:00:00.123-05", 15, 10), ("2017/06/01 10:00:00+0230", 7, 10), ("2017-06-01 8:30-05", 13, 8),
+        ("2017-06-01T10:00:00 Z", 10, 10),
+    ],
+)  # fmt: skip
+def test_every_form_of_an_offset_is_recognised(text, hour, own):
+    parsed = parse_times(pd.Series([text]))
+    assert parsed.utc.all()
+    assert (parsed.time[0].item().hour, parsed.own[0].item().hour) == (hour, own)
+
+
+@pytest.mark.parametrize("text", ["2017-06-01", "2017-06", "20170601", "2017-06-01 12", "2017-06-01 10:00:00"])
+def test_no_part_of_a_date_is_an_offset(text):
+    parsed = parse_times(pd.Series([text]))
+    assert not parsed.bad.any()
+    assert not parsed.utc.any()
+    assert parsed.own[0] == parsed.time[0]
+
+
+def test_offsets_in_a_given_format():
+    text = pd.Series(["01 Jun 2017 10:00 -0500", "01 Jun 2017 10:00 +0000"])
+    parsed = parse_times(text, time_format="%d %b %Y %H:%M %z")
+    assert parsed.utc.all()
+    assert [time.hour for time in parsed.time.tolist()] == [15, 10]
+    assert [time.hour for time in parsed.own.tolist()] == [10, 10]
+
+
+def test_a_date_beside_a_clock_is_the_files_own_date():
+    date = parse_times(pd.Series(["2017-06-01T00:00:00Z", "2017-06-01T00:00:00+02:00"]))
+    both, _ = combine_date_and_clock(date, pd.Series(["10:00", "10:00"]))
+    assert not both.utc.any()
+    assert both.time.tolist() == [dt.datetime(2017, 6, 1, 10)] * 2
+
+
+@pytest.mark.parametrize(
     ("clock", "seconds"),
     [
         ("00:00", 0), ("7:05", 25500), ("23:59:59", 86399), ("24:00:00", 86400), (0, 0), (5, 300), (45, 2700),

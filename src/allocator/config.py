@@ -151,6 +151,13 @@ class DataSection(Section):
     max_outside_share: Share = 0.2
     """Refuse the file if a larger share of its placed events lies outside the area."""
 
+    @field_validator("kinds")
+    @classmethod
+    def _no_kind_twice(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := [kind for kind in dict.fromkeys(kinds) if kinds.count(kind) > 1]:
+            raise ValueError(f"names {some(twice)} twice: name each kind once")
+        return kinds
+
     @field_validator("events", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:

@@ -18,6 +18,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+_MOST_SHOWN = 20
+"""Faults printed with a message; `faults` always holds them all."""
+
 
 class AllocatorError(Exception):
     """Base of every error a caller can act on.
@@ -27,7 +30,8 @@ class AllocatorError(Exception):
     message : str
         One sentence for a planner.
     faults : sequence of str
-        The single faults behind the message, if there are several or if they need detail.
+        The single faults behind the message, if there are several or if they need detail. The text of the
+        error shows the first 20 and says how many more there are.
     """
 
     exit_code = 1
@@ -36,7 +40,10 @@ class AllocatorError(Exception):
     def __init__(self, message: str, *, faults: Sequence[str] = ()) -> None:
         self.message = message
         self.faults = tuple(faults)
-        super().__init__("\n".join([message, *(f"  - {fault}" for fault in self.faults)]))
+        shown = [f"  - {fault}" for fault in self.faults[:_MOST_SHOWN]]
+        if (more := len(self.faults) - len(shown)) > 0:
+            shown.append(f"  and {more:,} more")
+        super().__init__("\n".join([message, *shown]))
 
 
 class ConfigError(AllocatorError):

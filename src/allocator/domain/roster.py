@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import itertools
+import math
 import zoneinfo
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -82,13 +83,21 @@ def _to_utc(local: dt.datetime, zone: zoneinfo.ZoneInfo) -> dt.datetime:
 
 @dataclass(frozen=True)
 class Unit:
-    """A patrol unit: a call sign, never a person."""
+    """A patrol unit: a call sign, never a person; a speed of None means `routes.speed_kmh`."""
 
     name: str
     type: str = "patrol"
     home_district: str = ""
     skills: tuple[str, ...] = ()
     speed_kmh: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.speed_kmh is not None and not 0 < self.speed_kmh < math.inf:
+            raise DataError(
+                f"unit {self.name!r}: speed_kmh = {self.speed_kmh} is not a number above 0; "
+                "leave it out for routes.speed_kmh",
+                column="speed_kmh",
+            )
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pyogrio
 import pyproj
 import shapely
+import shapely.geometry
 
 from allocator.config import Job
 from allocator.errors import ConfigError, DataError, some
@@ -20,6 +22,7 @@ from allocator.tessellation import Area, Geometries
 _MOST_REPAIRED = 0.01
 _SLIVER_SHARE = 1e-3
 _POLYGONS = (3, 6)
+_MOST_DISTORTED = 0.02
 
 
 def read_area(
@@ -52,13 +55,14 @@ def read_area(
     Raises
     ------
     ConfigError
-        If `crs` is not a projected system in metres, or only one of `beats`, `beat` is given.
+        If `crs` is not a projected system in metres that is true to scale in the area, if none is given and
+        the area lies in no UTM zone, or if only one of `beats`, `beat` is given.
     DataError
         If a file states no coordinate system, holds no polygons, or cannot be repaired.
     """
     if bool(beats) != bool(beat):
         raise ConfigError("area.beats and area.beat go together: the file, and its column of beat labels")
-    districts = _read_layer(path, label=district, layer=layer, source_crs=source_crs, crs=crs)
+    districts = _read_layer(path, label=district, layer=layer, source_crs=source_crs, crs=crs, measured=True)
     polygons, overlaps = _without_overlaps(districts)
     notes = (*districts.notes, *overlaps)
     if not beats:
@@ -111,14 +115,17 @@ class _Layer:
 
 
 def _read_layer(
-    path: str | Path, *, label: str | None, source_crs: str | None, crs: str | None, layer: str | None = None
-) -> _Layer:
-    """Return the polygons of a file, one per label, in a projected system."""
+    path: str | Path, *, label: str | None, source_crs: str | None, crs: str | None, layer: str | None = None,
+    measured: bool = False,
+) -> _Layer:  # fmt: skip
+    """Return the polygons of a file, one per label, in a projected system; `measured`: one true to scale there."""
     name = Path(path).name
     frame = _load(path, layer=layer, source_crs=source_crs)
     labels = _labels(frame, label, where=name)
     frame, notes = _repaired(frame, where=name, labels=labels)
     working = _working_crs(frame, crs)
+    if measured and crs is not None:
+        _check_scale(frame, crs)
     geometry = shapely.force_2d(frame.to_crs(working).geometry.to_numpy())
     distinct = tuple(sorted(set(labels), key=_label_order(labels)))
     if len(distinct) < len(labels) and label is not None:
@@ -181,12 +188,34 @@ def _crs(name: str, where: str) -> pyproj.CRS:
 
 def _working_crs(frame: gpd.GeoDataFrame, crs: str | None) -> str:
     if crs is None:
-        return str(frame.estimate_utm_crs().to_string())
+        try:
+            return str(frame.estimate_utm_crs().to_string())
+        except (RuntimeError, ValueError):  # a pole, or coordinates that are nowhere
+            raise ConfigError("the area lies in no UTM zone: set area.crs to a projected system in metres") from None
     system = _crs(crs, "area.crs")
     units = {axis.unit_name for axis in system.axis_info}
     if not system.is_projected or units != {"metre"}:
         raise ConfigError(f"area.crs must be a projected system in metres; {crs!r} is in {some(sorted(units))}")
     return crs
+
+
+def _check_scale(frame: gpd.GeoDataFrame, crs: str) -> None:
+    """Refuse a working system in which the area is not of its true size, so that distances would be wrong."""
+    places = frame.to_crs("EPSG:4326").geometry
+    true = sum(abs(_geodesic_area(part)) for part in shapely.get_parts(shapely.force_2d(places.to_numpy())))
+    factor = float(shapely.area(frame.to_crs(crs).geometry.to_numpy()).sum()) / true if true else math.nan
+    if not abs(factor - 1) <= _MOST_DISTORTED:  # NaN and infinity are refused too
+        shown = f"{factor:.3g} times as large as it is" if math.isfinite(factor) else "of no finite size"
+        raise ConfigError(
+            f"area.crs = {crs!r} is not true to scale here: in it the area is {shown}, and distances would be "
+            "wrong; leave area.crs out (the UTM zone of the area is then used)"
+        )
+
+
+def _geodesic_area(polygon: Any) -> float:
+    """Return the area of a lon/lat polygon in m² on the ellipsoid; its holes run against its outer ring."""
+    area, _ = pyproj.Geod(ellps="WGS84").geometry_area_perimeter(shapely.geometry.polygon.orient(polygon))
+    return float(area)
 
 
 def _labels(frame: gpd.GeoDataFrame, column: str | None, *, where: str) -> list[str]:

@@ -36,7 +36,11 @@ Bools = npt.NDArray[np.bool_]
 
 _DAY_SHARE = 0.95
 _WITHHELD = ("redacted", "withheld", "unknown", "-", "n/a", "na")
-_EARLIEST = np.datetime64("1970-01-01", "s")
+_UNUSED = {
+    "weight": "the column of weights is kept but does not enter counts yet",
+    "end": "the interval end is kept but not used yet: an event counts at its start",
+}
+_EARLIEST, _LATEST = np.datetime64("1970-01-01", "s"), np.datetime64("2101-01-01", "s")
 
 
 @dataclass
@@ -173,6 +177,7 @@ def _assemble(frame: pd.DataFrame, section: DataSection, *, book: _Book, timezon
     count, weight = _counts(frame, section, book), _weights(frame, book)
     origin = _origins(frame, section, book)
     end, reported = (_other_times(frame, role, section=section, book=book) for role in ("end", "reported_at"))
+    book.notes += [note for role, note in _UNUSED.items() if role in frame]
     if book.faults:
         raise _all_faults(book, times, section)
     identity = _drop_repeated(frame, section, book)
@@ -180,11 +185,13 @@ def _assemble(frame: pd.DataFrame, section: DataSection, *, book: _Book, timezon
     order = np.flatnonzero(book.keep)
     if not len(order):
         raise DataError("no usable events: every row is left out", faults=_ledger_lines(book.ledger))
-    zone = section.timezone or timezone
-    utc = _utc(times, zone, rows=order, book=book)
+    utc = _utc(times, section, timezone, rows=order, dates=precision != "minute", book=book)
     order = order[rank := np.argsort(utc, kind="stable")]
     start = utc[rank]
-    ends = None if end is None else _utc(end, zone, rows=order)
+    ends, told = (
+        None if other is None else _utc(other, section, timezone, rows=order, dates=_are_dates(other, book.keep))
+        for other in (end, reported)
+    )
     if ends is not None:
         book.count(int((ends < start).sum()), "end before start (end ignored)")
         ends = np.where(ends < start, np.datetime64("NaT", "s"), ends)
@@ -201,7 +208,7 @@ def _assemble(frame: pd.DataFrame, section: DataSection, *, book: _Book, timezon
         origin=origin[order],
         id=None if identity is None else identity[order],
         end=ends,
-        reported=None if reported is None else _utc(reported, zone, rows=order),
+        reported=told,
         precision=precision,
         ledger=book.ledger,
         notes=tuple(book.notes),
@@ -239,6 +246,7 @@ def _times(frame: pd.DataFrame, section: DataSection, book: _Book) -> ParsedTime
     book.drop(times.missing, "without time")
     book.refuse(times.bad, fault, section=section, reason="time cannot be read")
     book.drop(times.time < _EARLIEST, "time before 1970")
+    book.drop(times.time >= _LATEST, "time after 2100")
     return times
 
 
@@ -248,15 +256,22 @@ def _other_times(frame: pd.DataFrame, role: str, *, section: DataSection, book: 
     times = parse_times(frame[role])
     book.refuse(times.bad, times.fault(str(getattr(section.columns, role))), section=section,
                 reason=f"{role} cannot be read")  # fmt: skip
-    return times
+    odd = (times.time < _EARLIEST) | (times.time >= _LATEST)
+    book.count(int((book.keep & odd).sum()), f"{role} before 1970 or after 2100 ({role} ignored)")
+    nothing = np.datetime64("NaT", "s")
+    return dataclasses.replace(times, time=np.where(odd, nothing, times.time), own=np.where(odd, nothing, times.own))
 
 
-def _utc(times: ParsedTimes, zone: str, *, rows: npt.NDArray[np.intp], book: _Book | None = None) -> Any:
-    utc, gaps, folds = to_utc(times.time[rows], zone)
-    own = times.utc[rows]
-    if own.any():
-        only_local, gaps, folds = to_utc(times.time[rows][~own], zone)
-        utc[own], utc[~own] = times.time[rows][own], only_local
+def _utc(
+    times: ParsedTimes, section: DataSection, timezone: str, *, rows: npt.NDArray[np.intp], dates: bool,
+    book: _Book | None = None,
+) -> Any:  # fmt: skip
+    """Return UTC times; of `dates`, the file's own day counts, whatever its time zone or offset."""
+    zone = timezone if dates else section.timezone or timezone
+    times = times.as_dates() if dates else times
+    time, own = times.time[rows], times.utc[rows]
+    utc = time.copy()
+    utc[~own], gaps, folds = to_utc(time[~own], zone)
     if book is not None:
         book.count(gaps, "daylight-saving gap (moved forward)")
         book.count(folds, "daylight-saving fold (first taken)")
@@ -405,13 +420,15 @@ def _drop_repeated(frame: pd.DataFrame, section: DataSection, book: _Book) -> np
     return None if identity is None else identity.to_numpy(dtype=object)
 
 
+def _are_dates(times: ParsedTimes, rows: Bools) -> bool:
+    return times.midnight_share(rows) >= _DAY_SHARE
+
+
 def _precision(times: ParsedTimes, section: DataSection, book: _Book) -> str:
-    midnight = float(
-        (times.time[book.keep] == times.time[book.keep].astype("datetime64[D]")).mean() if book.keep.any() else 0
-    )
+    midnight = times.midnight_share(book.keep)
     precision: str = section.time_precision
     if precision == "auto":
-        precision = "month" if times.only_months else "day" if midnight >= _DAY_SHARE else "minute"
+        precision = "month" if times.only_months else "day" if _are_dates(times, book.keep) else "minute"
     if precision == "month":
         book.notes.append(
             "times are months, each event stands on the 1st of its month: no forecast by day or shift is "

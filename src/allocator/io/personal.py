@@ -12,12 +12,17 @@ _PERSON_WORDS = frozenset([
     "birthday", "age", "ages", "sex", "gender", "race", "ethnicity", "ethnic", "descent", "nationality",
     "religion", "plate", "plates", "vin", "ssn", "passport", "phone", "telephone", "mobile", "email", "mail",
     "address", "contact", "person", "persons", "badge",
+    "patient", "patients", "juvenile", "juveniles", "occupant", "occupants", "parolee", "parolees", "hispanic",
+    "addr", "dl",
 ])  # fmt: skip
-_NAMED_PERSONS = frozenset(["officer", "first", "last", "full", "middle", "given", "family", "maiden", "leader"])
+_NAMED_PERSONS = frozenset([
+    "officer", "first", "last", "full", "middle", "given", "family", "maiden", "leader", "subject", "arrest",
+    "complaint", "gang",
+])  # fmt: skip
 _NAME_WORDS = frozenset(["name", "names", "nm"])
 _PREFIXES = (
     "victim", "suspect", "perpetrator", "offender", "officername", "firstname", "lastname", "fullname",
-    "surname", "dateofbirth", "licenseplate", "licenceplate", "phonenumber", "telephone", "emailaddress",
+    "surname", "birth", "dateofbirth", "licenseplate", "licenceplate", "phonenumber", "telephone", "emailaddress",
 )  # fmt: skip
 # A block's address and a count of crimes against persons describe no one; "officer initiated" is an origin.
 _HARMLESS_WORDS = frozenset(["block", "hundred", "100", "against", "initiated", "generated"])

@@ -13,6 +13,8 @@ from allocator.errors import DataError, nearest, some
 from allocator.io.personal import personal_columns
 from allocator.io.tables import read_small_table, require_columns
 
+_MOST_NUMBER = 1e9
+_MOST_HOLDINGS = 1_000
 INITIATIVE_TYPES = ("workshop", "materials")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -63,8 +65,10 @@ class _Sheet:
         """Return the parts of a `;` separated list."""
         return tuple(part.strip() for part in self.text(column).split(";") if part.strip())
 
-    def number(self, column: str, default: float | None = None, *, above: float | None = None) -> float:
-        """Return a number of 0 or more (or above `above`); NaN after a fault."""
+    def number(
+        self, column: str, default: float | None = None, *, above: float | None = None, most: float = _MOST_NUMBER
+    ) -> float:
+        """Return a number of 0 or more (or above `above`), up to `most`; NaN after a fault."""
         value = self.text(column)
         if not value and default is not None:
             return default
@@ -76,11 +80,14 @@ class _Sheet:
             floor = f"above {above:g}" if above is not None else "of 0 or more"
             self.fault(f"{column} = {value!r} is not a number {floor}")
             return math.nan
+        if number > most:
+            self.fault(f"{column} = {value!r} is more than {most:,.0f}")
+            return math.nan
         return number
 
-    def whole(self, column: str, default: int | None = None) -> int:
-        """Return a whole number of 0 or more; 0 after a fault."""
-        number = self.number(column, default)
+    def whole(self, column: str, default: int | None = None, *, most: float = _MOST_NUMBER) -> int:
+        """Return a whole number of 0 or more, up to `most`; 0 after a fault."""
+        number = self.number(column, default, most=most)
         if math.isnan(number):
             return 0
         if number != int(number):
@@ -116,10 +123,7 @@ class _Sheet:
         """Raise all faults."""
         if self.faults:
             count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults):,} faults"
-            shown = self.faults[:20]
-            if len(self.faults) > len(shown):
-                shown.append(f"and {len(self.faults) - len(shown):,} more")
-            raise DataError(f"{self.name} has {count}", faults=shown, count=len(self.faults))
+            raise DataError(f"{self.name} has {count}", faults=self.faults, count=len(self.faults))
 
 
 def read_roster(section: RosterSection, *, shifts: tuple[Shift, ...], districts: tuple[str, ...]) -> Roster:
@@ -152,14 +156,14 @@ def _read_units(path: str, districts: tuple[str, ...]) -> tuple[tuple[Unit, ...]
     sheet = _Sheet(path, required=("unit",), optional=("type", "home_district", "skills", "speed_kmh"))
     units, seen = [], set[str]()
     for _ in sheet.rows():
-        speed = sheet.number("speed_kmh", above=0) if sheet.text("speed_kmh") else None
+        speed = sheet.number("speed_kmh", above=0) if sheet.text("speed_kmh") else math.nan
         units.append(
             Unit(
                 name=sheet.fresh("unit", seen),
                 type=sheet.text("type", "patrol"),
                 home_district=sheet.known("home_district", districts, "district", blank=True),
                 skills=sheet.parts("skills"),
-                speed_kmh=speed,
+                speed_kmh=None if math.isnan(speed) else speed,
             )
         )
     sheet.close()
@@ -289,7 +293,7 @@ def read_initiatives(path: str | Path) -> tuple[Initiative, ...]:
                 effect_source=sheet.text("effect_source", required=True),
                 skills=sheet.parts("skills"),
                 languages=sheet.parts("languages"),
-                most=sheet.whole("most", 7),
+                most=sheet.whole("most", 7, most=_MOST_HOLDINGS),
             )
         )
     sheet.close()

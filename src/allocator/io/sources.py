@@ -21,6 +21,7 @@ from allocator.io.tables import (
     Probe,
     read_columns,
     read_header,
+    refuse_repeated,
     require_columns,
 )
 from allocator.io.times import ParsedTimes, parse_times
@@ -110,7 +111,7 @@ class Piece:
 
 
 def read_piece(source: Source, section: DataSection) -> Piece:
-    """Return a source's mapped columns; refuse it if one is missing."""
+    """Return a source's mapped columns; refuse it if one is missing or stands twice."""
     names = section.columns.model_dump(exclude_none=True)
     loose = section.preset is not None
     crs = WGS84 if section.columns.lon else section.crs or ""
@@ -118,9 +119,11 @@ def read_piece(source: Source, section: DataSection) -> Piece:
         found = tuple(map(str, source.columns))
         roles = _match(names, found, loose=loose)
         require_columns(list(roles.values()), found, where=label(source))
+        refuse_repeated(roles.values(), found, where=label(source))
         if not len(source):
             raise DataError("the DataFrame has no rows")
-        return Piece(pd.DataFrame({role: source[name].array for role, name in roles.items()}), found, crs)
+        data = {role: source.iloc[:, found.index(name)].array for role, name in roles.items()}
+        return Piece(pd.DataFrame(data), found, crs)
     found = read_header(source, layer=section.layer)
     roles = _match(names, found, loose=loose)
     probe = _probe(source, roles, section)

@@ -7,11 +7,12 @@ whatever the engines say about a broken file into one `DataError` for a planner.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import gzip
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,8 @@ class _Dialect:
     names: tuple[str, ...]
     delimiter: str
     encoding: str
+    skip: int
+    """Lines up to and with the header."""
 
 
 def read_header(path: str | Path, *, layer: str | None = None) -> tuple[str, ...]:
@@ -109,10 +112,12 @@ def read_columns(
     Raises
     ------
     DataError
-        If a column is missing, or the file cannot be read.
+        If a column is missing or its name stands twice, or the file cannot be read.
     """
     path = Path(path)
-    require_columns(wanted, read_header(path, layer=layer), where=path.name)
+    found = read_header(path, layer=layer)
+    require_columns(wanted, found, where=path.name)
+    refuse_repeated(wanted, found, where=path.name)
     with _explained(path):
         match _kind(path):
             case "csv":
@@ -161,6 +166,18 @@ def require_columns(wanted: Sequence[str], found: Sequence[str], *, where: str) 
             faults=faults,
             column=missing[0],
             count=len(missing),
+        )
+
+
+def refuse_repeated(wanted: Iterable[str], found: Sequence[str], *, where: str) -> None:
+    """Raise a `DataError` that names every wanted column whose name several columns bear."""
+    repeated = [name for name in dict.fromkeys(wanted) if found.count(name) > 1]
+    if repeated:
+        raise DataError(
+            f"{where} has several columns of the same name: {some(repeated, 20)}; rename or remove all but one of each",
+            faults=[f"{found.count(name)} columns are named {name!r}" for name in repeated],
+            column=repeated[0],
+            count=len(repeated),
         )
 
 
@@ -213,14 +230,15 @@ def _sniff(path: Path) -> _Dialect:
     text = sample.decode(encoding, errors="ignore").removeprefix("\ufeff")
     if not text.strip():
         raise DataError(f"{path.name} is empty")
-    line = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
+    blank = re.match(r"(?:[ \t]*(?:\r\n|\r|\n))*", text)
+    skipped = blank.group() if blank else ""
+    line = re.split(r"[\r\n]", text[len(skipped) :], maxsplit=1)[0]
     if len(line) == len(text) and len(sample) == _SAMPLE:
         raise DataError(f"{path.name} is not a table: its first line is longer than {_SAMPLE // 1024} KiB")
     rows = {mark: next(csv.reader(io.StringIO(line), delimiter=mark), []) for mark in ",;\t|"}
     delimiter = max(rows, key=lambda mark: len(rows[mark]))
     names = [name.strip() or f"column {n}" for n, name in enumerate(rows[delimiter], 1)]
-    unique = [name if name not in names[:n] else f"{name}.{n}" for n, name in enumerate(names)]
-    return _Dialect(tuple(unique), delimiter, encoding)
+    return _Dialect(tuple(names), delimiter, encoding, skip=1 + len(re.findall(r"\r\n|\r|\n", skipped)))
 
 
 def _encoding(sample: bytes, *, whole: bool) -> str:
@@ -239,7 +257,7 @@ def _read_csv(path: Path, wanted: list[str], probe: Probe | None) -> Table:
     except pa.ArrowInvalid as error:
         if "UTF8" not in str(error):
             raise
-        return _stream_csv(path, wanted, dialect=_Dialect(dialect.names, dialect.delimiter, "latin-1"), probe=probe)
+        return _stream_csv(path, wanted, dialect=dataclasses.replace(dialect, encoding="latin-1"), probe=probe)
 
 
 def _stream_csv(path: Path, wanted: list[str], *, dialect: _Dialect, probe: Probe | None) -> Table:
@@ -250,11 +268,13 @@ def _stream_csv(path: Path, wanted: list[str], *, dialect: _Dialect, probe: Prob
         return "error" if len(bad_rows) > _GIVE_UP and len(bad_rows) > row.number / 2 else "skip"
 
     batches: list[pa.RecordBatch] = []
+    names = dialect.names
     options = {
         "read_options": pa.csv.ReadOptions(
             # One thread: only then are the numbers of bad rows known.
-            use_threads=False, block_size=_BLOCK, column_names=dialect.names, skip_rows=1,
-            encoding=dialect.encoding,
+            use_threads=False, block_size=_BLOCK, skip_rows=dialect.skip, encoding=dialect.encoding,
+            # Columns whose name stands twice are never read, but each needs a name of its own.
+            column_names=[name if name not in names[:n] else f"{name}:{n}" for n, name in enumerate(names)],
         ),
         "parse_options": pa.csv.ParseOptions(
             delimiter=dialect.delimiter, newlines_in_values=True, invalid_row_handler=note_bad_row
@@ -273,7 +293,7 @@ def _stream_csv(path: Path, wanted: list[str], *, dialect: _Dialect, probe: Prob
     except pa.ArrowInvalid:
         if bad_rows:
             raise DataError(
-                f"{path.name} is not a table of {len(dialect.names)} columns: most rows are broken",
+                f"{path.name} is not a table of {len(names)} columns: most rows are broken",
                 faults=bad_rows[:3],
                 count=len(bad_rows),
             ) from None

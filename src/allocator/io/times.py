@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import zoneinfo
 from dataclasses import dataclass
@@ -23,7 +24,12 @@ GUESSES = (
 )  # fmt: skip
 """Formats tried where none is given. Day-first dates are never guessed: 03/04 would be read wrongly."""
 
-_OFFSET = r":\d{2}(?:\.\d+)?\s?(?:Z|[+-]\d{2}:?\d{2})$"
+# After a date and a time of day only: the -01 of a date is no offset.
+_WITH_OFFSET = (
+    r"\d{4}(?:\D\d{1,2}\D\d{1,2}|\d{4})[T ]\s*\d{1,2}(?::?\d{2}(?::?\d{2}(?:\.\d+)?)?)?"
+    r"\s*(?:Z|[+-]\d{1,2}(?::?\d{2})?)"
+)
+_SHIFT = r"(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?$"
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +48,8 @@ class ParsedTimes:
         Rows with a value that is no time.
     text : (n,) Series
         The values as text, for messages.
+    own : (n,) datetime64[s]
+        The times on the file's own clock; as `time`, but without the offset applied.
     only_months : bool
         Every value is a month such as "2017-03".
     """
@@ -51,7 +59,17 @@ class ParsedTimes:
     missing: Bools
     bad: Bools
     text: pd.Series[str]
+    own: Times
     only_months: bool = False
+
+    def as_dates(self) -> ParsedTimes:
+        """Return the times as the file's own clock shows them, whatever its offset: a date has no time zone."""
+        return dataclasses.replace(self, time=self.own, utc=np.zeros(len(self.utc), bool))
+
+    def midnight_share(self, rows: Bools) -> float:
+        """Return the share of `rows` with a time that are exactly 00:00 on the file's own clock."""
+        own = self.own[rows & ~np.isnat(self.own)]
+        return float((own == own.astype("datetime64[D]")).mean()) if len(own) else 0.0
 
     def fault(self, column: str) -> str | None:
         """Return a sentence on the unreadable times, with their number and three examples."""
@@ -65,24 +83,40 @@ class ParsedTimes:
 def parse_times(values: pd.Series[Any], *, time_format: str | None = None) -> ParsedTimes:
     """Return the times of a column: text in `time_format` (guessed if None), or typed dates and times."""
     if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return _typed(values.dt.tz_convert("UTC").dt.tz_localize(None), utc=True)
+        return _typed(values.dt.tz_convert("UTC").dt.tz_localize(None), own=values.dt.tz_localize(None))
     if pd.api.types.is_datetime64_dtype(values.dtype):
-        return _typed(values, utc=False)
+        return _typed(values)
     text = as_text(values)
     missing = text.eq("").to_numpy()
     distinct, row = _distinct(text)
-    offset = distinct.str.contains(_OFFSET, regex=True).to_numpy(dtype=bool)
-    if time_format is not None and "%z" not in time_format:
-        offset = np.zeros(len(distinct), bool)
-    parsed = (_guess(distinct) if time_format is None else _to_datetime(distinct, time_format))[row]
+    parsed = _guess(distinct) if time_format is None else _to_datetime(distinct, time_format)
+    utc, own = _own_clock(distinct, parsed, time_format)
+    time = parsed[row]
     months = bool(len(distinct)) and bool(distinct[distinct != ""].str.fullmatch(r"\d{4}-\d{2}").all())
-    return ParsedTimes(parsed, offset[row], missing, np.isnat(parsed) & ~missing, text, months)
+    return ParsedTimes(time, utc[row], missing, np.isnat(time) & ~missing, text, own[row], months)
+
+
+def _own_clock(text: pd.Series[str], parsed: Times, time_format: str | None) -> tuple[Bools, Times]:
+    """Return which times carry an offset, and all times as their own clock shows them."""
+    if time_format is None:
+        utc = text.str.fullmatch(_WITH_OFFSET).to_numpy(dtype=bool)
+    else:
+        utc = np.full(len(text), "%z" in time_format)
+        if not time_format.rstrip().endswith("%z"):
+            return utc, parsed
+    parts = text[utc].str.extract(_SHIFT)
+    minutes = parts["hours"].astype("float64") * 60 + parts["minutes"].astype("float64").fillna(0)
+    shift = minutes.where(parts["sign"].eq("+"), -minutes).fillna(0).to_numpy(dtype=np.float64)
+    own = parsed.copy()
+    own[utc] += (shift * 60).astype("timedelta64[s]")
+    return utc, own
 
 
 def combine_date_and_clock(date: ParsedTimes, clock: pd.Series[Any]) -> tuple[ParsedTimes, Bools]:
     """Return date plus time of day, and the rows whose time of day is blank (taken as 00:00).
 
-    A clock is HH:MM[:SS] or an integer HHMM (30 is 00:30, 0 is 00:00, 2400 the end of the day).
+    The date is the file's own: an offset of its midnight says nothing of the clock. A clock is HH:MM[:SS] or
+    an integer HHMM (30 is 00:30, 0 is 00:00, 2400 the end of the day).
     """
     text = as_text(clock)
     distinct, row = _distinct(text)
@@ -90,9 +124,11 @@ def combine_date_and_clock(date: ParsedTimes, clock: pd.Series[Any]) -> tuple[Pa
     blank = text.eq("").to_numpy()
     bad = np.isnan(seconds) & ~blank
     offset = np.where(np.isnan(seconds), 0, seconds).astype("timedelta64[s]")
-    day = date.time.astype("datetime64[D]").astype("datetime64[s]")
+    day = date.own.astype("datetime64[D]").astype("datetime64[s]")
     time = np.where(bad, np.datetime64("NaT"), day + offset)
-    both = ParsedTimes(time, date.utc, date.missing, date.bad | (bad & ~date.missing), date.text + " " + text)
+    both = ParsedTimes(
+        time, np.zeros(len(time), bool), date.missing, date.bad | (bad & ~date.missing), date.text + " " + text, time
+    )
     return both, blank & ~date.missing
 
 
@@ -137,10 +173,12 @@ def _end_of_gap(local: dt.datetime, zone: zoneinfo.ZoneInfo) -> dt.datetime:
     return after.replace(tzinfo=None, microsecond=0)
 
 
-def _typed(values: pd.Series[Any], *, utc: bool) -> ParsedTimes:
+def _typed(values: pd.Series[Any], *, own: pd.Series[Any] | None = None) -> ParsedTimes:
+    """Return typed times; with `own`, `values` are UTC."""
     time = values.to_numpy().astype("datetime64[s]")
-    missing = np.isnat(time)
-    return ParsedTimes(time, np.full(len(time), utc), missing, np.zeros(len(time), bool), values.astype("str"))
+    shown = time if own is None else own.to_numpy().astype("datetime64[s]")
+    missing, none = np.isnat(time), np.zeros(len(time), bool)
+    return ParsedTimes(time, none | (own is not None), missing, none, values.astype("str"), shown)
 
 
 def _distinct(text: pd.Series[str]) -> tuple[pd.Series[str], npt.NDArray[np.int64]]:
