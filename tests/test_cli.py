@@ -138,6 +138,11 @@ BROKEN = {
     "unknown solver": (job_edit("[allocation]", '[allocation]\nsolver = "flo"'), 2, "did you mean 'flow'"),
     "garbage": (garbage, 3, "events.csv"),
     "personal column": (job_edit('id = "incident"', 'id = "victim_name"'), 2, "personal"),
+    "misspelt kind of an initiative": (
+        file_edit("initiatives.csv", "BURGLARY", "BURGLRY"),
+        3,
+        "did you mean 'BURGLARY'",
+    ),
     "unknown zone": (job_edit("Atlantic/Azores", "Atlantic/Azore"), 2, "did you mean 'Atlantic/Azores'"),
 }
 

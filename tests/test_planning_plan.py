@@ -16,7 +16,7 @@ import naive
 import planning_city
 from allocator.config import AllocationSection, Band, PlaceLimit, Policy, RoutesSection, StaffingSection
 from allocator.domain import ASSIGNMENT_COLUMNS, STAFFING_COLUMNS, VISIT_COLUMNS, Reasons
-from allocator.errors import DataError
+from allocator.errors import ConfigError, DataError
 from allocator.kernels.tours import closed_tours
 from allocator.planning import SOLVERS, allocate, build_problem, plan_patrol, solve
 from allocator.planning.duty import OFF_DUTY, RESERVE, post_units
@@ -236,3 +236,16 @@ def test_visits_that_do_not_fit_are_those_of_least_gain(seed):
         dropped += len(lost)
         assert not kept or not lost or min(kept) >= max(lost) - 1e-12
     assert dropped > 0
+
+
+def test_a_policy_given_from_memory_counts_with_harm_and_excluded_kinds():
+    surface, roster = toy(6)
+    plain = allocate(surface, roster)
+    assert plain.objective == allocate(surface, roster, Policy()).objective
+    heavy = allocate(surface, roster, Policy(harm={"THEFT": 10.0}))
+    assert heavy.objective > 2 * plain.objective
+    without = allocate(surface, roster, Policy(exclude_kinds=("THEFT",)))
+    assert without.objective < plain.objective
+    assert surface.under(Policy(exclude_kinds=("THEFT",))).harm.tolist() == [1.0, 0.0]
+    with pytest.raises(ConfigError, match="did you mean 'THEFT'"):
+        allocate(surface, roster, Policy(harm={"THEFTS": 2.0}))

@@ -324,3 +324,9 @@ def test_too_fine_cells_for_the_kernels_are_refused(panel, monkeypatch):
     monkeypatch.setattr(features, "MAX_PAIRS", 1000)
     with pytest.raises(ConfigError, match=r"use larger cells, or smaller risk\.bandwidths_m"):
         features.within(panel.city, 300)
+
+
+def test_shifts_before_the_cutoff_are_refused(fitted, panel):
+    early = shifts_of(SECTIONS, first_day=panel.stop_day - dt.timedelta(days=1), days=2, timezone=TIMEZONE)
+    with pytest.raises(DataError, match="3 shifts lie before the forecast begins"):
+        fitted.forecast(shifts=early)

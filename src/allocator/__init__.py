@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         OutputError,
         SolverError,
     )
-    from allocator.io import load_run, read_area, read_events, read_job, read_roster
+    from allocator.io import load_run, read_area, read_events, read_job, read_roster, screen
     from allocator.pipeline import new_job, run, save_run, validate
     from allocator.planning import allocate
     from allocator.risk import fit
@@ -27,7 +27,7 @@ _HOMES = {
     "config": ("Job", "Policy"),
     "domain": ("Events", "Panel", "Plan", "RiskSurface", "Roster", "Run", "Shift", "Unit"),
     "errors": ("AllocatorError", "ConfigError", "DataError", "InfeasibleError", "OutputError", "SolverError"),
-    "io": ("load_run", "read_area", "read_events", "read_job", "read_roster"),
+    "io": ("load_run", "read_area", "read_events", "read_job", "read_roster", "screen"),
     "pipeline": ("new_job", "run", "save_run", "validate"),
     "planning": ("allocate",),
     "risk": ("fit",),
@@ -63,6 +63,7 @@ __all__ = [
     "read_roster",
     "run",
     "save_run",
+    "screen",
     "validate",
 ]
 

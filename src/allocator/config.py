@@ -145,7 +145,7 @@ class DataSection(Section):
     duplicates: Literal["id", "row", "keep"] = "id"
     """Drop rows that repeat an id; drop rows equal in every mapped column; or keep all."""
     bad_rows: Literal["refuse", "drop"] = "refuse"
-    """Unparsable times or places: refuse the file, or drop and count the rows."""
+    """Unreadable times: refuse the file, or drop and count the rows. Missing ones are always counted and left out."""
     since: dt.date | None = None
     """First local day of the history to use; by default the day from which the file is filled steadily."""
     max_outside_share: Share = 0.2

@@ -20,8 +20,19 @@ import numpy as np
 
 from allocator import io, planning, report, risk, synthetic
 from allocator.config import Job
-from allocator.domain import Bools, Events, OutreachPlan, Panel, RiskSurface, Roster, Run, local_clock, shifts_of
-from allocator.errors import DataError
+from allocator.domain import (
+    Bools,
+    Events,
+    Initiative,
+    OutreachPlan,
+    Panel,
+    RiskSurface,
+    Roster,
+    Run,
+    local_clock,
+    shifts_of,
+)
+from allocator.errors import DataError, nearest
 from allocator.tessellation import Area, Tessellation
 
 Progress = Callable[[str], None]
@@ -64,6 +75,7 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
     with clock("event history"):
         events = history(job, area)
         panel = panel_of(job, events, city)
+        check_offers(offers[0], panel.kinds)
     with clock("forecast"):
         fitted = risk.fit(panel, job.risk.model, job.risk.horizon_days, options=job.risk, seed=job.job.seed)
         surface = fitted.forecast(shifts=shifts, harm=job.policy.harm)
@@ -117,9 +129,10 @@ def validate(job: Job) -> tuple[str, ...]:
     shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
     roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
     check_limits(with_minimums(job, roster, city), city, roster, _places(job, city))
-    _offers(job, city)
+    offers = _offers(job, city)
     events = history(job, area)
     panel = panel_of(job, events, city)
+    check_offers(offers[0], panel.kinds)
     risk.window_days(panel, job.risk.horizon_days, job.risk)
     counted = [f"{reason}: {n:,}" for reason, n in events.ledger.items() if n]
     sizes = (
@@ -127,7 +140,7 @@ def validate(job: Job) -> tuple[str, ...]:
         f"{len(panel.day):,} events of {', '.join(panel.kinds)} from {panel.first_day} on can train the model",
         f"{len(roster.units)} units, {len(roster.duty):,} unit-shifts in {len(shifts)} shifts",
     )
-    return (*sizes, *counted, *area.notes, *events.notes, *roster.notes)
+    return (report.stamp(job), *sizes, *counted, *area.notes, *events.notes, *roster.notes)
 
 
 def check_limits(job: Job, city: Tessellation, roster: Roster, places: Mapping[str, Bools]) -> None:
@@ -150,6 +163,24 @@ def check_limits(job: Job, city: Tessellation, roster: Roster, places: Mapping[s
         blank, roster, job.policy, allocation=job.allocation, staffing=job.staffing, places=places
     )
     planning.check_feasible(problem)
+
+
+def check_offers(initiatives: tuple[Initiative, ...], kinds: tuple[str, ...]) -> None:
+    """Refuse initiatives that address a misspelt kind; kinds like none that are forecast are left to the plan.
+
+    Raises
+    ------
+    DataError
+        With every such kind and the nearest that is forecast.
+    """
+    faults = [
+        f"initiative {one.name!r}: no kind {kind!r} is forecast{hint}"
+        for one in initiatives
+        for kind in one.kinds
+        if kind not in kinds and (hint := nearest(kind, kinds))
+    ]
+    if faults:
+        raise DataError("initiatives address kinds that are not forecast", faults=faults, column="kinds")
 
 
 def tessellate(job: Job, area: Area) -> Tessellation:

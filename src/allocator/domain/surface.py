@@ -13,9 +13,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocator.domain.arrays import Floats, Ints, freeze
-from allocator.errors import DataError, some
+from allocator.errors import ConfigError, DataError, nearest, some
 
 if TYPE_CHECKING:
+    from allocator.config import Policy
     from allocator.tessellation import Tessellation
 
 
@@ -81,6 +82,23 @@ class RiskSurface:
         order = np.argsort(-density, kind="stable")
         filled = np.cumsum(self.city.area_km2[order]) <= share * self.city.area_km2.sum() * (1 + 1e-9)
         return order[: max(1, int(filled.sum()))].astype(np.int32)
+
+    def under(self, policy: Policy) -> RiskSurface:
+        """Return the surface with the harm weights of a policy; kinds that it excludes by name weigh 0.
+
+        Raises
+        ------
+        ConfigError
+            If the policy names a kind that is not forecast and looks like one that is.
+        """
+        named = [*policy.harm, *policy.exclude_kinds]
+        wrong = [f"no kind {kind!r} is forecast{hint}" for kind in named
+                 if kind not in self.kinds and (hint := nearest(kind, self.kinds))]  # fmt: skip
+        if wrong:
+            raise ConfigError("the policy names kinds that are not forecast", faults=wrong)
+        harm = [policy.harm.get(kind, own) for kind, own in zip(self.kinds, self.harm.tolist(), strict=True)]
+        kept = [kind not in policy.exclude_kinds for kind in self.kinds]
+        return dataclasses.replace(self, harm=np.array(harm) * np.array(kept))
 
     def with_reasons_of(self, cells: Ints) -> RiskSurface:
         """Return the surface with the reasons of these cells alone."""

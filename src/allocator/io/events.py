@@ -241,8 +241,9 @@ def _times(frame: pd.DataFrame, section: DataSection, book: _Book) -> ParsedTime
             times, blank = combine_date_and_clock(times, frame["clock"])
             book.count(int(blank.sum()), "without time of day (taken as 00:00)")
     fault = times.fault(str(section.columns.time or section.columns.date))
-    if fault and section.time_format is None:
-        fault += "; set data.time_format"
+    if fault:
+        way_out = "" if section.time_format else "data.time_format, or "
+        fault += f'; set {way_out}data.bad_rows = "drop" to leave such rows out'
     book.drop(times.missing, "without time")
     book.refuse(times.bad, fault, section=section, reason="time cannot be read")
     book.drop(times.time < _EARLIEST, "time before 1970")

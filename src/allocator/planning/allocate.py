@@ -48,7 +48,8 @@ def allocate(
     roster : Roster
         Shifts, units and duty.
     policy : Policy
-        What may be done where.
+        What may be done where: its limits, its harm weights, and the kinds it excludes by name. Families of
+        kinds and origins are screened before the forecast, by `allocator.screen`.
     allocation, staffing, routes
         Settings, as in a job file.
     places : mapping of str to (n_cells,) bool
@@ -63,6 +64,7 @@ def allocate(
     InfeasibleError
         If no plan satisfies all limits; it names them.
     """
+    surface = surface.under(policy)
     problem = build_problem(surface, roster, policy, allocation=allocation, staffing=staffing, places=places)
     return plan_patrol(problem, surface, roster, allocation=allocation, routes=routes)
 

@@ -60,18 +60,22 @@ class Material:
 
 def figures(m: Material) -> dict[str, Any]:
     """Return `values` (numbers by name) and `lines` (label and text), fit for JSON."""
-    values = {**_forecast_values(m), **_plan_values(m), "stamp": _stamp(m.job)}
+    values = {**_forecast_values(m), **_plan_values(m), "stamp": stamp(m.job)}
     lines = [*_head(m, values), *_forecast_lines(m, values), *_plan_lines(m, values), *_outreach_lines(m)]
     return {"values": values, "lines": [[label, text] for label, text in lines]}
 
 
-def _stamp(job: Job) -> str:
+def stamp(job: Job) -> str:
+    """Return the sentence about approval that every output of a job carries."""
     if job.deployment is None:
         return EVALUATION_ONLY
     use = job.deployment
     if use.expires < job.job.week:
         return f"Evaluation only: the approval {use.approval_reference} expired on {use.expires}."
-    return f"Approved by {use.authority} ({use.approval_reference}) for {use.jurisdiction} until {use.expires}."
+    approved = f"Approved by {use.authority} ({use.approval_reference}) for {use.jurisdiction} until {use.expires}"
+    if use.expires < job.job.week + (job.job.days - 1) * ONE_DAY:
+        return f"{approved}; the plan's days after that are evaluation only."
+    return f"{approved}."
 
 
 def _forecast_values(m: Material) -> dict[str, Any]:
@@ -178,11 +182,12 @@ def _windows(m: Material, values: Mapping[str, Any]) -> str:
 
 def _plan_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]:
     duty, plan = m.problem.on_duty, m.plan
-    met = (plan.staffing["units_assigned"] >= plan.staffing["units_required"]).sum()
+    asked = plan.staffing[plan.staffing["units_required"] > 0]
+    met = (asked["units_assigned"] >= asked["units_required"]).sum()
     rivals = ", ".join(f"{name} {share:.2%}" for name, share in values["rivals"].items())
     lines = [
         ("staffing", f"{duty.sum():,} unit-shifts, {duty.min()} to {duty.max()} units per shift; "
-                     f"minimums met in {met:,} of {len(plan.staffing):,} district-shifts"),
+                     f"minimums met in {met:,} of the {len(asked):,} district-shifts that have one"),
         ("patrol", f"{values['visits']:,} visits of {m.job.allocation.block_minutes} minutes at "
                    f"{values['places']:,} places cover {values['covered']:.2%} of the expected harm"),
         ("", f"no plan can cover more than {values['covered_bound']:.2%} (gap {_percent(values['gap'])}); {rivals}"),
@@ -190,10 +195,15 @@ def _plan_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]
     ]  # fmt: skip
     busiest = plan.staffing.sort_values(["covered_harm", "district", "shift"], ascending=[False, True, True]).head(3)
     most = "; ".join(
-        f"district {one.district}, {one.shift} ({one.units_assigned} units)" for one in busiest.itertuples()
+        f"district {one.district}, {one.shift} ({one.units_assigned} {_units(one.units_assigned)})"
+        for one in busiest.itertuples()
     )
     lines.append(("most in", most))
     return lines + [("unmet" if not n else "", text) for n, text in enumerate(plan.unmet)]
+
+
+def _units(n: int) -> str:
+    return "unit" if n == 1 else "units"
 
 
 def _percent(share: float) -> str:

@@ -13,7 +13,7 @@ from scipy.stats import nbinom
 
 from allocator.config import RiskSection
 from allocator.domain import ALL_KINDS, Reasons, RiskSurface
-from allocator.errors import ConfigError, nearest
+from allocator.errors import ConfigError, DataError, nearest, some
 from allocator.kernels.likelihood import negative_binomial_loglik, negative_binomial_quantile, poisson_loglik
 from allocator.risk.baselines import HistoricMean, Kde, Recent
 from allocator.risk.boosted import Boosted, FittedBoosted
@@ -154,11 +154,19 @@ class Fitted:
         Parameters
         ----------
         shifts : sequence of Shift, optional
-            Shifts to split the horizon into; without them `mean` is (1, n_cells, n_kinds).
+            Shifts from the cutoff on, each with its share of the weekly rate; without them `mean` is
+            (1, n_cells, n_kinds) for the horizon.
         harm : mapping, optional
             Harm weight per kind; 1 where not given.
+
+        Raises
+        ------
+        DataError
+            If a shift lies before the cutoff, or times carry no time of day and shifts no shares.
         """
         cutoff = self.panel.stop_day
+        if early := [shift.id for shift in shifts or () if shift.day < cutoff]:
+            raise DataError(f"{len(early)} shifts lie before the forecast begins ({cutoff}): {some(early)}")
         if shifts is None:
             names: tuple[str, ...] = (f"{cutoff.isoformat()}/+{self.horizon}d",)
             mean, source = self.rate.T[None], "the whole horizon in one"
