@@ -288,7 +288,7 @@ class RosterSection(Section):
 class BoostedOptions(Section):
     """`[risk.boosted]`: LightGBM on top of the mixture."""
 
-    rounds: int = Field(120, ge=1, le=2000)
+    rounds: int = Field(100, ge=1, le=2000)
     """Most boosting rounds; the hold-out may stop earlier."""
     learning_rate: float = Field(0.1, gt=0, le=1)
     """Shrinkage per round."""
