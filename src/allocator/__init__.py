@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from allocator.config import Job, Policy
-    from allocator.domain import Events, Panel, Plan, RiskSurface, Roster, Run, Shift, Unit
+    from allocator.domain import Events, Panel, Plan, RiskSurface, Roster, Run, Shift, Unit, shifts_of
     from allocator.errors import (
         AllocatorError,
         ConfigError,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "config": ("Job", "Policy"),
-    "domain": ("Events", "Panel", "Plan", "RiskSurface", "Roster", "Run", "Shift", "Unit"),
+    "domain": ("Events", "Panel", "Plan", "RiskSurface", "Roster", "Run", "Shift", "Unit", "shifts_of"),
     "errors": ("AllocatorError", "ConfigError", "DataError", "InfeasibleError", "OutputError", "SolverError"),
     "io": ("load_run", "read_area", "read_events", "read_job", "read_roster", "screen"),
     "pipeline": ("new_job", "run", "save_run", "validate"),
@@ -64,6 +64,7 @@ __all__ = [
     "run",
     "save_run",
     "screen",
+    "shifts_of",
     "validate",
 ]
 

@@ -53,6 +53,17 @@ def shifts_of(sections: Iterable[ShiftSection], *, first_day: dt.date, days: int
 
     A local time that a daylight-saving change skips moves forward to the first existing minute; one that
     occurs twice means its first occurrence.
+
+    Parameters
+    ----------
+    sections : iterable of ShiftSection
+        The shifts of a day, as in a job file.
+    first_day : datetime.date
+        First local day.
+    days : int
+        Number of local days.
+    timezone : str
+        IANA name.
     """
     zone = zoneinfo.ZoneInfo(timezone)
     shifts = []
