@@ -8,8 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: demo test check bench demo-files clean
 
 demo: $(VENV)/ready
-	@rm -rf runs/demo
-	$(BIN)/allocator run configs/demo.toml
+	$(BIN)/allocator run configs/demo.toml --overwrite
 
 test: $(VENV)/ready
 	$(BIN)/python -m pytest

@@ -143,6 +143,15 @@ BROKEN = {
         3,
         "did you mean 'BURGLARY'",
     ),
+    "misspelt origin": (job_edit('["officer"]', '["oficer"]'), 3, "oficer"),
+    "shares above the day": (job_edit("stop = 15:00:00", "stop = 15:00:00\nshare = 1.2"), 2, ""),
+    "shares that leave a part out": (
+        lambda c: [
+            edit(c / "job.toml", f"stop = {t}:00:00", f"stop = {t}:00:00\nshare = 0.2") for t in ("15", "23", "07")
+        ],
+        2,
+        "add up to 0.6",
+    ),
     "unknown zone": (job_edit("Atlantic/Azores", "Atlantic/Azore"), 2, "did you mean 'Atlantic/Azores'"),
 }
 

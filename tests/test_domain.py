@@ -210,3 +210,10 @@ def test_a_roster_checks_its_own_references():
     assert roster.without(["a1"]).on_duty(shift[0]) == ()
     with pytest.raises(DataError, match="did you mean 'a1'"):
         roster.without(["a11"])
+
+
+def test_a_shift_without_time_zone_is_refused():
+    from allocator.domain import Shift
+
+    with pytest.raises(DataError, match="need a time zone"):
+        Shift("2024-06-01/day", "day", dt.date(2024, 6, 1), dt.datetime(2024, 6, 1, 7), dt.datetime(2024, 6, 1, 15))

@@ -95,3 +95,9 @@ def test_no_events_left_is_a_data_error_with_the_counts():
     with pytest.raises(DataError, match="no events left after the policy: all 4") as error:
         screen(events_of(["NARCOTICS"] * 4), Policy())
     assert "4 events of the kinds NARCOTICS" in error.value.faults[0]
+
+
+def test_kinds_that_differ_in_spelling_alone_are_pointed_out():
+    notes = screen(events_of(["Theft", "THEFT", "Robbery"]), Policy()).notes
+    assert any("'THEFT' = 'Theft'" in note or "'Theft' = 'THEFT'" in note for note in notes)
+    assert not any("spelling" in note for note in screen(events_of(["THEFT", "ROBBERY"]), Policy()).notes)

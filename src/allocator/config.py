@@ -426,7 +426,7 @@ class EvaluationSection(Section):
 class OutputSection(Section):
     """`[output]`: where the run folder goes."""
 
-    folder: FilePath = "runs"
+    folder: FilePath = Field("runs", validate_default=True)
     """Run folders are made inside it, named by the first day of the plan."""
     top_cells: int = Field(500, ge=1)
     """Cells in `risk.geojson`: those with the most expected harm."""
@@ -475,6 +475,11 @@ class Job(Section):
                 faults.append(_unknown_shift("staffing.minimums", minimum.shift, names))
         if self.tessellation.kind == "polygons" and not (self.tessellation.file or self.area.beats):
             faults.append('tessellation.kind = "polygons" needs tessellation.file or area.beats')
+        shares = [shift.share for shift in self.shifts if shift.share is not None]
+        hours = sum(_hours(shift) for shift in self.shifts)
+        whole_day = len(shares) == len(self.shifts) and abs(hours - 24) < 1e-6
+        if (whole_day and sum(shares) < 0.99) or (hours <= 24 and sum(shares) > 1.01):
+            faults.append(f"the shares of the shifts add up to {sum(shares):g}, but the shifts cover {hours:g} hours")
         if bool(self.area.beats) != bool(self.area.beat):
             faults.append("area.beats and area.beat go together: the file, and its column of beat labels")
         if self.outreach and not self.roster.teams:
@@ -482,6 +487,11 @@ class Job(Section):
         if faults:
             raise ValueError("\n".join(faults))
         return self
+
+
+def _hours(shift: ShiftSection) -> float:
+    start, stop = (time.hour + time.minute / 60 + time.second / 3600 for time in (shift.start, shift.stop))
+    return (stop - start) % 24
 
 
 def _unknown_shift(where: str, name: str, names: list[str]) -> str:

@@ -42,6 +42,10 @@ class Shift:
     stop: dt.datetime
     share: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.stop.tzinfo is None:
+            raise DataError(f"shift {self.id}: start and stop need a time zone, such as UTC")
+
     @property
     def minutes(self) -> float:
         """Real length in minutes."""

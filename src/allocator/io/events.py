@@ -397,7 +397,11 @@ def _origins(frame: pd.DataFrame, section: DataSection, book: _Book) -> npt.NDAr
     if not own:
         book.notes.append(f"every origin counts as a call: data.officer_initiated names none of {some(found, 8)}")
     elif strange := sorted(own - set(found)):
-        book.notes.append(f"officer_initiated names {some(strange)}, which do not occur; the file has {some(found, 8)}")
+        text_found = f"which do not occur; the file has {some(found, 8)}"
+        if any(nearest(value, found) for value in strange):  # a slip of the pen would let these events train
+            book.faults.append(f"data.officer_initiated names {some(strange)}, {text_found}")
+        else:
+            book.notes.append(f"officer_initiated names {some(strange)}, {text_found}")
     return np.where(text.isin(own), OFFICER, CALL).astype(np.int8)
 
 

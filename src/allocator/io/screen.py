@@ -65,7 +65,19 @@ def screen(events: Events, policy: Policy, *, kinds: tuple[str, ...] = ()) -> Ev
     _check_harm(kept, policy)
     counts = np.bincount(kept.kind, minlength=len(kept.kinds))
     shown = ", ".join(f"{kind} ({count:,})" for kind, count in zip(kept.kinds, counts, strict=True))
+    notes += _variants(kept.kinds)
     return dataclasses.replace(kept, notes=(*events.notes, *notes, f"kinds that train the model: {shown}"))
+
+
+def _variants(kinds: tuple[str, ...]) -> list[str]:
+    """Return a note on kinds that differ only in case, spaces or punctuation."""
+    alike: dict[str, list[str]] = {}
+    for kind in kinds:
+        alike.setdefault(_words(kind), []).append(kind)
+    same = [" = ".join(map(repr, names)) for names in alike.values() if len(names) > 1]
+    return (
+        [f"kinds that differ only in spelling are kept apart: {some(same)}; data.kind_map joins them"] if same else []
+    )
 
 
 def _words(text: str) -> str:
@@ -122,7 +134,9 @@ def _check_names(events: Events, policy: Policy, kinds: tuple[str, ...]) -> list
             else:
                 notes.append(f"policy.{where} names {name!r}, which does not occur")
     if faults:
-        raise ConfigError(f"the job names kinds that the file does not have: {some(events.kinds, 40)}", faults=faults)
+        raise ConfigError(
+            f"the job names kinds that do not occur; the file has {some(events.kinds, 40)}", faults=faults
+        )
     return notes
 
 

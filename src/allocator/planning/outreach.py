@@ -462,11 +462,14 @@ def _unmet(offer: _Offer, holdings: list[_Holding], kinds: tuple[str, ...]) -> I
             yield f"{one.name}: {', '.join(map(repr, unknown))} is not among the forecast kinds{hint}"
         held = sum(offer.options[holding.option].initiative == i for holding in holdings)
         if held < one.most:
-            yield f"{one.name}: held {held} of at most {one.most} times: {_cause(offer, holdings, i, spent)}"
+            cause = _cause(offer, holdings, i, spent=spent, kinds=kinds)
+            yield f"{one.name}: held {held} of at most {one.most} times: {cause}"
 
 
-def _cause(offer: _Offer, holdings: list[_Holding], i: int, spent: float) -> str:
+def _cause(offer: _Offer, holdings: list[_Holding], i: int, *, spent: float, kinds: tuple[str, ...]) -> str:
     one = offer.initiatives[i]
+    if not any(kind in kinds for kind in one.kinds):
+        return "none of its kinds is forecast"
     if not offer.able(i):
         lacking = [
             *(f"skill {s!r}" for s in one.skills if not any(s in team.skills for team in offer.teams)),

@@ -99,8 +99,8 @@ def _draw_scale_bar(axes: Any, city: Any) -> None:
     width = float(np.ptp(city.x))
     step = 10 ** math.floor(math.log10(max(width / 4, 1.0)))
     length = max(n * step for n in (1, 2, 5) if n * step <= max(width / 4, step))
-    left, low = city.x.min(), city.y.min() - 0.05 * np.ptp(city.y)
-    height = 0.008 * float(np.ptp(city.y))
+    left, bottom, _, top = shapely.total_bounds(city.geometry)
+    low, height = bottom - 0.05 * (top - bottom), 0.008 * float(top - bottom)
     for part, colour in ((0, "black"), (1, "white")):
         axes.add_patch(
             Rectangle(
