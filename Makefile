@@ -27,6 +27,8 @@ $(VENV)/ready: pyproject.toml constraints.txt
 		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@echo "compiling kernels, once ..."
+	@$(BIN)/python -c 'from allocator.bench import warm_up; warm_up()'
 	@touch $@
 
 clean:

@@ -296,7 +296,7 @@ class BoostedOptions(Section):
     """Leaves per tree."""
     min_leaf_events: float = Field(80.0, gt=0)
     """Least expected events in a leaf."""
-    rows: int = Field(300_000, ge=10_000)
+    rows: int = Field(240_000, ge=10_000)
     """Training rows: all cells with events, and zeros drawn with weights up to this number."""
 
 
