@@ -12,7 +12,7 @@ from scipy import sparse, special, stats
 from scipy.spatial import cKDTree
 
 import naive
-from allocator.kernels.history import decay, gather_rows, spread_events
+from allocator.kernels.history import decay, spread_events
 from allocator.kernels.likelihood import (
     mixture_em,
     negative_binomial_loglik,
@@ -23,7 +23,7 @@ from allocator.kernels.spatial import count_within, fill_within, gaussian_rows, 
 from allocator.kernels.tours import closed_tours
 from allocator.risk.baselines import EM_ITERATIONS
 from allocator.risk.features import binned, within
-from clock import best_of, copy_seconds
+from clock import best_of
 
 WIDEST = -1  # the 600 m kernel: three quarters of all pairs of cells
 DISPERSION = 0.3
@@ -97,36 +97,6 @@ def test_spread_events(versus, state, panel, kernel, rows_of_pairs):
     pairs = int(np.diff(kernel.indptr)[cell].sum())
     moved = pairs * (4 + 4 + 2 * 8 * amount.shape[1])  # index, weight, one state row read and written
     versus(lambda: run(results[0]), pandas=lambda: pandas(results[1]), numpy=lambda: numpy(results[2]), moved=moved)
-
-
-def test_gather_rows(versus, state, history):
-    kind, cell = history.training.kind[-20_000:], history.training.cell[-20_000:]
-    scale = np.array([0.5, 0.4, 0.3, 0.2])
-    n_kinds, n_bands, n_cells, n_memories = state.shape
-    out = np.empty((len(cell), n_bands * n_memories), np.float32)
-    # The twin gets its table for nothing, in the order that suits it best.
-    frame = pd.DataFrame(state.transpose(0, 2, 1, 3).reshape(n_kinds * n_cells, -1).copy())
-    wide = np.tile(scale, n_bands)
-
-    def pandas():
-        return frame.take(kind * n_cells + cell).mul(wide, axis=1).clip(lower=0).astype(np.float32)
-
-    def numpy():
-        return np.maximum(state[kind, :, cell] * scale, 0).astype(np.float32)
-
-    gather_rows(state, kind, cell, scale, out)
-    np.testing.assert_allclose(out, pandas(), rtol=1e-6)
-    np.testing.assert_allclose(out.reshape(-1, n_bands, n_memories), numpy(), rtol=1e-6)
-    # Rows lie all over the state, so reading costs by the cache line, not by the byte: one number of each.
-    band = np.arange(n_bands)
-    first = (((kind[:, None] * n_bands + band) * n_cells + cell[:, None]) * n_memories).ravel()
-    flat, found = state.ravel(), np.empty(len(first))
-    reading = best_of(lambda: flat.take(first, out=found, mode="clip"), 60)
-    floor = (
-        f"numpy take of {len(first) / 1e3:.0f}k lines + copy {out.nbytes / 1e6:.1f} MB",
-        reading + copy_seconds(out.nbytes),
-    )
-    versus(lambda: gather_rows(state, kind, cell, scale, out), pandas=pandas, numpy=numpy, floor=floor)
 
 
 def test_mixture_em(versus, history):

@@ -37,7 +37,6 @@ def test_every_kernel_has_a_plain_twin_a_benchmark_and_a_formula():
         "fill_within": "within",
         "decay": "history",
         "spread_events": "history",
-        "gather_rows": "history",
         "mixture_em": "mixture_weights",
     }
     timed = (ROOT / "benchmarks" / "test_kernels.py").read_text()

@@ -27,14 +27,3 @@ def spread_events(cell, kind, amount, band, indptr, indices, weight, state):  # 
             w = weight[at]
             for m in range(n_memories):
                 state[k, band, j, m] += w * amount[e, m]
-
-
-@njit(cache=True, nogil=True)
-def gather_rows(state, kind, cell, scale, out):  # type: ignore[no-untyped-def]
-    """Fill out[r, b M + m] = max(0, state[kind_r, b, cell_r, m] scale[m])."""
-    n_bandwidths, n_memories = state.shape[1], state.shape[3]
-    for r in range(len(cell)):
-        k, c = kind[r], cell[r]
-        for b in range(n_bandwidths):
-            for m in range(n_memories):
-                out[r, b * n_memories + m] = max(0.0, state[k, b, c, m] * scale[m])

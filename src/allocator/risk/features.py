@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from allocator.errors import ConfigError
-from allocator.kernels.history import decay, gather_rows, spread_events
+from allocator.kernels.history import decay, spread_events
 from allocator.kernels.spatial import count_within, fill_within, gaussian_rows, neighbour_sum
 
 if TYPE_CHECKING:
@@ -190,7 +190,9 @@ class Histories:
     def rows(self, kind: Ints, cell: Ints, horizon: int) -> npt.NDArray[np.float32]:
         """Return the components of chosen kinds and cells, (n, n_components) float32; the constant is last."""
         out = np.empty((len(cell), self.space.n_components), np.float32)
-        gather_rows(self.state, kind, cell, self.scale(horizon), out)
+        # Plain numpy: a kernel for this was 3 times its pandas twin, and saved less than 0.3 s of a Chicago fit.
+        picked = self.state[kind, :, cell] * self.scale(horizon)
+        out[:, :-1] = np.maximum(picked, 0.0).reshape(len(cell), -1)
         area = self.space.city.area_km2
         out[:, -1] = (area / area.sum())[cell]
         return out
@@ -309,4 +311,3 @@ def warm_up() -> None:
     one, zero = np.array([0, 1]), np.zeros(1, np.int32)
     decay(state, np.ones(1))
     spread_events(zero, np.zeros(1, np.int16), np.ones((1, 1)), 0, one, zero, np.ones(1, np.float32), state)
-    gather_rows(state, zero.astype(np.int64), zero.astype(np.int64), np.ones(1), np.empty((1, 2), np.float32))
