@@ -6,7 +6,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def decay(state, factor):  # type: ignore[no-untyped-def]
+def decay(state, factor):
     """Scale state[k, b, c, m] by factor[m] in place."""
     n_kinds, n_bandwidths, n_cells, n_memories = state.shape
     for k in range(n_kinds):
@@ -17,7 +17,7 @@ def decay(state, factor):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def spread_events(cell, kind, amount, band, indptr, indices, weight, state):  # type: ignore[no-untyped-def]
+def spread_events(cell, kind, amount, band, indptr, indices, weight, state):
     """Add event e to its surroundings: state[kind_e, band, j, m] += weight_ej amount[e, m]."""
     n_memories = state.shape[3]
     for e in range(len(cell)):

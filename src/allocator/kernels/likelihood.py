@@ -12,7 +12,7 @@ _BLOCK = 128
 
 
 @njit(cache=True, nogil=True)
-def mixture_em(rows, counts, totals, weights, iterations):  # type: ignore[no-untyped-def]
+def mixture_em(rows, counts, totals, weights, iterations):
     """Improve weights >= 0 in place: w_j *= Σ_i n_i a_ij / λ_i / A_j, with λ_i = Σ_j w_j a_ij, A_j = totals_j.
 
     The multiplicative EM (Shepp & Vardi 1982; Lee & Seung 2001) for counts n_i ~ Poisson(λ_i). Rows without
@@ -46,7 +46,7 @@ def mixture_em(rows, counts, totals, weights, iterations):  # type: ignore[no-un
 
 
 @njit(cache=True, nogil=True)
-def poisson_loglik(counts, rates):  # type: ignore[no-untyped-def]
+def poisson_loglik(counts, rates):
     """Return Σ (n log λ - λ), the Poisson log-likelihood without the constant log n!; -inf where n > 0 = λ."""
     logs, expected = 0.0, 0.0
     for i in range(len(counts)):
@@ -59,7 +59,7 @@ def poisson_loglik(counts, rates):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def negative_binomial_quantile(mean, dispersion, probability, out):  # type: ignore[no-untyped-def]
+def negative_binomial_quantile(mean, dispersion, probability, out):
     """Fill out[i] = min{q : P(N <= q) >= probability}, Var N = mean + dispersion mean²; Poisson at 0."""
     for i in range(len(mean)):
         mu = mean[i]
@@ -84,7 +84,7 @@ def negative_binomial_quantile(mean, dispersion, probability, out):  # type: ign
 
 
 @njit(cache=True, nogil=True)
-def negative_binomial_loglik(counts, rates, dispersion):  # type: ignore[no-untyped-def]
+def negative_binomial_loglik(counts, rates, dispersion):
     """Return Σ log NB(n; mean λ, variance λ + dispersion λ²) + log n!; the Poisson at dispersion 0."""
     total = 0.0
     for i in range(len(counts)):

@@ -7,7 +7,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def count_within(x, y, bin_x, bin_y, bin_start, by_bin, n_bins_x, radius, out):  # type: ignore[no-untyped-def]
+def count_within(x, y, bin_x, bin_y, bin_start, by_bin, n_bins_x, radius, out):
     """Fill out[i] with #{j : |p_i - p_j| <= radius}, points binned in squares of at least `radius`."""
     n_bins_y = (len(bin_start) - 1) // n_bins_x
     for i in range(len(x)):
@@ -24,7 +24,7 @@ def count_within(x, y, bin_x, bin_y, bin_start, by_bin, n_bins_x, radius, out): 
 
 
 @njit(cache=True, nogil=True)
-def fill_within(x, y, bin_x, bin_y, bin_start, by_bin, n_bins_x, radius, indptr, indices, distance):  # type: ignore[no-untyped-def]
+def fill_within(x, y, bin_x, bin_y, bin_start, by_bin, n_bins_x, radius, indptr, indices, distance):
     """Fill indices and distance of the CSR whose row lengths `count_within` gave."""
     n_bins_y = (len(bin_start) - 1) // n_bins_x
     for i in range(len(x)):
@@ -43,7 +43,7 @@ def fill_within(x, y, bin_x, bin_y, bin_start, by_bin, n_bins_x, radius, indptr,
 
 
 @njit(cache=True, nogil=True)
-def gaussian_rows(indptr, indices, distance, mass, bandwidth, out):  # type: ignore[no-untyped-def]
+def gaussian_rows(indptr, indices, distance, mass, bandwidth, out):
     """Fill out with w_ij = mass_j exp(-d_ij² / 2 bandwidth²) / Σ_j of the same."""
     for i in range(len(indptr) - 1):
         total = 0.0
@@ -56,7 +56,7 @@ def gaussian_rows(indptr, indices, distance, mass, bandwidth, out):  # type: ign
 
 
 @njit(cache=True, nogil=True)
-def neighbour_sum(values, indptr, indices, out):  # type: ignore[no-untyped-def]
+def neighbour_sum(values, indptr, indices, out):
     """Fill out[i, k] = Σ_{j in row i} values[j, k]."""
     width = values.shape[1]
     total = np.empty(width)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
@@ -30,7 +29,6 @@ def map_png(run: Run, *, dpi: int = 130) -> bytes:
     """Return a PNG picture: expected harm of the plan's days, districts, and the planned visits."""
     city, visits = run.surface.city, run.plan.visits
     figure = Figure(figsize=_size(city), dpi=dpi, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     density = run.surface.expected_harm.sum(axis=0) / city.area_km2
     _draw_cells(axes, city, density)
@@ -46,9 +44,7 @@ def map_png(run: Run, *, dpi: int = 130) -> bytes:
     _draw_scale_bar(axes, city)
     _draw_words(axes, run, n_visits=len(visits), n_places=len(cells))
     picture = io.BytesIO()
-    canvas.print_png(  # type: ignore[no-untyped-call]
-        picture, metadata={"Software": None, "Title": run.job.job.name}
-    )
+    figure.savefig(picture, format="png", metadata={"Software": None, "Title": run.job.job.name})
     return picture.getvalue()
 
 

@@ -8,7 +8,7 @@ with the new events alone, so that an update equals a rebuild.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -296,18 +296,3 @@ def near_counts(panel: Panel, *, day: int, days: int, radius_m: float) -> npt.ND
     out = np.empty_like(values)
     neighbour_sum(values, near.indptr, near.indices, out)
     return out.astype(np.int32)
-
-
-def walk(histories: Histories, panel: Panel, days: Sequence[int]) -> Iterator[Histories]:
-    """Advance through the given days in order, yielding the (same, moving) histories at each."""
-    for day in days:
-        histories.advance(panel, day)
-        yield histories
-
-
-def warm_up() -> None:
-    """Compile the kernels of this room into the cache, before a pool of processes starts."""
-    state = np.zeros((1, 1, 1, 1))
-    one, zero = np.array([0, 1]), np.zeros(1, np.int32)
-    decay(state, np.ones(1))
-    spread_events(zero, np.zeros(1, np.int16), np.ones((1, 1)), 0, one, zero, np.ones(1, np.float32), state)
