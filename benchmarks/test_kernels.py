@@ -15,8 +15,8 @@ import naive
 from allocator.kernels.history import decay, spread_events
 from allocator.kernels.likelihood import (
     mixture_em,
+    negative_binomial_interval,
     negative_binomial_loglik,
-    negative_binomial_quantile,
     poisson_loglik,
 )
 from allocator.kernels.spatial import count_within, fill_within, gaussian_rows, neighbour_sum
@@ -173,18 +173,20 @@ def test_negative_binomial_loglik(versus, held_out):
     versus(lambda: negative_binomial_loglik(counts, rates, DISPERSION), pandas=pandas, numpy=numpy, floor=floor)
 
 
-def test_negative_binomial_quantile(versus, held_out):
+def test_negative_binomial_interval(versus, held_out):
     mean = held_out[1][: len(held_out[1]) // 6]  # one week
-    size, out = 1 / DISPERSION, np.empty(len(mean))
-    series = pd.Series(mean)
+    size, low, high = 1 / DISPERSION, np.empty(len(mean)), np.empty(len(mean))
+    spread, series = np.full(len(mean), DISPERSION), pd.Series(mean)
 
     def pandas():
-        return pd.Series(stats.nbinom.ppf(0.95, size, size / (size + series)))
+        law = stats.nbinom(size, size / (size + series))
+        return law.ppf(0.05), law.ppf(0.95)
 
-    negative_binomial_quantile(mean, DISPERSION, 0.95, out)
-    assert (out == pandas()).mean() > 0.9999  # scipy inverts by continuous approximation; ties may differ
+    negative_binomial_interval(mean, spread, 0.9, low, high)
+    assert (low >= pandas()[0]).all()
+    assert (high <= pandas()[1]).mean() > 0.9999  # scipy inverts by continuous approximation; ties may differ
     floor = f"numpy log1p + exp of {len(mean) / 1e3:.0f}k", best_of(lambda: np.exp(-np.log1p(mean)), 9)
-    versus(lambda: negative_binomial_quantile(mean, DISPERSION, 0.95, out), pandas=pandas, floor=floor)
+    versus(lambda: negative_binomial_interval(mean, spread, 0.9, low, high), pandas=pandas, floor=floor)
 
 
 RADIUS = 600.0

@@ -144,13 +144,20 @@ def negative_binomial_loglik(counts, rates, dispersion):
     )
 
 
-def negative_binomial_quantile(mean, dispersion, probability):
+def negative_binomial_interval(mean, dispersion, nominal):
+    """Of the central interval and those one count shorter at an end, the one nearest to the nominal share."""
     from scipy import stats
 
-    if dispersion == 0:
-        return [float(stats.poisson.ppf(probability, m)) for m in mean]
-    size = 1 / dispersion
-    return [float(stats.nbinom.ppf(probability, size, size / (size + m))) for m in mean]
+    low, high = [], []
+    for m, d in zip(mean, dispersion, strict=True):
+        law = stats.poisson(m) if d == 0 else stats.nbinom(1 / d, 1 / d / (1 / d + m))
+        first, last = law.ppf((1 - nominal) / 2), law.ppf((1 + nominal) / 2)
+        choices = [(first, last), (first, last - 1), (first + 1, last), (first + 1, last - 1)]
+        allowed = [(a, b) for a, b in choices if a <= b]
+        best = min(allowed, key=lambda pair: round(abs(law.cdf(pair[1]) - law.cdf(pair[0] - 1) - nominal), 12))
+        low.append(float(best[0]))
+        high.append(float(best[1]))
+    return low, high
 
 
 def mixture_weights(rows, counts):

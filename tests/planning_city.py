@@ -62,4 +62,6 @@ def surface_of(city, roster: Roster, *, seed: int = 0, kinds=("BURGLARY", "THEFT
         harm=np.ones(len(kinds)),
         models=("mixture",) * len(kinds),
         cutoff=roster.shifts[0].day,
+        dispersion=np.full((city.n_cells, len(kinds) + 1), 0.1, np.float32),
+        district_dispersion=np.full(len(kinds) + 1, 0.02),
     )

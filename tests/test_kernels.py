@@ -125,9 +125,9 @@ def test_an_event_where_none_was_possible_is_impossible():
 
 
 @pytest.mark.parametrize("dispersion", [0.0, 0.3, 2.0])
-@pytest.mark.parametrize("probability", [0.05, 0.5, 0.95])
-def test_quantiles(dispersion, probability):
-    mean = np.array([1e-6, 0.01, 0.3, 1.0, 4.0, 37.5])
-    out = np.empty(len(mean))
-    likelihood.negative_binomial_quantile(mean, dispersion, probability, out)
-    assert out.tolist() == naive.negative_binomial_quantile(mean, dispersion, probability)
+@pytest.mark.parametrize("nominal", [0.5, 0.8, 0.9])
+def test_intervals(dispersion, nominal):
+    mean = np.array([1e-6, 0.01, 0.05, 0.3, 1.0, 3.5, 4.0, 37.5])
+    spread, low, high = np.full(len(mean), dispersion), np.empty(len(mean)), np.empty(len(mean))
+    likelihood.negative_binomial_interval(mean, spread, nominal, low, high)
+    assert (low.tolist(), high.tolist()) == naive.negative_binomial_interval(mean, spread, nominal)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import naive
 from allocator import risk
 from allocator.config import BoostedOptions, RiskSection, ShiftSection
-from allocator.domain import Panel, shifts_of
+from allocator.domain import Panel, count_interval, shifts_of
 from allocator.errors import ConfigError, DataError
 from allocator.risk.features import Histories, Space, gaussian, recent
 from allocator.risk.fit import HoldOut
@@ -310,12 +310,10 @@ def test_a_kind_without_training_events_breaks_no_score(panel):
 @pytest.mark.parametrize("mean", [80.0, 110.0, 760.0, 5000.0])
 @pytest.mark.parametrize("dispersion", [0.0, 0.2])
 def test_intervals_of_large_counts(mean, dispersion):
-    from allocator.risk.fit import _interval
-
-    low, high = _interval(np.array([[mean]], np.float32), dispersion, 0.9)
+    low, high = count_interval(np.array([[mean]], np.float32), dispersion, 0.9)
     assert low[0, 0] < mean < high[0, 0] < 3 * mean
-    exact = naive.negative_binomial_quantile([mean], dispersion, 0.95)[0]
-    assert high[0, 0] == pytest.approx(exact, abs=1)
+    exact = naive.negative_binomial_interval([mean], [dispersion], 0.9)
+    assert (low[0, 0], high[0, 0]) == pytest.approx((exact[0][0], exact[1][0]), abs=1)
 
 
 def test_too_fine_cells_for_the_kernels_are_refused(panel, monkeypatch):

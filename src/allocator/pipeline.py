@@ -157,7 +157,7 @@ def check_limits(job: Job, city: Tessellation, roster: Roster, places: Mapping[s
     blank = RiskSurface(
         city=city, kinds=("none",), shifts=tuple(shift.id for shift in roster.shifts), mean=nothing, lower=nothing,
         upper=nothing, all_lower=nothing[:, :, 0], all_upper=nothing[:, :, 0], harm=np.ones(1), models=("none",),
-        cutoff=job.job.week,
+        cutoff=job.job.week, dispersion=np.zeros((city.n_cells, 2), np.float32), district_dispersion=np.zeros(2),
     )  # fmt: skip
     problem = planning.build_problem(
         blank, roster, job.policy, allocation=job.allocation, staffing=job.staffing, places=places

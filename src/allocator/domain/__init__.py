@@ -19,7 +19,7 @@ from allocator.domain.plan import (
 )
 from allocator.domain.roster import OutreachTeam, Roster, Shift, Unit, shifts_of
 from allocator.domain.run import Run
-from allocator.domain.surface import Reasons, RiskSurface
+from allocator.domain.surface import Reasons, RiskSurface, count_interval
 
 __all__ = [
     "ALL_KINDS",
@@ -48,6 +48,7 @@ __all__ = [
     "Times",
     "Unit",
     "Venue",
+    "count_interval",
     "gap",
     "local_clock",
     "shifts_of",

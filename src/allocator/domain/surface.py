@@ -6,14 +6,17 @@ import dataclasses
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.stats import nbinom
 
 from allocator.domain.arrays import Floats, Ints, freeze
+from allocator.domain.events import ALL_KINDS
 from allocator.errors import ConfigError, DataError, nearest, some
+from allocator.kernels.likelihood import negative_binomial_interval
 
 if TYPE_CHECKING:
     from allocator.config import Policy
@@ -35,7 +38,7 @@ class RiskSurface:
     mean : (n_shifts, n_cells, n_kinds) float32
         Expected events.
     lower, upper : (n_shifts, n_cells, n_kinds) float32
-        Predictive interval of the *count* (not of the mean) at `interval` coverage.
+        Predictive interval of the *count* (not of the mean): see `count_interval`.
     all_lower, all_upper : (n_shifts, n_cells) float32
         The same for all kinds together.
     harm : (n_kinds,) float64
@@ -48,6 +51,10 @@ class RiskSurface:
         Coverage of `lower`, `upper`.
     profile_source : str
         Where the split between shifts comes from, in plain words.
+    dispersion : (n_cells, n_kinds + 1) float32
+        Over-dispersion of the counts of a cell, Var = mean + dispersion mean²; all kinds together last.
+    district_dispersion : (n_kinds + 1,) float64
+        The same for the counts of a district.
     reasons : Reasons, optional
         What `explain` needs.
     """
@@ -63,6 +70,8 @@ class RiskSurface:
     harm: Floats
     models: tuple[str, ...]
     cutoff: dt.date
+    dispersion: npt.NDArray[np.float32]
+    district_dispersion: Floats
     interval: float = 0.9
     profile_source: str = ""
     reasons: Reasons | None = None
@@ -75,6 +84,32 @@ class RiskSurface:
         """Harm-weighted expected events, (n_shifts, n_cells) float64."""
         # Not a matrix product: BLAS may add in another order with another number of threads.
         return np.asarray(np.einsum("sck,k->sc", self.mean, np.asarray(self.harm, np.float64)))
+
+    def by_district(self) -> pd.DataFrame:
+        """Return expected events of the whole forecast per district, with predictive intervals of the counts.
+
+        Returns
+        -------
+        DataFrame
+            `district, kind, mean, lower, upper`; the kind "all" is all kinds together. Cells of no district are
+            left out.
+        """
+        n_districts = len(self.city.districts)
+        cells = np.flatnonzero(self.city.district >= 0)
+        total = self.mean.sum(axis=0, dtype=np.float64)[cells]
+        total = np.concatenate([total, total.sum(axis=1, keepdims=True)], axis=1)
+        mean = np.stack([np.bincount(self.city.district[cells], column, n_districts) for column in total.T], axis=1)
+        dispersion = np.broadcast_to(self.district_dispersion, mean.shape)
+        lower, upper = count_interval(mean, dispersion, self.interval)
+        return pd.DataFrame(
+            {
+                "district": np.repeat(np.array(self.city.districts, object), mean.shape[1]),
+                "kind": [*self.kinds, ALL_KINDS] * n_districts,
+                "mean": mean.ravel(),
+                "lower": lower.ravel(),
+                "upper": upper.ravel(),
+            }
+        )
 
     def top(self, share: float) -> npt.NDArray[np.int32]:
         """Return the cells with the most expected harm per km² that fill `share` of the area, highest first."""
@@ -123,6 +158,37 @@ class RiskSurface:
         if self.reasons is None:
             raise DataError("this surface holds no reasons: it was made by a model that gives none")
         return self.reasons.table(np.asarray(cells, np.int64))
+
+
+def count_interval(
+    mean: npt.NDArray[Any], dispersion: npt.NDArray[Any], nominal: float
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return predictive intervals of negative-binomial counts, two arrays shaped as `mean`.
+
+    Of the central interval and those that leave out one count at either end, the one whose probability is
+    nearest to `nominal`. Above a mean of 100 it is scipy's, as the kernel's first term nears underflow there.
+
+    Parameters
+    ----------
+    mean : array
+        Expected counts.
+    dispersion : array
+        Var = mean + dispersion mean²; broadcast to `mean`.
+    nominal : float
+        Probability wanted, 0.9 for instance.
+    """
+    flat = np.asarray(mean, np.float64).ravel()
+    spread = np.ascontiguousarray(np.broadcast_to(dispersion, np.shape(mean)), np.float64).ravel()
+    lower, upper = np.empty(len(flat), np.float32), np.empty(len(flat), np.float32)
+    large = flat > 100
+    low, high = np.empty(int((~large).sum()), np.float32), np.empty(int((~large).sum()), np.float32)
+    negative_binomial_interval(flat[~large], spread[~large], nominal, low, high)
+    lower[~large], upper[~large] = low, high
+    if large.any():
+        size = 1 / np.maximum(spread[large], 1e-9)
+        for bound, probability in ((lower, (1 - nominal) / 2), (upper, (1 + nominal) / 2)):
+            bound[large] = nbinom.ppf(probability, size, size / (size + flat[large]))
+    return lower.reshape(np.shape(mean)), upper.reshape(np.shape(mean))
 
 
 @dataclass(frozen=True, eq=False)

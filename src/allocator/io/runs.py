@@ -100,6 +100,10 @@ def _write_state(run: Run, place: Path) -> None:
     if city.lattice is not None:
         arrays |= {"lookup": city.lattice.lookup, "partial": city.lattice.partial}
     _save_arrays(place / "cells.npz", arrays)
+    _save_arrays(
+        place / "uncertainty.npz",
+        {"dispersion": surface.dispersion, "district_dispersion": surface.district_dispersion},
+    )
     if surface.reasons is not None:
         _save_arrays(place / "reasons.npz", _arrays_of(surface.reasons))
     lattice = city.lattice
@@ -200,6 +204,7 @@ def _load_surface(place: Path, state: Mapping[str, Any], city: Tessellation) -> 
         all_lower=lower[:, :, -1].copy(), all_upper=upper[:, :, -1].copy(),
         harm=np.array(plain["harm"]), models=tuple(plain["models"]), cutoff=dt.date.fromisoformat(plain["cutoff"]),
         interval=plain["interval"], profile_source=plain["profile_source"], reasons=reasons,
+        **_npz(place / "state" / "uncertainty.npz"),
     )  # fmt: skip
 
 

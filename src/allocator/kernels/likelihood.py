@@ -59,28 +59,48 @@ def poisson_loglik(counts, rates):
 
 
 @njit(cache=True, nogil=True)
-def negative_binomial_quantile(mean, dispersion, probability, out):
-    """Fill out[i] = min{q : P(N <= q) >= probability}, Var N = mean + dispersion mean²; Poisson at 0."""
+def negative_binomial_interval(mean, dispersion, nominal, low, high):
+    """Fill low[i], high[i] with the counts whose P(low <= N <= high) is nearest to `nominal`, of four choices.
+
+    Var N = mean + dispersion mean²; Poisson at 0. The choices are the central interval and those that leave out
+    one count at either end or at both: central quantiles of small counts cover well above the nominal share.
+    """
+    tail = (1.0 - nominal) / 2.0
     for i in range(len(mean)):
-        mu = mean[i]
-        if dispersion > 1e-9:
-            size = 1.0 / dispersion
+        mu, spread = mean[i], dispersion[i]
+        if spread > 1e-9:
+            size = 1.0 / spread
             success = mu / (mu + size)
-            term = np.exp(-size * np.log1p(dispersion * mu))
+            term = np.exp(-size * np.log1p(spread * mu))
         else:
             size = 0.0
             success = 0.0
             term = np.exp(-mu)
-        cumulated = term
-        q = 0
-        while cumulated < probability and q < 100_000:
+        cumulated, below, first, q, bottom = term, 0.0, term, 0, 0
+        while cumulated < 1.0 - tail and q < 100_000:
+            if cumulated < tail:
+                below = cumulated
+                bottom = q + 1
             q += 1
-            if dispersion > 1e-9:
+            if spread > 1e-9:
                 term *= success * (size + q - 1.0) / q
             else:
                 term *= mu / q
             cumulated += term
-        out[i] = q
+            if bottom == q:
+                first = term
+        low[i], high[i] = bottom, q
+        covered = cumulated - below
+        best = abs(covered - nominal)
+        if bottom < q:
+            if abs(covered - term - nominal) < best:
+                best = abs(covered - term - nominal)
+                low[i], high[i] = bottom, q - 1
+            if abs(covered - first - nominal) < best:
+                best = abs(covered - first - nominal)
+                low[i], high[i] = bottom + 1, q
+            if bottom + 1 < q and abs(covered - first - term - nominal) < best:
+                low[i], high[i] = bottom + 1, q - 1
 
 
 @njit(cache=True, nogil=True)

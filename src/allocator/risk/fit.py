@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import nbinom
 
 from allocator.config import RiskSection
-from allocator.domain import ALL_KINDS, Reasons, RiskSurface
+from allocator.domain import ALL_KINDS, Reasons, RiskSurface, count_interval
 from allocator.errors import ConfigError, DataError, nearest, some
-from allocator.kernels.likelihood import negative_binomial_loglik, negative_binomial_quantile, poisson_loglik
+from allocator.kernels.likelihood import negative_binomial_loglik, poisson_loglik
 from allocator.risk.baselines import HistoricMean, Kde, Recent
 from allocator.risk.boosted import Boosted, FittedBoosted
 from allocator.risk.features import near_counts
@@ -25,6 +24,7 @@ from allocator.risk.training import History, Training, read_history
 if TYPE_CHECKING:
     from allocator.domain import Floats, Panel, Shift
     from allocator.risk.features import Snapshot
+    from allocator.tessellation import Tessellation
 
 
 class FittedModel(Protocol):
@@ -90,7 +90,9 @@ class Fitted:
     sources, parts : tuple of str, (n_kinds, n_cells, n_sources)
         Where the rate comes from.
     dispersion : (n_kinds + 1,) float64
-        Over-dispersion of the held-out counts, Var = λ + dispersion λ²; all kinds together last.
+        Over-dispersion of the held-out counts of cells, Var = λ + dispersion λ²; all kinds together last.
+    district_dispersion : (n_kinds + 1,) float64
+        The same for the counts of districts.
     hold_out : HoldOut
         The held-out windows.
     history : History
@@ -108,6 +110,7 @@ class Fitted:
     sources: tuple[str, ...]
     parts: Floats
     dispersion: Floats
+    district_dispersion: Floats
     hold_out: HoldOut
     history: History
     models: Mapping[str, FittedModel]
@@ -175,14 +178,16 @@ class Fitted:
             names = tuple(shift.id for shift in shifts)
             mean = (shares * (self.rate * 7 / self.horizon)).transpose(0, 2, 1)
         mean = np.ascontiguousarray(mean, np.float32)
-        bounds = [_interval(mean[:, :, k], d, self.options.interval) for k, d in enumerate(self.dispersion[:-1])]
-        lower, upper = (np.stack(side, axis=-1) for side in zip(*bounds, strict=True))
-        all_lower, all_upper = _interval(mean.sum(axis=2, dtype=np.float32), self.dispersion[-1], self.options.interval)
+        level = self.options.interval
+        lower, upper = count_interval(mean, self.dispersion[:-1], level)
+        all_lower, all_upper = count_interval(mean.sum(axis=2, dtype=np.float32), self.dispersion[-1], level)
         return RiskSurface(
             city=self.panel.city, kinds=self.panel.kinds, shifts=names, mean=mean, lower=lower, upper=upper,
             all_lower=all_lower, all_upper=all_upper,
             harm=np.array([(harm or {}).get(kind, 1.0) for kind in self.panel.kinds]),
-            models=self.chosen, cutoff=cutoff, interval=self.options.interval, profile_source=source,
+            models=self.chosen, cutoff=cutoff, interval=level, profile_source=source,
+            dispersion=np.tile(self.dispersion.astype(np.float32), (self.panel.city.n_cells, 1)),
+            district_dispersion=self.district_dispersion,
             reasons=self._reasons(),
         )  # fmt: skip
 
@@ -197,26 +202,6 @@ class Fitted:
             recent_days=REASON_DAYS,
             recent_m=REASON_METRES,
         )
-
-
-def _interval(mean: npt.NDArray[np.float32], dispersion: float, coverage: float) -> tuple[Floats, Floats]:
-    """Return predictive quantiles of negative-binomial counts, each shaped as `mean`."""
-    tail = (1 - coverage) / 2
-    low, high = (_quantile(mean.ravel().astype(np.float64), float(dispersion), p) for p in (tail, 1 - tail))
-    return low.reshape(mean.shape), high.reshape(mean.shape)
-
-
-def _quantile(mean: Floats, dispersion: float, probability: float) -> npt.NDArray[np.float32]:
-    """Return quantiles of counts; scipy's above a mean of 100, where the kernel's first term nears underflow."""
-    quantile = np.empty(len(mean), np.float32)
-    large = mean > 100
-    small = np.empty(int((~large).sum()), np.float32)
-    negative_binomial_quantile(mean[~large], dispersion, probability, small)
-    quantile[~large] = small
-    if large.any():
-        size = 1 / max(dispersion, 1e-9)
-        quantile[large] = nbinom.ppf(probability, size, size / (size + mean[large]))
-    return quantile
 
 
 def check_model(model: str) -> None:
@@ -274,8 +259,16 @@ def fit(
     rate, sources, parts = _combine(models, chosen, history.present)
     return Fitted(
         panel=panel, horizon=horizon, chosen=chosen, rate=rate, sources=sources, parts=parts,
-        dispersion=_dispersion(hold_out, chosen), hold_out=hold_out, history=history, models=models, options=options,
+        **_dispersions(hold_out, chosen, panel.city), hold_out=hold_out, history=history, models=models,
+        options=options,
     )  # fmt: skip
+
+
+def fit_all(
+    panel: Panel, models: Sequence[str], horizon: int = 7, *, options: RiskSection | None = None, seed: int = 0
+) -> dict[str, Fitted]:
+    """Return several models fitted to one panel; each equals what `fit` gives alone."""
+    return {model: fit(panel, model, horizon, options=options, seed=seed) for model in models}
 
 
 def _rates(fitted: FittedModel, history: History) -> npt.NDArray[np.float32]:
@@ -311,20 +304,30 @@ def _combine(
     return np.maximum(parts.sum(axis=2), 1e-9), names, parts
 
 
-DISPERSIONS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.5, 4.0)
+DISPERSIONS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.5, 4.0)
 
 
-def _dispersion(hold_out: HoldOut, chosen: Sequence[str]) -> npt.NDArray[np.float64]:
-    """Return, per kind and for all, the over-dispersion of greatest likelihood on the held-out counts.
+def _dispersions(hold_out: HoldOut, chosen: Sequence[str], city: Tessellation) -> dict[str, Floats]:
+    """Return the over-dispersions of cells and of districts, per kind and for all kinds together.
 
     Not the moment estimate: one car park with 20 damaged cars made that 3.5 for a kind whose likelihood
     says 0.3 or less.
     """
     rates = np.stack([hold_out.rates[name][:, kind] for kind, name in enumerate(chosen)], axis=1).astype(np.float64)
-    pairs = [(hold_out.actual[:, kind], rates[:, kind]) for kind in range(len(chosen))]
-    pairs.append((hold_out.actual.sum(axis=1), rates.sum(axis=1)))
-    best = []
-    for counts, rate in pairs:
-        fits = [negative_binomial_loglik(counts.ravel(), rate.ravel(), d) for d in DISPERSIONS]
-        best.append(DISPERSIONS[int(np.argmax(fits))])
-    return np.array(best)
+    counts = hold_out.actual.astype(np.float64)
+    rates = np.concatenate([rates, rates.sum(axis=1, keepdims=True)], axis=1)
+    counts = np.concatenate([counts, counts.sum(axis=1, keepdims=True)], axis=1)
+    inside = city.district >= 0
+    member = np.eye(max(len(city.districts), 1))[city.district[inside]]
+    wider = [np.einsum("wkc,cd->wkd", values[:, :, inside], member) for values in (counts, rates)]
+    kinds = range(counts.shape[1])
+    return {
+        "dispersion": np.array([_most_likely(counts[:, kind], rates[:, kind]) for kind in kinds]),
+        "district_dispersion": np.array([_most_likely(wider[0][:, kind], wider[1][:, kind]) for kind in kinds]),
+    }
+
+
+def _most_likely(counts: Floats, rates: Floats) -> float:
+    rates = np.maximum(rates.ravel(), 1e-12)
+    fits = [negative_binomial_loglik(counts.ravel(), rates, d) for d in DISPERSIONS]
+    return DISPERSIONS[int(np.argmax(fits))]
