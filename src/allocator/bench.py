@@ -117,12 +117,13 @@ def synthetic_panel(cells: int, *, weeks: int = 104, seed: int = 0) -> Panel:
 
 def _features(size: Size, seed: int, folder: Path) -> Task:
     from allocator.config import RiskSection
+    from allocator.risk.extras import Extras
     from allocator.risk.training import read_history
 
     panel, options = synthetic_panel(size.cells, seed=seed), RiskSection()
 
     def task() -> dict[str, float]:
-        history = read_history(panel, 7, options, seed=seed)
+        history = read_history(panel, 7, options, Extras(), seed=seed)
         return {"rows": len(history.training.count), "events": len(panel.day), "n_cells": panel.city.n_cells}
 
     return task

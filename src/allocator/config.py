@@ -294,7 +294,7 @@ class BoostedOptions(Section):
     """Shrinkage per round."""
     leaves: int = Field(15, ge=2, le=255)
     """Leaves per tree."""
-    min_leaf_events: float = Field(80.0, gt=0)
+    min_leaf_events: float = Field(200.0, gt=0)
     """Least expected events in a leaf."""
     rows: int = Field(240_000, ge=10_000)
     """Training rows: all cells with events, and zeros drawn with weights up to this number."""
@@ -308,9 +308,9 @@ class RiskSection(Section):
     horizon_days: int = Field(7, ge=1, le=92)
     """Days that one forecast window spans. Shorter and longer plans are filled from its weekly profile."""
     train_weeks: int = Field(52, ge=4, le=520)
-    """Windows (weeks, at a horizon of 7 days) whose outcomes train the model; earlier history feeds features."""
+    """Windows, begun a week apart, whose outcomes train the model; earlier history feeds features."""
     holdout_weeks: int = Field(6, ge=1, le=52)
-    """Last weeks, kept back to choose the model and to print its skill."""
+    """Last windows, begun a week apart, kept back to choose the model and to print its skill."""
     burn_in_days: int = Field(56, ge=0)
     """History before the first training week."""
     half_lives_days: Annotated[Numbers, Field(min_length=1)] = (10.0, 45.0, 180.0)
@@ -319,6 +319,8 @@ class RiskSection(Section):
     """Space kernels of the mixture; the cell itself is always added."""
     interval: float = Field(0.9, gt=0, lt=1)
     """Predictive coverage of `lower`, `upper`."""
+    holidays: str = "auto"
+    """Country of the public holidays ("US", or with a part "US-IL"); "auto": that of the time zone; "none"."""
     threads: int = Field(0, ge=0)
     """Threads for LightGBM (0: all cores). The result does not depend on it."""
     boosted: BoostedOptions = BoostedOptions()

@@ -133,7 +133,7 @@ def validate(job: Job) -> tuple[str, ...]:
     events = history(job, area)
     panel = panel_of(job, events, city)
     check_offers(offers[0], panel.kinds)
-    risk.window_days(panel, job.risk.horizon_days, job.risk)
+    risk.windows_of(panel, job.risk.horizon_days, job.risk)
     counted = [f"{reason}: {n:,}" for reason, n in events.ledger.items() if n]
     sizes = (
         f"{city.n_cells:,} cells, {len(city.districts)} districts",

@@ -5,6 +5,7 @@ and units are rows counted from 0; -1 means "belongs nowhere".
 """
 
 from allocator.domain.arrays import Bools, Floats, Ints, Times
+from allocator.domain.covariates import Covariates, DatedPoints
 from allocator.domain.events import ALL_KINDS, CALL, OFFICER, Events
 from allocator.domain.outreach import OUTREACH_COLUMNS, Initiative, OutreachPlan, Venue
 from allocator.domain.panel import Panel, local_clock
@@ -32,6 +33,8 @@ __all__ = [
     "Allocation",
     "AllocationProblem",
     "Bools",
+    "Covariates",
+    "DatedPoints",
     "Events",
     "Floats",
     "Initiative",

@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,10 @@ from allocator.errors import DataError
 
 if TYPE_CHECKING:
     from allocator.tessellation import Tessellation
+
+
+GAP_DAYS, GAP_EVENTS = 14, 20.0
+"""A stretch without events is a gap from 14 days and 20 expected events on: by chance, once in 5 × 10⁸."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +59,12 @@ class Panel:
         How exact the times are; below "minute" the times of day mean nothing, below "day" the weekdays.
     outside : int
         Events left out because they lie in no cell.
+    span : (n,) int32, optional
+        Minutes over which the time of an event is uncertain, from `minute` on; 0 where it is known.
+    observed : (n_days, n_kinds) bool, optional
+        False where the source does not cover a kind: no event there is no zero. None: all is covered.
+    notes : tuple of str
+        What a planner should know, in plain words.
     """
 
     city: Tessellation
@@ -71,6 +81,9 @@ class Panel:
     reported: Ints | None = None
     precision: str = "minute"
     outside: int = 0
+    span: Ints | None = None
+    observed: Bools | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         freeze(self)
@@ -84,6 +97,7 @@ class Panel:
         period: str = "1D",
         stop: dt.date | str | None = None,
         kinds: Sequence[str] | None = None,
+        gaps: Literal["mask", "zero", "refuse"] = "mask",
     ) -> Panel:
         """Return the panel of `events` on the cells of `city`.
 
@@ -99,11 +113,14 @@ class Panel:
             First day after the panel; by default the day after the last event. Later events are left out.
         kinds : sequence of str, optional
             Kinds of the panel; by default those that occur.
+        gaps : {"mask", "zero", "refuse"}
+            What to make of long stretches without any event of a kind (see `find_gaps`): days that the source
+            does not cover, true zeros, or an error.
 
         Raises
         ------
         DataError
-            If no event lies in the city.
+            If no event lies in the city, or there are gaps and `gaps` is "refuse".
         """
         days = _whole_days(period)
         events = events.to_crs(city.crs)
@@ -124,7 +141,9 @@ class Panel:
         if events.reported is not None:
             known, _ = local_clock(np.where(np.isnat(events.reported), events.time, events.reported), events.timezone)
             reported = np.maximum(known, day)[inside].astype(np.int32) - first
-        minute = np.where(minute == 0, -1, minute)  # 00:00 is often "unknown"; a true one is 1 in 1,440
+        span = _span_minutes(events)
+        # 00:00 is often "unknown"; a true one is 1 in 1,440. An interval says itself how little is known.
+        minute = np.where((minute == 0) & (span == 0), -1, minute)
         panel = cls(
             city=city,
             kinds=names,
@@ -140,9 +159,52 @@ class Panel:
             reported=reported,
             precision=events.precision,
             outside=int((cell < 0).sum()),
+            span=span[inside].astype(np.int32) if span.any() else None,
         )
         order = np.argsort(panel.day, kind="stable")
-        return panel._rows(order)
+        return panel._rows(order)._with_gaps(gaps)
+
+    def _with_gaps(self, gaps: str) -> Panel:
+        found = [] if gaps == "zero" or self.precision == "month" else self.find_gaps()
+        if not found:
+            return self
+        first = self.first_day
+        told = [
+            f"no {self.kinds[kind]} from {first + dt.timedelta(days=a)} to {first + dt.timedelta(days=b - 1)}"
+            for kind, a, b in found
+        ]
+        if gaps == "refuse":
+            raise DataError(
+                "the history has gaps, which would be taken for weeks without crime; mask them, or say that they are "
+                "true zeros",
+                faults=told,
+                count=len(told),
+            )
+        observed = np.ones((self.n_days, len(self.kinds)), np.bool_)
+        for kind, a, b in found:
+            observed[a:b, kind] = False
+        notes = tuple(f"{line}: taken as not covered by the source, not as zero" for line in told)
+        return dataclasses.replace(self, observed=observed, notes=(*self.notes, *notes))
+
+    def find_gaps(self) -> list[tuple[int, int, int]]:
+        """Return `(kind, first day, day after)` of stretches without events that are no chance.
+
+        A stretch of at least `GAP_DAYS` days in which `GAP_EVENTS` events or more were expected from the four weeks
+        beside it (the quieter side; at an end of the panel, the one side there is).
+        """
+        found = []
+        for kind in range(len(self.kinds)):
+            days = np.unique(self.day[(self.kind == kind) & (self.count > 0)])
+            if not len(days):
+                continue
+            per_day = np.bincount(self.day[self.kind == kind], minlength=self.n_days)
+            edges = np.concatenate([[-1], days, [self.n_days]])
+            for long in np.flatnonzero(np.diff(edges) > GAP_DAYS):
+                a, b = int(edges[long]) + 1, int(edges[long + 1])
+                sides = [per_day[max(0, a - 28) : a]] * (a > 0) + [per_day[b : b + 28]] * (b < self.n_days)
+                if min(side.mean() for side in sides) * (b - a) >= GAP_EVENTS:
+                    found.append((kind, a, b))
+        return found
 
     @property
     def n_days(self) -> int:
@@ -169,6 +231,11 @@ class Panel:
         return self._rows(np.sort(order[keep]))
 
     @property
+    def days_observed(self) -> npt.NDArray[np.bool_]:
+        """Which days are covered for which kind, (n_days, n_kinds) bool."""
+        return np.ones((self.n_days, len(self.kinds)), np.bool_) if self.observed is None else self.observed
+
+    @property
     def clipped(self) -> int:
         """Number of events by which net counts below 0 were clipped to 0."""
         if not (self.count < 0).any():
@@ -183,6 +250,10 @@ class Panel:
         np.add.at(counts, (rows.day // self.period_days, rows.cell, rows.kind), rows.count)
         return counts
 
+    def date(self, day: int) -> dt.date:
+        """Return the date of a day counted from the panel's first."""
+        return self.first_day + dt.timedelta(days=int(day))
+
     def day_index(self, day: dt.date | str) -> int:
         """Return the number of days from the panel's first day to `day`."""
         return _day_number(day) - _day_number(self.first_day)
@@ -193,15 +264,20 @@ class Panel:
         known = self.day < n_periods * self.period_days  # a period that is cut is left out
         if self.reported is not None:
             known &= self.reported < self.day_index(cutoff)
-        return dataclasses.replace(self._rows(known), n_periods=n_periods)
+        observed = None if self.observed is None else self.observed[: n_periods * self.period_days]
+        return dataclasses.replace(self._rows(known), n_periods=n_periods, observed=observed)
 
     def append(self, newer: Panel) -> Panel:
         """Return this panel followed by the periods of `newer`, which must begin where it stops."""
         if newer.first_day != self.stop_day or newer.kinds != self.kinds or newer.city is not self.city:
             raise ValueError(f"the newer panel must start on {self.stop_day}, with the same cells and kinds")
-        reported = None
+        reported, span, observed = None, None, None
         if self.reported is not None and newer.reported is not None:
             reported = np.concatenate([self.reported, newer.reported + np.int32(self.n_days)])
+        if self.span is not None or newer.span is not None:
+            span = np.concatenate([np.zeros(len(p.day), np.int32) if p.span is None else p.span for p in (self, newer)])
+        if self.observed is not None or newer.observed is not None:
+            observed = np.concatenate([self.days_observed, newer.days_observed])
         return dataclasses.replace(
             self,
             day=np.concatenate([self.day, newer.day + np.int32(self.n_days)]),
@@ -210,14 +286,24 @@ class Panel:
             kind=np.concatenate([self.kind, newer.kind]),
             count=np.concatenate([self.count, newer.count]),
             reported=reported,
+            span=span,
+            observed=observed,
             n_periods=self.n_periods + newer.n_periods,
             outside=self.outside + newer.outside,
         )
 
     def _rows(self, rows: Bools | Ints) -> Panel:
         arrays = {name: getattr(self, name)[rows] for name in ("day", "minute", "cell", "kind", "count")}
-        reported = None if self.reported is None else self.reported[rows]
-        return dataclasses.replace(self, **arrays, reported=reported)
+        optional = {name: value[rows] for name in ("reported", "span") if (value := getattr(self, name)) is not None}
+        return dataclasses.replace(self, **arrays, **optional)
+
+
+def _span_minutes(events: Events) -> npt.NDArray[np.int64]:
+    """Return the minutes over which each event's time is uncertain."""
+    if events.end is None:
+        return np.zeros(len(events), np.int64)
+    minutes = (np.where(np.isnat(events.end), events.time, events.end) - events.time).astype(np.int64) // 60
+    return np.clip(np.asarray(minutes, np.int64), 0, None)
 
 
 def _whole_days(period: str) -> int:

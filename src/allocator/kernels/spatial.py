@@ -71,3 +71,20 @@ def neighbour_sum(values, indptr, indices, out):
             for k in range(width):
                 total[k] += values[indices[stop - 1], k]
         out[i] = total
+
+
+@njit(cache=True, nogil=True)
+def spread(values, indptr, indices, weight, out):
+    """Add to out: out[j, k] += Σ_i w_ij values[i, k]; rows without values cost nothing."""
+    width = values.shape[1]
+    for i in range(len(indptr) - 1):
+        empty = True
+        for k in range(width):
+            if values[i, k] != 0.0:
+                empty = False
+        if empty:
+            continue
+        for at in range(indptr[i], indptr[i + 1]):
+            j, w = indices[at], weight[at]
+            for k in range(width):
+                out[j, k] += w * values[i, k]

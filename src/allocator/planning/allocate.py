@@ -137,29 +137,26 @@ def _reasons(visits: Visits, problem: AllocationProblem, surface: RiskSurface, r
     s, c = visits.shift, visits.cell
     d = problem.district[c]
     rank, size = _ranks(problem)[s, c], np.bincount(problem.district[problem.district >= 0])[d]
-    harm = surface.mean[shift_rows(surface, roster)[s], c] * surface.harm
-    kind = harm.argmax(axis=1)
-    row = _reason_rows(surface, c)
-    sentences: dict[tuple[int, int], str] = {}
+    slot = shift_rows(surface, roster)[s]
+    kind = (surface.mean[slot, c] * surface.harm).argmax(axis=1)
+    known = surface.with_reasons_of(c).reasons if len(c) and _has_reasons(surface, c) else None
+    row = known.rows(c) if known is not None else np.zeros(len(c), np.int64)
+    sentences: dict[tuple[int, int, int], str] = {}
     texts = []
-    for i, key in enumerate(zip(row.tolist(), kind.tolist(), strict=True)):
-        if key[0] < 0 or surface.reasons is None:
+    for i, key in enumerate(zip(row.tolist(), kind.tolist(), slot.tolist(), strict=True)):
+        if known is None:
             why = f"expected harm {problem.value[s[i], c[i]]:.3g}, most of it {surface.kinds[key[1]].lower()}"
         elif key in sentences:
             why = sentences[key]
         else:
-            why = sentences[key] = surface.reasons.sentence(*key)
+            why = sentences[key] = known.sentence(*key)
         texts.append(f"rank {rank[i]} of {size[i]} in district {problem.districts[d[i]]} this shift; {why}")
     return texts
 
 
-def _reason_rows(surface: RiskSurface, cell: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-    """Return the row of each cell in the reasons of the surface, -1 where they do not cover it."""
-    row = np.full(len(cell), -1, np.int64)
-    if surface.reasons is not None:
-        known = np.isin(cell, surface.reasons.cells)
-        row[known] = surface.reasons.rows(cell[known])
-    return row
+def _has_reasons(surface: RiskSurface, cell: npt.NDArray[np.integer]) -> bool:
+    held = surface.reasons
+    return surface.explainer is not None or (held is not None and bool(np.isin(cell, held.cells).all()))
 
 
 def _ranks(problem: AllocationProblem) -> npt.NDArray[np.int32]:

@@ -1,6 +1,20 @@
 """Panel → RiskSurface."""
 
-from allocator.risk.fit import AUTO, BASELINES, MODELS, Fitted, HoldOut, check_model, fit, fit_all
-from allocator.risk.training import window_days
+from allocator.risk.fit import AUTO, CANDIDATES, ENGINE, MODELS, Fitted, HoldOut, check_model, fit, fit_all
+from allocator.risk.training import windows_of
 
-__all__ = ["AUTO", "BASELINES", "MODELS", "Fitted", "HoldOut", "check_model", "fit", "fit_all", "window_days"]
+BASELINES = tuple(name for name in MODELS if name not in ENGINE)
+
+__all__ = [
+    "AUTO",
+    "BASELINES",
+    "CANDIDATES",
+    "ENGINE",
+    "MODELS",
+    "Fitted",
+    "HoldOut",
+    "check_model",
+    "fit",
+    "fit_all",
+    "windows_of",
+]

@@ -1,126 +1,202 @@
-"""Baselines: plain counts and smoothed counts, with a fitted scale and constant."""
+"""Baselines: what an analyst could map without us, with a fitted scale and constant.
+
+Each is a function from what is known on a day to raw columns per cell; the rate is Σ weight × column + constant,
+with weights >= 0 of greatest Poisson likelihood on the training windows, so that zero rates do not decide a
+comparison (DESIGN.md section 6).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from allocator.kernels.likelihood import mixture_em
+from allocator.kernels.spatial import spread
+from allocator.risk.features import Csr, known_on, sums, within
+from allocator.risk.mixture import fit_weights
 
 if TYPE_CHECKING:
     from allocator.config import RiskSection
-    from allocator.domain import Floats
-    from allocator.risk.features import Snapshot, Space
+    from allocator.domain import Floats, Panel
+    from allocator.risk.features import Space, View
     from allocator.risk.training import Training
 
-EM_ITERATIONS = 300
+RECENT_DAYS = 56
+"""Window of `recent`: eight weeks."""
+
+DECAY_DAYS = 60.0
+"""Mean age of an event in `decay`, as in the entries that beat published winners of the NIJ challenge."""
+
+SEASON_WEEKS = 3
+"""`seasonal` counts three weeks either side of the same date."""
+
+YEAR_DAYS = 364
+"""52 weeks, so that weekdays agree."""
 
 
 @dataclass(frozen=True, eq=False)
-class HistoricMean:
-    """Mean events of the cell over the whole history.
-
-    The strongest of the simple baselines; see DESIGN.md section 6. Its rate becomes a·rate + b, with a, b >= 0 of
-    greatest Poisson likelihood on the training windows, so that zero rates do not decide a comparison.
-    """
-
-    options: RiskSection
-    seed: int = 0
-
-    def fit(self, training: Training) -> FittedScale:
-        """Return the fitted baseline."""
-        column = training.space.component(0, -1)
-        return _fit_scale(training, training.components[:, column], training.totals[:, :, column], column)
-
-
-@dataclass(frozen=True, eq=False)
-class Recent:
-    """Events of the cell in the last eight weeks, scaled as `HistoricMean`."""
-
-    options: RiskSection
-    seed: int = 0
-
-    def fit(self, training: Training) -> FittedScale:
-        """Return the fitted baseline."""
-        return _fit_scale(training, training.recent, training.recent_totals, None)
-
-
-@dataclass(frozen=True, eq=False)
-class Kde:
-    """Kernel density of the whole history (Gaussian, smallest bandwidth of the job), scaled as `HistoricMean`.
-
-    Source: Chainey, Tompson & Uhlig (2008), The utility of hotspot mapping for predicting spatial patterns
-    of crime. Security Journal 21.
-    """
-
-    options: RiskSection
-    seed: int = 0
-
-    def fit(self, training: Training) -> FittedScale:
-        """Return the fitted baseline."""
-        column = training.space.component(min(1, len(training.space.bandwidths) - 1), -1)
-        return _fit_scale(training, training.components[:, column], training.totals[:, :, column], column)
-
-
-@dataclass(frozen=True, eq=False)
-class FittedScale:
-    """a·rate + b per kind.
+class Moment:
+    """A history at the start of one day; nothing known on that day or later may be read.
 
     Parameters
     ----------
+    panel : Panel
+        The history.
+    day : int
+        The day, counted from the panel's first.
+    window : int
+        Days that rates are expected events of.
     space : Space
-        Cells, memories and kernels.
-    column : int, optional
-        Component that holds the rate; None for the `recent` counts.
-    weights : (n_kinds, 2) float64
-        a and b.
+        Cells and kernels.
     """
 
+    panel: Panel
+    day: int
+    window: int
     space: Space
-    column: int | None
+
+    def counts(self, first: int = 0, stop: int | None = None) -> Floats:
+        """Return events of the days from `first` to before `stop`, (n_kinds, n_cells)."""
+        days = self.panel.day
+        rows = known_on(self.panel, self.day) & (days >= first) & (days < (self.day if stop is None else stop))
+        return sums(self.panel, rows)
+
+    def days(self, first: int = 0, stop: int | None = None) -> Floats:
+        """Return the days that the source covers in the same stretch, (n_kinds, 1), at least 1."""
+        covered = self.panel.days_observed[max(first, 0) : self.day if stop is None else stop]
+        return np.asarray(np.maximum(covered.sum(axis=0), 1.0)[:, None])
+
+
+Columns = Callable[[Moment], "Floats"]
+"""From a moment to raw columns, (n_kinds, n_cells) or (n_kinds, n_cells, n_columns), in any unit."""
+
+
+def historic_mean(moment: Moment) -> Floats:
+    """Return the mean events of the cell over the whole history: the strongest of the simple baselines."""
+    return moment.counts() / moment.days() * moment.window
+
+
+def recent(moment: Moment) -> Floats:
+    """Return the events of the cell in the last eight weeks."""
+    first = max(0, moment.day - RECENT_DAYS)
+    return moment.counts(first) / moment.days(first) * moment.window
+
+
+def seasonal(moment: Moment) -> Floats:
+    """Return the mean events of the cell in the same weeks of earlier years, three weeks either side.
+
+    A kind without a covered earlier year has its historic mean.
+    """
+    total, days = np.zeros_like(moment.counts(0, 0)), np.zeros((len(moment.panel.kinds), 1))
+    for back in range(YEAR_DAYS, moment.day + 7 * SEASON_WEEKS + 1, YEAR_DAYS):
+        first = max(0, moment.day - back - 7 * SEASON_WEEKS)
+        stop = min(moment.day, moment.day - back + moment.window + 7 * SEASON_WEEKS)
+        if stop > first:
+            total += moment.counts(first, stop)
+            days += moment.panel.days_observed[first:stop].sum(axis=0)[:, None]
+    return np.where(days > 0, total / np.maximum(days, 1) * moment.window, historic_mean(moment))
+
+
+def decay(moment: Moment) -> Floats:
+    """Return the counts of the cell with weights that fall exponentially with age, 60 days on average."""
+    known = np.flatnonzero(known_on(moment.panel, moment.day))
+    ages = np.exp(-(moment.day - 1 - np.arange(moment.day)) / DECAY_DAYS)
+    exposure = ages @ moment.panel.days_observed[: moment.day]
+    weighted = sums(moment.panel, known, ages[moment.panel.day[known]])
+    return np.asarray(weighted / np.maximum(exposure, 1e-9)[:, None] * moment.window)
+
+
+def kde(moment: Moment) -> Floats:
+    """Return the kernel density of the whole history: Gaussian, with the smallest bandwidth of the job.
+
+    Chainey, Tompson & Uhlig (2008), The utility of hotspot mapping for predicting spatial patterns of crime.
+    Security Journal 21.
+    """
+    return spread_by(historic_mean(moment), moment.space.kernels[min(1, len(moment.space.kernels) - 1)])
+
+
+def spread_by(counts: Floats, kernel: Csr) -> Floats:
+    """Return counts (n_kinds, n_cells) spread over the surroundings by a kernel."""
+    values = np.ascontiguousarray(counts.T, np.float64)
+    out = np.zeros_like(values)
+    spread(values, kernel.indptr, kernel.indices, kernel.weight, out)
+    return out.T
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """A model of raw columns; see the module."""
+
+    columns: Columns
+    options: RiskSection
+    seed: int = 0
+
+    def fit(self, training: Training) -> FittedBaseline:
+        """Return the fitted baseline."""
+        blocks: list[list[Any]] = [[] for _ in training.kinds]
+        totals = np.zeros((len(training.kinds), 1))
+        for number, day in enumerate(training.days):
+            moment = Moment(training.panel, day, training.horizon, training.space)
+            values = _with_constant(self.columns(moment))
+            sum_of = values.sum(axis=1) * training.covered[number][:, None]
+            totals = totals + sum_of
+            rows = np.flatnonzero((training.window == number) & (training.count > 0))
+            for kind in range(len(blocks)):
+                mine = rows[training.kind[rows] == kind]
+                blocks[kind].append((values[kind, training.cell[mine]], training.count[mine]))
+        weights = np.zeros((len(blocks), totals.shape[1]))
+        for kind, parts in enumerate(blocks):
+            counts = np.concatenate([count for _, count in parts])
+            weights[kind] = fit_weights(np.concatenate([rows for rows, _ in parts]), counts, totals[kind])
+            if not len(counts):  # a kind that no window covers: its raw columns as they are
+                weights[kind, :-1] = 1.0
+        return FittedBaseline(self.columns, weights)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedBaseline:
+    """Σ weight × column + constant, per kind.
+
+    Parameters
+    ----------
+    columns : callable
+        The raw columns.
+    weights : (n_kinds, n_columns + 1) float64
+        Weights; the constant is last.
+    """
+
+    columns: Columns
     weights: npt.NDArray[np.float64]
 
-    def rate(self, features: Snapshot) -> Floats:
+    def rate(self, view: View) -> Floats:
         """Return expected events per horizon, (n_kinds, n_cells) float64."""
-        return np.asarray(np.maximum(self._parts(features).sum(axis=-1), 1e-9))
+        return np.asarray(np.maximum(self._parts(view).sum(axis=-1), 1e-9))
 
-    def sources(self, features: Snapshot) -> tuple[tuple[str, ...], Floats]:
-        """Return names of the parts of the rate, and the parts, (n_kinds, n_cells, n_sources)."""
-        return ("counts of this place", "everywhere alike"), self._parts(features)
+    def sources(self, view: View, cells: npt.NDArray[np.int64]) -> tuple[tuple[str, ...], Floats]:
+        """Return names of the parts of the rate of chosen cells, and the parts, (n_kinds, n, n_sources)."""
+        parts = self._parts(view)[:, cells]
+        both = np.stack([parts[:, :, :-1].sum(axis=2), parts[:, :, -1]], axis=2)
+        return ("past events of this place", "everywhere alike"), both
 
-    def _parts(self, features: Snapshot) -> Floats:
-        rate = features.recent if self.column is None else features.components[:, :, self.column]
-        both = np.stack([rate.astype(np.float64), np.ones(rate.shape)], axis=-1)
-        return np.asarray(both * self.weights[:, None, :])
-
-
-def _fit_scale(training: Training, rate: Floats, totals: Floats, column: int | None) -> FittedScale:
-    n_kinds, n_cells = len(training.kinds), training.space.city.n_cells
-    weights = np.zeros((n_kinds, 2))
-    for kind in range(n_kinds):
-        rows = np.flatnonzero((training.kind == kind) & (training.count > 0))
-        both = np.stack([rate[rows].astype(np.float64), np.ones(len(rows))], axis=1)
-        sums = np.array([totals[:, kind].sum(), float(n_cells * training.n_windows)])
-        weights[kind] = fit_weights(both, training.count[rows], sums)
-    return FittedScale(training.space, column, weights)
+    def _parts(self, view: View) -> Floats:
+        values = _with_constant(self.columns(Moment(view.panel, view.day, view.window, view.space)))
+        return np.asarray(values * self.weights[:, None, :] * (view.horizon / view.window))
 
 
-def fit_weights(rows: Floats, counts: Floats, totals: Floats) -> npt.NDArray[np.float64]:
-    """Return weights >= 0 of greatest Poisson likelihood for λ = rows @ weights; see `mixture_em`.
+def _with_constant(raw: Floats) -> Floats:
+    values = raw[:, :, None] if raw.ndim == 2 else raw
+    return np.concatenate([values, np.ones((*values.shape[:2], 1))], axis=2)
 
-    Parameters
-    ----------
-    rows : (n, width)
-        Rows with events.
-    counts : (n,)
-        Their events.
-    totals : (width,)
-        Sums of each column over all rows, those without events too.
-    """
-    usable = totals > 0
-    weights = np.where(usable, counts.sum() / np.maximum(totals, 1e-300) / max(int(usable.sum()), 1), 0.0)
-    mixture_em(rows, counts, totals, weights, EM_ITERATIONS)
-    return np.asarray(weights)
+
+def bands(panel: Panel, radii: tuple[float, ...]) -> list[Csr]:
+    """Return, for each ring between successive radii, the neighbours of every cell with weight 1."""
+    near = within(panel.city, radii[-1])
+    rings = []
+    for low, high in zip((-1.0, *radii[:-1]), radii, strict=True):
+        kept = (near.weight > low) & (near.weight <= high)
+        indptr = np.concatenate([[0], np.cumsum(kept)])[near.indptr]
+        rings.append(Csr(indptr, near.indices[kept], np.ones(int(kept.sum()), np.float32)))
+    return rings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from allocator.errors import SolverError
-from allocator.risk.features import CONTEXT
-from allocator.risk.mixture import FittedMixture, Mixture
+from allocator.risk.mixture import FittedMixture, Mixture, to_level
+from allocator.risk.training import STEP_DAYS
 
 if TYPE_CHECKING:
     from allocator.config import RiskSection
     from allocator.domain import Floats
-    from allocator.risk.features import Snapshot
+    from allocator.risk.features import View
     from allocator.risk.training import Training
 
 VALIDATION_WINDOWS = 4
@@ -40,61 +41,57 @@ def _poisson(scores: npt.NDArray[np.float64], data: lightgbm.Dataset) -> tuple[F
 
 @dataclass(frozen=True, eq=False)
 class Boosted:
-    """Gradient boosted trees (Poisson) that start from the mixture and correct it.
+    """Gradient boosted trees (Poisson) that start from the mixture and correct where events fall.
 
-    Ke et al. (2017), LightGBM, NeurIPS 30.
+    Ke et al. (2017), LightGBM, NeurIPS 30. In training, each window's rates are first scaled to its actual
+    events: the trees learn places, and the level of the city stays with `risk.level`.
     """
 
     options: RiskSection
     seed: int = 0
-    rounds: int | None = None
 
     def fit(self, training: Training) -> FittedBoosted:
-        """Return the fitted trees.
-
-        With `rounds` given, all windows are used. Without, the last `VALIDATION_WINDOWS` windows only choose
-        the number of rounds, so that a trial costs one training and not two.
+        """Return the fitted trees; the last `VALIDATION_WINDOWS` windows only choose the number of rounds.
 
         Raises
         ------
         SolverError
             If LightGBM fails.
         """
-        if self.rounds is not None:
-            base = Mixture(self.options).fit(training)
-            booster = self._train(training, base, self.rounds) if self.rounds else None
-            return FittedBoosted(base, booster, self.rounds, self.options.threads)
+        # The windows of long horizons overlap: those between may not train, or the validation would be no test.
+        between = -(-training.horizon // STEP_DAYS) - 1
         inner = training.n_windows - VALIDATION_WINDOWS
-        before, after = training.windows(0, inner), training.windows(inner, training.n_windows)
+        before, after = training.windows(0, max(inner - between, 1)), training.windows(inner, training.n_windows)
         base = Mixture(self.options).fit(before)
-        booster = self._train(before, base, self.options.boosted.rounds)
-        return FittedBoosted(base, booster, self._best_rounds(booster, base, after), self.options.threads)
+        booster = self._train(before, base)
+        return FittedBoosted(base, booster, self._best_rounds(booster, base, after), training.context_names)
 
     def _best_rounds(self, booster: lightgbm.Booster, base: FittedMixture, after: Training) -> int:
-        """Return the rounds of greatest weighted Poisson likelihood on the windows `after`."""
-        raw, columns = np.log(base.rows(after.components, after.kind)), _columns(after)
+        """Return the rounds of greatest weighted likelihood of places on the windows `after`."""
+        raw, columns = _start(base, after), _columns(after)
         weight, step = after.weight.astype(np.float64), 10
-        likelihood = {0: float((weight * (after.count * raw - np.exp(raw))).sum())}
-        for start in range(0, self.options.boosted.rounds, step):
-            raw = raw + booster.predict(
-                columns,
-                raw_score=True,
-                start_iteration=start,
-                num_iteration=step,
-                num_threads=self.options.threads,
+        places = after.window * np.int64(len(after.kinds)) + after.kind
+        found = {}
+        for start in range(0, self.options.boosted.rounds + step, step):
+            rate = weight * np.exp(raw)
+            total = np.bincount(places, rate)
+            found[min(start, self.options.boosted.rounds)] = float(
+                (after.count * (raw - np.log(np.maximum(total, 1e-12))[places])).sum()
             )
-            stop = min(start + step, self.options.boosted.rounds)
-            likelihood[stop] = float((weight * (after.count * raw - np.exp(raw))).sum())
-        return max(likelihood, key=lambda rounds: likelihood[rounds])
+            if start < self.options.boosted.rounds:
+                raw = raw + booster.predict(
+                    columns, raw_score=True, start_iteration=start, num_iteration=step,
+                    num_threads=self.options.threads,
+                )  # fmt: skip
+        return max(found, key=lambda rounds: found[rounds])
 
-    def _train(self, training: Training, base: FittedMixture, rounds: int) -> lightgbm.Booster:
+    def _train(self, training: Training, base: FittedMixture) -> lightgbm.Booster:
         options = self.options.boosted
-        columns = _columns(training)
         data = lightgbm.Dataset(
-            columns,
+            _columns(training),
             label=training.count,
             weight=training.weight,
-            init_score=np.log(base.rows(training.components, training.kind)),
+            init_score=_start(base, training),
             feature_name=_names(training),
             params={"max_bin": 63, "verbosity": -1, "num_threads": self.options.threads},
             free_raw_data=True,
@@ -114,66 +111,124 @@ class Boosted:
             "verbosity": -1,
         }
         try:
-            return lightgbm.train(parameters, data, num_boost_round=rounds)
+            return lightgbm.train(parameters, data, num_boost_round=options.rounds)
         except lightgbm.basic.LightGBMError as error:
             raise SolverError(f"LightGBM failed: {error}") from error
 
 
 @dataclass(frozen=True, eq=False)
 class FittedBoosted:
-    """The mixture times exp(trees).
+    """The mixture times exp(trees), scaled to the level of the city.
 
     Parameters
     ----------
     base : FittedMixture
         Where the trees start.
-    booster : lightgbm.Booster, optional
-        The trees; None where no round improved the held-out likelihood.
+    booster : lightgbm.Booster
+        The trees.
     rounds : int
-        Rounds used.
-    threads : int
-        Threads for prediction (0: all cores).
+        Rounds used; 0 where none improved the likelihood of the windows kept for that.
+    context_names : tuple of str
+        Names of the context columns.
     """
 
     base: FittedMixture
-    booster: lightgbm.Booster | None
+    booster: lightgbm.Booster
     rounds: int
-    threads: int = 0
+    context_names: tuple[str, ...]
 
-    def rate(self, features: Snapshot) -> Floats:
+    def rate(self, view: View) -> Floats:
         """Return expected events per horizon, (n_kinds, n_cells) float64."""
-        rates = self.base.rate(features)
-        if self.booster is None or self.rounds == 0:
-            return rates
-        for kind in range(len(rates)):
-            columns = np.concatenate(
-                [features.components[kind], features.recent[kind, :, None], features.context[kind]], axis=1
-            )
-            raw = self.booster.predict(columns, raw_score=True, num_iteration=self.rounds, num_threads=self.threads)
-            rates[kind] *= np.exp(raw)
-        return rates
+        rates = self.base.rate(view)
+        if self.rounds:
+            for kind in range(len(rates)):
+                rates[kind] *= np.exp(self._predict(view, kind))
+        return to_level(rates, view)
 
-    def sources(self, features: Snapshot) -> tuple[tuple[str, ...], Floats]:
-        """Return the parts of the mixture, and what the trees add or take away (may be negative)."""
-        names, parts = self.base.sources(features)
-        change = self.rate(features) - parts.sum(axis=2)
-        return (*names, "pattern of the surroundings (boosted trees)"), np.concatenate(
-            [parts, change[..., None]], axis=2
-        )
+    def _predict(self, view: View, kind: int) -> Floats:
+        columns = np.concatenate([view.components[kind], view.context[kind]], axis=1)
+        return np.asarray(self.booster.predict(columns, raw_score=True, num_iteration=self.rounds))
+
+    def sources(self, view: View, cells: npt.NDArray[np.int64]) -> tuple[tuple[str, ...], Floats]:
+        """Return the parts of the mixture for chosen cells, (n_kinds, n, n_sources); `contributions` has the rest."""
+        return self.base.sources(view, cells)
+
+    def contributions(self, view: View, cells: npt.NDArray[np.int64]) -> tuple[tuple[str, ...], Floats]:
+        """Return what the trees add to the log rate of chosen cells, by group of features.
+
+        Shapley values of trees (Lundberg et al. 2020, Nature Machine Intelligence 2), as LightGBM gives them,
+        summed over the features of a group; the last group is what scaling to the city's level leaves, and all
+        add up to log(rate) - log(mixture's rate).
+
+        Returns
+        -------
+        names : tuple of str
+        parts : (n_kinds, n_cells, n_groups) float64
+        """
+        groups = _groups(view, self.context_names)
+        names = tuple(dict.fromkeys(groups))
+        parts = np.zeros((len(view.level), len(cells), len(names) + 1))
+        rates, base = self.rate(view)[:, cells], self.base.rate(view)[:, cells]
+        for kind in range(len(parts)):
+            if self.rounds:
+                columns = np.concatenate([view.components[kind, cells], view.context[kind, cells]], axis=1)
+                by_feature = np.asarray(self.booster.predict(columns, pred_contrib=True, num_iteration=self.rounds))
+                for feature, group in enumerate(groups):
+                    parts[kind, :, names.index(group)] += by_feature[:, feature]
+            parts[kind, :, -1] = np.log(rates[kind] / base[kind]) - parts[kind, :, :-1].sum(axis=1)
+        return (*names, "all alike"), parts
 
     def text(self) -> str:
-        """Return the trees in LightGBM's text format, without the number of threads; empty without trees."""
-        if self.booster is None:
-            return ""
-        lines = str(self.booster.model_to_string()).splitlines(keepends=True)
+        """Return the trees in LightGBM's text format, without the number of threads."""
+        lines = str(self.booster.model_to_string(num_iteration=self.rounds)).splitlines(keepends=True)
         return "".join(line for line in lines if not line.startswith("[num_threads:"))
 
 
+def _start(base: FittedMixture, training: Training) -> Floats:
+    """Return log rates of the mixture, each window and kind scaled to its events."""
+    total = np.einsum("wkj,kj->wk", training.totals, base.weights)
+    scale = np.maximum(training.events, 0.5) / np.maximum(total, 1e-9)
+    rates = base.rows(training.components, training.kind) * scale[training.window, training.kind]
+    return np.asarray(np.log(np.maximum(rates, 1e-12)))
+
+
 def _columns(training: Training) -> npt.NDArray[np.float32]:
-    return np.concatenate([training.components, training.recent[:, None], training.context], axis=1)
+    return np.concatenate([training.components, training.context], axis=1)
 
 
 def _names(training: Training) -> list[str]:
     lives = [f"{life:g}d" for life in training.space.half_lives]
-    names = [f"w{width:g}_h{life}" for width in training.space.bandwidths for life in lives]
-    return [*names, "constant", "recent", *(name.replace(",", "").replace(" ", "_") for name in CONTEXT)]
+    own = [f"w{width:g}_h{life}" for width in training.space.bandwidths for life in lives]
+    others = [f"others_{name}" for name in own] if len(training.kinds) > 1 else []
+    plain = [re.sub(r"[^0-9A-Za-z]+", "_", name) for name in training.context_names]
+    return [*own, *others, "constant", *(f"{name}_{i}" for i, name in enumerate(plain))]
+
+
+def _groups(view: View, context_names: tuple[str, ...]) -> list[str]:
+    """Return the group of each feature, in plain words."""
+    memories = ["newest events"] * (len(view.space.half_lives) - 2) + ["level of the last months", "long-run level"]
+    memories = memories[-len(view.space.half_lives) :]
+    own = [
+        f"{memory} {'here' if band == 0 else 'nearby'}"
+        for band in range(len(view.space.bandwidths))
+        for memory in memories
+    ]
+    others = ["other kinds around"] * len(own) if len(view.level) > 1 else []
+    known = {name: name for name in context_names} | CONTEXT_GROUPS
+    return [*own, *others, "size of the cell", *(known[name] for name in context_names)]
+
+
+CONTEXT_GROUPS = {
+    "kind": "kind",
+    "area_km2": "size of the cell",
+    "district, long run": "district",
+    "district, newest over long run": "trend of the district",
+    "beat, long run": "beat",
+    "beat, newest over long run": "trend of the beat",
+    "days since the last here": "time since the last event here",
+    "days since the last of any kind here": "time since the last event here",
+    "season, cosine": "season",
+    "season, sine": "season",
+    "public holidays": "public holidays",
+}
+"""Groups of context columns in reasons; covariates stand for themselves."""

@@ -8,9 +8,9 @@ with the new events alone, so that an update equals a rebuild.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +21,11 @@ from allocator.kernels.spatial import count_within, fill_within, gaussian_rows, 
 
 if TYPE_CHECKING:
     from allocator.domain import Floats, Ints, Panel
+    from allocator.risk.extras import Extras
     from allocator.tessellation import Tessellation
 
 MAX_PAIRS = 200_000_000
 """Largest kernel: 8 bytes a pair, so 1.6 GB."""
-
-RECENT_DAYS = 56
-"""Window of the `recent` baseline: eight weeks."""
 
 _REACH = 2.5
 """Kernels end at 2.5 bandwidths, which hold 96 % of a Gaussian's mass; rows are normalised afterwards."""
@@ -112,10 +110,9 @@ class Space:
         widths = (0.0, *sorted(bandwidths))
         return cls(city, (*sorted(half_lives), np.inf), widths, tuple(gaussian(city, width) for width in widths))
 
-    @property
-    def n_components(self) -> int:
-        """Bandwidths times memories, and the constant."""
-        return len(self.bandwidths) * len(self.half_lives) + 1
+    def n_components(self, n_kinds: int) -> int:
+        """Bandwidths times memories of the kind itself, the same of the other kinds if there are any, a constant."""
+        return len(self.bandwidths) * len(self.half_lives) * (1 + (n_kinds > 1)) + 1
 
     def component(self, bandwidth: int, memory: int) -> int:
         """Return the column of one bandwidth and memory; negative numbers count from the end."""
@@ -137,22 +134,25 @@ class Histories:
     state : (n_kinds, n_bandwidths, n_cells, n_memories) float64
         Sums of decayed, smoothed counts. float64: in float32 the long-run sums of a nine-year history lose
         single events.
+    exposure : (n_kinds, n_memories) float64
+        Sums of the same decays over the days that the source covers.
+    last : (n_kinds, n_cells) float64
+        Day of the newest event; minus infinity before the first.
     """
 
     space: Space
     n_kinds: int
     day: int = 0
     state: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    exposure: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    last: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         if not self.state.size:
-            shape = (
-                self.n_kinds,
-                len(self.space.bandwidths),
-                self.space.city.n_cells,
-                len(self.space.half_lives),
-            )
-            self.state = np.zeros(shape)
+            cells, memories = self.space.city.n_cells, len(self.space.half_lives)
+            self.state = np.zeros((self.n_kinds, len(self.space.bandwidths), cells, memories))
+            self.exposure = np.zeros((self.n_kinds, memories))
+            self.last = np.full((self.n_kinds, cells), -np.inf)
 
     def advance(self, panel: Panel, day: int) -> None:
         """Move to the start of `day`, taking in the events that became known since.
@@ -163,9 +163,13 @@ class Histories:
         known = panel.day if panel.reported is None else np.maximum(panel.day, panel.reported)
         rows = np.flatnonzero((known >= self.day) & (known < day))
         lives = np.asarray(self.space.half_lives)
-        decay(self.state, 0.5 ** ((day - self.day) / lives))
-        age = (day - 1 - panel.day[rows]).astype(np.float64)
-        amount = panel.count[rows, None] * 0.5 ** (age[:, None] / lives)
+        fading = 0.5 ** ((day - self.day) / lives)
+        decay(self.state, fading)
+        new_days = np.arange(self.day, min(day, panel.n_days))
+        weight = 0.5 ** ((day - 1 - new_days)[:, None] / lives)
+        covered = panel.days_observed[self.day : day].astype(np.float64)
+        self.exposure = self.exposure * fading + np.einsum("dk,dm->km", covered, weight)
+        amount = panel.count[rows, None] * 0.5 ** ((day - 1 - panel.day[rows])[:, None] / lives)
         for band, kernel in enumerate(self.space.kernels):
             spread_events(
                 panel.cell[rows],
@@ -177,122 +181,173 @@ class Histories:
                 kernel.weight,
                 self.state,
             )
+        np.maximum.at(self.last, (panel.kind[rows], panel.cell[rows]), panel.day[rows])
         self.day = day
 
-    def scale(self, horizon: int) -> npt.NDArray[np.float64]:
-        """Return the factors per memory that turn sums into expected events per horizon."""
-        lives = np.asarray(self.space.half_lives)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            days = (1 - 0.5 ** (self.day / lives)) / (1 - 0.5 ** (1 / lives))
-        days[np.isinf(lives)] = self.day
-        return np.asarray(horizon / np.maximum(days, 1e-12))
+    def expected(self, horizon: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
+        """Return each history as expected events per horizon: of the kind itself, and of the other kinds.
 
-    def rows(self, kind: Ints, cell: Ints, horizon: int) -> npt.NDArray[np.float32]:
-        """Return the components of chosen kinds and cells, (n, n_components) float32; the constant is last."""
-        out = np.empty((len(cell), self.space.n_components), np.float32)
-        # Plain numpy: a kernel for this was 3 times its pandas twin, and saved less than 0.3 s of a Chicago fit.
-        picked = self.state[kind, :, cell] * self.scale(horizon)
-        out[:, :-1] = np.maximum(picked, 0.0).reshape(len(cell), -1)
-        area = self.space.city.area_km2
-        out[:, -1] = (area / area.sum())[cell]
-        return out
-
-    def totals(self, horizon: int) -> npt.NDArray[np.float64]:
-        """Return the sum of each component over all cells, (n_kinds, n_components)."""
-        sums = np.maximum(self.state, 0.0).sum(axis=2) * self.scale(horizon)
-        flat = sums.reshape(self.n_kinds, -1)
-        return np.concatenate([flat, np.ones((self.n_kinds, 1))], axis=1)
+        Two arrays shaped as `state`; the second is None where there is one kind only.
+        """
+        scale = horizon / np.maximum(self.exposure, 1e-9)
+        own = np.maximum(self.state, 0.0) * scale[:, None, None, :]
+        return own, (own.sum(axis=0) - own if self.n_kinds > 1 else None)
 
 
 @dataclass(frozen=True, eq=False)
-class Snapshot:
-    """The features of every cell and kind at the start of one day.
+class View:
+    """What is known at the start of one day, and what the models make of it.
 
     Parameters
     ----------
+    panel : Panel
+        The history; nothing known on `day` or later may be read.
+    day : int
+        The day, counted from the panel's first.
+    window : int
+        Days that components are expected events of: those of the training windows.
+    horizon : int
+        Days that rates are for.
+    space : Space
+        Cells, memories and kernels.
     components : (n_kinds, n_cells, n_components) float32
-        Expected events per horizon by component; the constant is last.
-    recent : (n_kinds, n_cells) float32
-        Events of the last `RECENT_DAYS` days, per horizon.
+        Expected events per window by history: the kind itself (bandwidths × memories), the other kinds
+        (alike, if there are any), and a constant that sums to 1.
     context : (n_kinds, n_cells, n_context) float32
-        The columns of `CONTEXT`.
+        The columns of `context_names`.
+    level : (n_kinds,) float64
+        Expected events of the whole city over the horizon; NaN where the history is too short to say.
+    level_dispersion : (n_kinds,) float64
+        Over-dispersion of the city's total around `level`.
     """
 
+    panel: Panel
+    day: int
+    window: int
+    horizon: int
+    space: Space
     components: npt.NDArray[np.float32]
-    recent: npt.NDArray[np.float32]
     context: npt.NDArray[np.float32]
+    level: Floats
+    level_dispersion: Floats
+
+
+def components(histories: Histories, horizon: int) -> npt.NDArray[np.float32]:
+    """Return the histories of all kinds and cells, (n_kinds, n_cells, n_components) float32; see `View`."""
+    n_kinds, n_cells = histories.n_kinds, histories.space.city.n_cells
+    kind, cell = np.repeat(np.arange(n_kinds), n_cells), np.tile(np.arange(n_cells), n_kinds)
+    rows, _ = component_rows(histories, horizon)
+    return rows(kind, cell).reshape(n_kinds, n_cells, -1)
+
+
+def component_rows(
+    histories: Histories, horizon: int
+) -> tuple[Callable[[Ints, Ints], npt.NDArray[np.float32]], npt.NDArray[np.float64]]:
+    """Return a function that gathers the components of chosen kinds and cells, and the sums over all cells.
+
+    The function gives (n, n_components) float32; the sums are (n_kinds, n_components) float64.
+    """
+    area = histories.space.city.area_km2
+    parts = [part for part in histories.expected(horizon) if part is not None]
+    constant = np.ones((histories.n_kinds, 1))
+    totals = [part.sum(axis=2).reshape(histories.n_kinds, -1) for part in parts]
+
+    def rows(kind: Ints, cell: Ints) -> npt.NDArray[np.float32]:
+        # Plain numpy: a kernel for this was 3 times its pandas twin, and saved less than 0.3 s of a Chicago fit.
+        out = np.empty((len(cell), sum(total.shape[1] for total in totals) + 1), np.float32)
+        start = 0
+        for part in parts:
+            picked = part[kind, :, cell].reshape(len(cell), -1)
+            out[:, start : start + picked.shape[1]] = picked
+            start += picked.shape[1]
+        out[:, -1] = (area / area.sum())[cell]
+        return out
+
+    return rows, np.concatenate([*totals, constant], axis=1)
 
 
 CONTEXT = (
     "kind",
     "area_km2",
-    "all kinds, long run, cell",
-    "all kinds, long run, around",
-    "all kinds, newest, around",
     "district, long run",
     "district, newest over long run",
-    "city, newest over long run",
+    "beat, long run",
+    "beat, newest over long run",
+    "days since the last here",
+    "days since the last of any kind here",
+    "season, cosine",
+    "season, sine",
+    "public holidays",
 )
-"""Columns that only the boosted model reads, beside the components."""
+"""Columns that only the boosted model reads, beside the components and the covariates."""
 
 
-def context(histories: Histories, horizon: int) -> npt.NDArray[np.float32]:
-    """Return the columns of `CONTEXT` for all kinds and cells, (n_kinds, n_cells, n_context) float32."""
-    city, state = histories.space.city, histories.state
-    scale = histories.scale(horizon)
-    middle = min(2, state.shape[1] - 1)
-    newest, long_run = state[..., 0] * scale[0], state[..., -1] * scale[-1]
-    out = np.empty((*state.shape[0:3:2], len(CONTEXT)), np.float32)
-    district = np.where(city.district < 0, len(city.districts), city.district)
-    area = np.maximum(np.bincount(district, city.area_km2, len(city.districts) + 1), 1e-9)
-    for kind in range(histories.n_kinds):
-        old = np.bincount(district, long_run[kind, 0], len(city.districts) + 1)
-        new = np.bincount(district, newest[kind, 0], len(city.districts) + 1)
-        out[kind, :, 0] = kind
-        out[kind, :, 5] = (old / area)[district] * city.area_km2
-        out[kind, :, 6] = ((new + 1) / (old + 1))[district]
-        out[kind, :, 7] = (new.sum() + 1) / (old.sum() + 1)
+def context(histories: Histories, panel: Panel, horizon: int, extras: Extras) -> npt.NDArray[np.float32]:
+    """Return the columns of `CONTEXT` and the covariates, (n_kinds, n_cells, n_context) float32."""
+    city, n_kinds = histories.space.city, histories.n_kinds
+    scale = horizon / np.maximum(histories.exposure, 1e-9)
+    newest, long_run = histories.state[:, 0, :, 0] * scale[:, :1], histories.state[:, 0, :, -1] * scale[:, -1:]
+    places = extras.at(panel, histories.day)
+    out = np.empty((n_kinds, city.n_cells, len(CONTEXT) + places.shape[1]), np.float32)
+    out[:, :, 0] = np.arange(n_kinds)[:, None]
     out[:, :, 1] = city.area_km2
-    out[:, :, 2] = long_run[:, 0].sum(axis=0)
-    out[:, :, 3] = long_run[:, middle].sum(axis=0)
-    out[:, :, 4] = newest[:, middle].sum(axis=0)
+    for column, label, n_labels in ((2, city.district, len(city.districts)), (4, city.beat, len(city.beats))):
+        group = np.where(label < 0, n_labels, label)
+        area = np.maximum(np.bincount(group, city.area_km2, n_labels + 1), 1e-9)
+        for kind in range(n_kinds):
+            old, new = (np.bincount(group, one[kind], n_labels + 1) for one in (long_run, newest))
+            out[kind, :, column] = (old / area)[group] * city.area_km2
+            out[kind, :, column + 1] = ((new + 1) / (old + 1))[group]
+    out[:, :, 6] = np.minimum(histories.day - histories.last, 1000)
+    out[:, :, 7] = np.minimum(histories.day - histories.last.max(axis=0), 1000)
+    middle = panel.first_day.toordinal() + histories.day + horizon / 2
+    out[:, :, 8], out[:, :, 9] = np.cos(2 * np.pi * middle / 365.2425), np.sin(2 * np.pi * middle / 365.2425)
+    out[:, :, 10] = extras.holidays_in(panel, histories.day, horizon)
+    out[:, :, len(CONTEXT) :] = places
     return out
 
 
-def snapshot(histories: Histories, panel: Panel, horizon: int) -> Snapshot:
-    """Return the features of every cell and kind at the histories' day."""
-    n_kinds, n_cells = histories.n_kinds, histories.space.city.n_cells
-    cell, kind = np.tile(np.arange(n_cells), n_kinds), np.repeat(np.arange(n_kinds), n_cells)
-    components = histories.rows(kind, cell, horizon).reshape(n_kinds, n_cells, -1)
-    return Snapshot(components, recent(panel, histories.day, horizon), context(histories, horizon))
-
-
-def recent(panel: Panel, day: int, horizon: int) -> npt.NDArray[np.float32]:
-    """Return events of the last `RECENT_DAYS` days known on `day`, per horizon, (n_kinds, n_cells) float32."""
-    span = min(RECENT_DAYS, day)
-    rows = (panel.day >= day - span) & (panel.day < day)
-    if panel.reported is not None:
-        rows &= panel.reported < day
-    return np.asarray(_counts(panel, rows) * (horizon / max(span, 1)), np.float32)
+def view(histories: Histories, panel: Panel, window: int, extras: Extras, *, horizon: int) -> View:
+    """Return what is known at the histories' day, for models that were trained on windows of `window` days."""
+    found = [extras.outlook(panel, kind, histories.day, horizon) for kind in range(histories.n_kinds)]
+    return View(
+        panel=panel, day=histories.day, window=window, horizon=horizon, space=histories.space,
+        components=components(histories, window), context=context(histories, panel, window, extras),
+        level=np.array([one.expected if one else np.nan for one in found]),
+        level_dispersion=np.array([one.dispersion if one else 0.0 for one in found]),
+    )  # fmt: skip
 
 
 def outcome(panel: Panel, day: int, horizon: int) -> npt.NDArray[np.float32]:
     """Return events of the `horizon` days from `day`, (n_kinds, n_cells) float32."""
     netted = panel.netted
-    return np.asarray(_counts(netted, (netted.day >= day) & (netted.day < day + horizon)), np.float32)
+    first, stop = np.searchsorted(netted.day, (day, day + horizon))
+    return np.asarray(sums(netted, slice(first, stop)), np.float32)
 
 
-def _counts(panel: Panel, rows: npt.NDArray[np.bool_]) -> Floats:
+def covered(panel: Panel, day: int, horizon: int) -> npt.NDArray[np.bool_]:
+    """Return the kinds for which the source covers all the `horizon` days from `day`, (n_kinds,) bool."""
+    return np.asarray(panel.days_observed[day : day + horizon].all(axis=0))
+
+
+def known_on(panel: Panel, day: int) -> npt.NDArray[np.bool_]:
+    """Return the rows of the panel that are known at the start of `day`."""
+    known = panel.day < day
+    return known if panel.reported is None else known & (panel.reported < day)
+
+
+def sums(panel: Panel, rows: Any, weight: Floats | None = None) -> Floats:
+    """Return the (weighted) counts of chosen rows, (n_kinds, n_cells) float64, at least 0."""
     shape = len(panel.kinds), panel.city.n_cells
     place = panel.kind[rows].astype(np.int64) * shape[1] + panel.cell[rows]
-    counts = np.bincount(place, panel.count[rows], shape[0] * shape[1])
-    return np.maximum(counts, 0).reshape(shape)
+    amount = panel.count[rows] if weight is None else panel.count[rows] * weight
+    return np.asarray(np.maximum(np.bincount(place, amount, shape[0] * shape[1]), 0.0).reshape(shape))
 
 
 def near_counts(panel: Panel, *, day: int, days: int, radius_m: float) -> npt.NDArray[np.int32]:
     """Return events within `radius_m` of each cell in the last `days` days, (n_cells, n_kinds) int32."""
     near = within(panel.city, radius_m)
-    values = _counts(panel, (panel.day >= day - days) & (panel.day < day)).T.copy()
+    values = sums(panel, (panel.day >= day - days) & (panel.day < day)).T.copy()
     out = np.empty_like(values)
     neighbour_sum(values, near.indptr, near.indices, out)
     return out.astype(np.int32)

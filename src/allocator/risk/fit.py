@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -11,43 +12,59 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocator.config import RiskSection
-from allocator.domain import ALL_KINDS, Reasons, RiskSurface, count_interval
+from allocator.domain import ALL_KINDS, Covariates, Reasons, RiskSurface, count_interval
 from allocator.errors import ConfigError, DataError, nearest, some
 from allocator.kernels.likelihood import negative_binomial_loglik, poisson_loglik
-from allocator.risk.baselines import HistoricMean, Kde, Recent
+from allocator.risk import baselines
+from allocator.risk.baselines import Baseline
 from allocator.risk.boosted import Boosted, FittedBoosted
+from allocator.risk.extras import Extras, country_of
 from allocator.risk.features import near_counts
 from allocator.risk.mixture import FittedMixture, Mixture
 from allocator.risk.profile import shift_shares
-from allocator.risk.training import History, Training, read_history
+from allocator.risk.training import HeldOut, History, Training, read_history
 
 if TYPE_CHECKING:
-    from allocator.domain import Floats, Panel, Shift
-    from allocator.risk.features import Snapshot
+    from allocator.domain import Floats, Ints, Panel, Shift
+    from allocator.risk.features import View
     from allocator.tessellation import Tessellation
 
 
-class FittedModel(Protocol):
-    """A fitted model turns the features of a day into expected events."""
+class Model(Protocol):
+    """A model is fitted on the rows of past windows."""
 
-    def rate(self, features: Snapshot) -> Floats:
+    def fit(self, training: Training) -> FittedModel:
+        """Return the fitted model."""
+
+
+class FittedModel(Protocol):
+    """A fitted model turns what is known on a day into expected events."""
+
+    def rate(self, view: View) -> Floats:
         """Return expected events per horizon, (n_kinds, n_cells)."""
 
-    def sources(self, features: Snapshot) -> tuple[tuple[str, ...], Floats]:
-        """Return names of the parts of the rate, and the parts, (n_kinds, n_cells, n_sources)."""
+    def sources(self, view: View, cells: npt.NDArray[np.int64]) -> tuple[tuple[str, ...], Floats]:
+        """Return names of the parts of the rate of chosen cells, and the parts, (n_kinds, n, n_sources)."""
 
 
-MODELS: dict[str, Any] = {
-    "historic_mean": HistoricMean,
-    "recent": Recent,
-    "kde": Kde,
+MODELS: dict[str, Callable[[RiskSection, int], Model]] = {
+    "historic_mean": partial(Baseline, baselines.historic_mean),
+    "recent": partial(Baseline, baselines.recent),
+    "seasonal": partial(Baseline, baselines.seasonal),
+    "decay": partial(Baseline, baselines.decay),
+    "kde": partial(Baseline, baselines.kde),
     "mixture": Mixture,
     "boosted": Boosted,
 }
-"""Name → class, built with (options, seed); its `fit(training)` gives a `FittedModel`. Simplest first."""
+"""Name → what builds it from (options, seed); its `fit(training)` gives a `FittedModel`. Simplest first."""
 
 AUTO = "auto"
-BASELINES = ("historic_mean", "recent", "kde")
+ENGINE = ("mixture", "boosted")
+"""The models that are ours; all others of the registry are baselines."""
+
+CANDIDATES = ("historic_mean", "recent", "decay", "kde", "mixture", "boosted")
+"""The models that "auto" chooses from, and that a run prints beside its own: baselines may win."""
+
 REASON_DAYS, REASON_METRES = 14, 300
 
 
@@ -61,15 +78,20 @@ class HoldOut:
         Events.
     rates : mapping of str to (n_windows, n_kinds, n_cells) float32
         Expected events by model.
+    covered : (n_windows, n_kinds) bool
+        Which kinds the source covers in each window; the others count nowhere.
     """
 
     actual: npt.NDArray[np.float32]
     rates: Mapping[str, npt.NDArray[np.float32]]
+    covered: npt.NDArray[np.bool_]
 
     def loglik(self, model: str, kind: int | None = None) -> float:
         """Return the Poisson log-likelihood per event, Σ (n log λ - λ) / Σ n; all kinds for None."""
-        chosen = slice(None) if kind is None else slice(kind, kind + 1)
-        counts, rates = self.actual[:, chosen].ravel(), self.rates[model][:, chosen].ravel()
+        chosen = np.zeros_like(self.covered)
+        chosen[:, slice(None) if kind is None else kind] = True
+        chosen &= self.covered
+        counts, rates = self.actual[chosen].ravel(), self.rates[model][chosen].ravel()
         return float(poisson_loglik(counts, rates.astype(np.float64)) / max(counts.sum(), 1.0))
 
 
@@ -87,8 +109,6 @@ class Fitted:
         Model per kind.
     rate : (n_kinds, n_cells) float64
         Expected events over the horizon.
-    sources, parts : tuple of str, (n_kinds, n_cells, n_sources)
-        Where the rate comes from.
     dispersion : (n_kinds + 1,) float64
         Over-dispersion of the held-out counts of cells, Var = λ + dispersion λ²; all kinds together last.
     district_dispersion : (n_kinds + 1,) float64
@@ -101,20 +121,21 @@ class Fitted:
         The fitted models in use.
     options : RiskSection
         Settings.
+    notes : tuple of str
+        Fallbacks that were taken, in plain words.
     """
 
     panel: Panel
     horizon: int
     chosen: tuple[str, ...]
     rate: Floats
-    sources: tuple[str, ...]
-    parts: Floats
     dispersion: Floats
     district_dispersion: Floats
     hold_out: HoldOut
     history: History
     models: Mapping[str, FittedModel]
     options: RiskSection
+    notes: tuple[str, ...] = ()
 
     def skill(self) -> pd.DataFrame:
         """Return held-out log-likelihood per event: `kind, events, chosen`, and one column per model."""
@@ -140,6 +161,8 @@ class Fitted:
             "state": histories.state,
             "half_lives": np.array(histories.space.half_lives),
             "bandwidths": np.array(histories.space.bandwidths),
+            "last": histories.last,
+            "exposure": histories.exposure,
             "rate": self.rate,
             "dispersion": self.dispersion,
         }
@@ -173,10 +196,12 @@ class Fitted:
         if shifts is None:
             names: tuple[str, ...] = (f"{cutoff.isoformat()}/+{self.horizon}d",)
             mean, source = self.rate.T[None], "the whole horizon in one"
+            shares = np.ones((1, *self.rate.shape), np.float32)
         else:
             shares, source = shift_shares(self.panel.netted, shifts)
             names = tuple(shift.id for shift in shifts)
-            mean = (shares * (self.rate * 7 / self.horizon)).transpose(0, 2, 1)
+            shares = shares * (7 / self.horizon)
+            mean = (shares * self.rate).transpose(0, 2, 1)
         mean = np.ascontiguousarray(mean, np.float32)
         level = self.options.interval
         lower, upper = count_interval(mean, self.dispersion[:-1], level)
@@ -188,20 +213,68 @@ class Fitted:
             models=self.chosen, cutoff=cutoff, interval=level, profile_source=source,
             dispersion=np.tile(self.dispersion.astype(np.float32), (self.panel.city.n_cells, 1)),
             district_dispersion=self.district_dispersion,
-            reasons=self._reasons(),
+            explainer=_Explainer(self, shares, tuple(words_of(shift) for shift in shifts or ()) or names),
         )  # fmt: skip
 
-    def _reasons(self) -> Reasons:
-        near = near_counts(self.panel, day=self.panel.n_days, days=REASON_DAYS, radius_m=REASON_METRES)
+
+def words_of(shift: Shift) -> str:
+    """Return a shift in plain words, such as "Friday evening"."""
+    return f"{shift.day:%A} {shift.name}"
+
+
+@dataclass(eq=False)
+class _Explainer:
+    """Gives the reasons of chosen cells; keeps the last answer, as a plan asks twice for its own cells."""
+
+    fitted: Fitted
+    shares: npt.NDArray[np.float32]
+    shifts: tuple[str, ...]
+    _last: tuple[bytes, Reasons] | None = field(default=None, repr=False)
+
+    def __call__(self, cells: Ints) -> Reasons:
+        chosen = np.asarray(cells, np.int32)
+        if self._last is None or self._last[0] != chosen.tobytes():
+            self._last = chosen.tobytes(), self._reasons(chosen)
+        return self._last[1]
+
+    def _reasons(self, cells: npt.NDArray[np.int32]) -> Reasons:
+        fitted, view = self.fitted, self.fitted.history.present
+        rows = cells.astype(np.int64)
+        told, changed = {}, {}
+        for name, model in fitted.models.items():
+            told[name] = model.sources(view, rows)
+            if isinstance(model, FittedBoosted):
+                changed[name] = model.contributions(view, rows)
+        sources, shares = _aligned(told, fitted.chosen, len(cells))
+        groups, changes = _aligned(changed, fitted.chosen, len(cells))
+        panel = fitted.panel
+        near = near_counts(panel, day=panel.n_days, days=REASON_DAYS, radius_m=REASON_METRES)
         return Reasons(
-            cells=np.arange(self.panel.city.n_cells, dtype=np.int32),
-            kinds=self.panel.kinds,
-            sources=self.sources,
-            shares=self.parts.transpose(1, 0, 2).astype(np.float32),
-            recent=near,
+            cells=cells,
+            kinds=panel.kinds,
+            shifts=self.shifts,
+            sources=sources,
+            shares=shares,
+            groups=groups,
+            changes=changes,
+            profile=self.shares[:, :, rows].transpose(0, 2, 1).astype(np.float64),
+            recent=near[rows],
             recent_days=REASON_DAYS,
             recent_m=REASON_METRES,
         )
+
+
+def _aligned(
+    told: Mapping[str, tuple[tuple[str, ...], Floats]], chosen: Sequence[str], n_cells: int
+) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+    """Return all labels and each kind's values of its own model, (n_cells, n_kinds, n_labels); 0 where it has none."""
+    names = tuple(dict.fromkeys(label for labels, _ in told.values() for label in labels))
+    values = np.zeros((n_cells, len(chosen), len(names)))
+    for kind, model in enumerate(chosen):
+        if model in told:
+            labels, parts = told[model]
+            values[:, kind, [names.index(label) for label in labels]] = parts[kind]
+    return names, values
 
 
 def check_model(model: str) -> None:
@@ -218,21 +291,29 @@ def check_model(model: str) -> None:
 
 
 def fit(
-    panel: Panel, model: str = AUTO, horizon: int = 7, *, options: RiskSection | None = None, seed: int = 0
+    panel: Panel,
+    model: str = AUTO,
+    horizon: int = 7,
+    *,
+    options: RiskSection | None = None,
+    covariates: Covariates | None = None,
+    seed: int = 0,
 ) -> Fitted:
     """Fit a model to a panel.
 
     Parameters
     ----------
     panel : Panel
-        Counts by local day; use `panel.until(cutoff)` to hide the future.
+        Counts by period; use `panel.until(cutoff)` to hide the future.
     model : str
-        A name of `MODELS`, or "auto": per kind, the model of greatest likelihood on the held-out last windows.
-        Baselines take part, and may win.
+        A name of `MODELS`, or "auto": per kind, the model of `CANDIDATES` with the greatest likelihood on the
+        held-out last windows. Baselines take part, and may win.
     horizon : int
-        Days to forecast.
+        Periods to forecast: days, for a daily panel. From a day to three months.
     options : RiskSection, optional
         Settings.
+    covariates : Covariates, optional
+        What is known of places and days beside the events; only the boosted model and the city's level read it.
     seed : int
         Seed of the zero sample and of LightGBM.
 
@@ -243,91 +324,124 @@ def fit(
     DataError
         If the history is too short.
     """
-    options = options or RiskSection()
-    check_model(model)
-    names = list(MODELS) if model == AUTO else list(dict.fromkeys([*BASELINES, model]))
-    history = read_history(panel, horizon, options, seed=seed)
-    training = history.training
-    seen = training.windows(0, training.n_windows - options.holdout_weeks)
-    trial = {name: MODELS[name](options, seed).fit(seen) for name in names}
-    hold_out = HoldOut(
-        np.stack([counts for _, counts in history.held_out]),
-        {name: _rates(fitted, history) for name, fitted in trial.items()},
-    )
-    chosen = tuple(_choose(hold_out, kind, model) for kind in range(len(panel.kinds)))
-    models = {name: _refit(name, trial[name], training, options, seed) for name in dict.fromkeys(chosen)}
-    rate, sources, parts = _combine(models, chosen, history.present)
-    return Fitted(
-        panel=panel, horizon=horizon, chosen=chosen, rate=rate, sources=sources, parts=parts,
-        **_dispersions(hold_out, chosen, panel.city), hold_out=hold_out, history=history, models=models,
-        options=options,
-    )  # fmt: skip
+    return fit_all(panel, [model], horizon, options=options, covariates=covariates, seed=seed)[model]
 
 
 def fit_all(
-    panel: Panel, models: Sequence[str], horizon: int = 7, *, options: RiskSection | None = None, seed: int = 0
+    panel: Panel,
+    models: Sequence[str],
+    horizon: int = 7,
+    *,
+    options: RiskSection | None = None,
+    covariates: Covariates | None = None,
+    seed: int = 0,
 ) -> dict[str, Fitted]:
-    """Return several models fitted to one panel; each equals what `fit` gives alone."""
-    return {model: fit(panel, model, horizon, options=options, seed=seed) for model in models}
+    """Return several models fitted to one panel in one pass; each equals what `fit` gives alone.
+
+    See `fit` for the parameters and errors.
+    """
+    options = options or RiskSection()
+    for model in models:
+        check_model(model)
+    if horizon < 1:
+        raise ConfigError(f"the horizon must be at least one period, not {horizon}")
+    if covariates is not None and covariates.n_cells != panel.city.n_cells:
+        raise DataError(f"the covariates are of {covariates.n_cells:,} cells, the panel of {panel.city.n_cells:,}")
+    days = horizon * panel.period_days
+    country = country_of(panel.timezone) if options.holidays == AUTO else options.holidays
+    extras = Extras("" if country == "none" else country, covariates)
+    history = read_history(panel, days, options, extras, seed=seed)
+    wanted = dict.fromkeys(name for model in models for name in (CANDIDATES if model == AUTO else (model,)))
+    wanted |= dict.fromkeys(CANDIDATES[:-2])
+    fitted = {name: MODELS[name](options, seed).fit(history.training) for name in wanted}
+    hold_out = HoldOut(
+        np.stack([window.actual for window in history.held_out]),
+        {name: _rates(model, history.held_out) for name, model in fitted.items()},
+        np.stack([window.covered for window in history.held_out]),
+    )
+    notes = _notes(panel, days, history, covariates)
+    now = {name: model.rate(history.present) for name, model in fitted.items()}
+    return {model: _fitted(model, hold_out, fitted, now, (panel, days, history, options, notes)) for model in models}
 
 
-def _rates(fitted: FittedModel, history: History) -> npt.NDArray[np.float32]:
-    return np.stack([fitted.rate(features) for features, _ in history.held_out]).astype(np.float32)
+def _fitted(
+    model: str,
+    hold_out: HoldOut,
+    fitted: Mapping[str, FittedModel],
+    now: Mapping[str, Floats],
+    rest: tuple[Panel, int, History, RiskSection, tuple[str, ...]],
+) -> Fitted:
+    panel, days, history, options, notes = rest
+    shown = CANDIDATES if model == AUTO else dict.fromkeys([*CANDIDATES[:-2], model])
+    own = HoldOut(hold_out.actual, {name: hold_out.rates[name] for name in shown}, hold_out.covered)
+    chosen = tuple(_choose(own, kind, model) for kind in range(len(panel.kinds)))
+    return Fitted(
+        panel=panel, horizon=days, chosen=chosen, rate=np.stack([now[name][k] for k, name in enumerate(chosen)]),
+        **_dispersions(own, chosen, panel.city, history), hold_out=own, history=history,
+        models={name: fitted[name] for name in dict.fromkeys(chosen)}, options=options, notes=notes,
+    )  # fmt: skip
+
+
+def _rates(fitted: FittedModel, held_out: Sequence[HeldOut]) -> npt.NDArray[np.float32]:
+    return np.stack([fitted.rate(window.view) for window in held_out]).astype(np.float32)
 
 
 def _choose(hold_out: HoldOut, kind: int, model: str) -> str:
     if model != AUTO:
         return model
+    if not hold_out.actual[hold_out.covered[:, kind], kind].any():
+        return ENGINE[0]
     scores = {name: hold_out.loglik(name, kind) for name in hold_out.rates}
     return max(scores, key=lambda name: scores[name])
 
 
-def _refit(name: str, trial: FittedModel, training: Training, options: RiskSection, seed: int) -> FittedModel:
-    """Fit again with the held-out windows; trees keep the number of rounds that the trial found."""
-    if isinstance(trial, FittedBoosted):
-        return Boosted(options, seed, rounds=trial.rounds).fit(training)
-    fitted: FittedModel = MODELS[name](options, seed).fit(training)
-    return fitted
-
-
-def _combine(
-    models: Mapping[str, FittedModel], chosen: Sequence[str], features: Snapshot
-) -> tuple[Floats, tuple[str, ...], Floats]:
-    """Return rate, source names and parts of each kind's own model; a source that a model lacks is 0."""
-    told = {name: model.sources(features) for name, model in models.items()}
-    names = tuple(dict.fromkeys(label for labels, _ in told.values() for label in labels))
-    n_kinds, n_cells = features.recent.shape
-    parts = np.zeros((n_kinds, n_cells, len(names)))
-    for kind, model in enumerate(chosen):
-        labels, values = told[model]
-        parts[kind][:, [names.index(label) for label in labels]] = values[kind]
-    return np.maximum(parts.sum(axis=2), 1e-9), names, parts
+def _notes(panel: Panel, days: int, history: History, covariates: Covariates | None) -> tuple[str, ...]:
+    notes = [*panel.notes]
+    if history.training.horizon < days:
+        notes.append(
+            f"the history is too short to hold back windows of {days} days: the models learn from windows of "
+            f"{history.training.horizon} days, and their rates are scaled up"
+        )
+    for kind, name in enumerate(panel.kinds):
+        if not np.isfinite(history.present.level[kind]):
+            notes.append(f"too few days or events of {name} for a level of their own: the model's total stands")
+    if covariates is not None:
+        notes += covariates.notes
+        if missing := covariates.missing_days(panel.stop_day, days):
+            notes.append(f"no values in the forecast days for {some(missing, 10)}: taken as average")
+    return tuple(notes)
 
 
 DISPERSIONS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.5, 4.0)
 
 
-def _dispersions(hold_out: HoldOut, chosen: Sequence[str], city: Tessellation) -> dict[str, Floats]:
+def _dispersions(hold_out: HoldOut, chosen: Sequence[str], city: Tessellation, history: History) -> dict[str, Floats]:
     """Return the over-dispersions of cells and of districts, per kind and for all kinds together.
 
     Not the moment estimate: one car park with 20 damaged cars made that 3.5 for a kind whose likelihood
-    says 0.3 or less.
+    says 0.3 or less. Six held-out weeks say little about the level of a whole city, so districts are compared at
+    the actual level of each window, and what the city's level has missed in the last year is added.
     """
+    covered = hold_out.covered
     rates = np.stack([hold_out.rates[name][:, kind] for kind, name in enumerate(chosen)], axis=1).astype(np.float64)
     counts = hold_out.actual.astype(np.float64)
-    rates = np.concatenate([rates, rates.sum(axis=1, keepdims=True)], axis=1)
-    counts = np.concatenate([counts, counts.sum(axis=1, keepdims=True)], axis=1)
+    rates, counts = (values * covered[:, :, None] for values in (rates, counts))
+    level = counts.sum(axis=2) / np.maximum(rates.sum(axis=2), 1e-9)
     inside = city.district >= 0
     member = np.eye(max(len(city.districts), 1))[city.district[inside]]
-    wider = [np.einsum("wkc,cd->wkd", values[:, :, inside], member) for values in (counts, rates)]
-    kinds = range(counts.shape[1])
+    wider = [np.einsum("wkc,cd->wkd", v[:, :, inside], member) for v in (counts, rates * level[:, :, None])]
+    missed = np.append(history.present.level_dispersion, 0.0)
+    share = rates.sum(axis=(0, 2)) / max(float(rates.sum()), 1e-9)
+    missed[-1] = float((share**2 * missed[:-1]).sum())  # kinds taken as independent
+    together = [np.concatenate([v, v.sum(axis=1, keepdims=True)], axis=1) for v in (counts, rates, *wider)]
+    kinds = range(len(chosen) + 1)
     return {
-        "dispersion": np.array([_most_likely(counts[:, kind], rates[:, kind]) for kind in kinds]),
-        "district_dispersion": np.array([_most_likely(wider[0][:, kind], wider[1][:, kind]) for kind in kinds]),
+        "dispersion": np.array([_most_likely(together[0][:, k], together[1][:, k]) for k in kinds]),
+        "district_dispersion": np.array([_most_likely(together[2][:, k], together[3][:, k]) for k in kinds]) + missed,
     }
 
 
 def _most_likely(counts: Floats, rates: Floats) -> float:
-    rates = np.maximum(rates.ravel(), 1e-12)
-    fits = [negative_binomial_loglik(counts.ravel(), rates, d) for d in DISPERSIONS]
+    kept = rates.ravel() > 0
+    fits = [negative_binomial_loglik(counts.ravel()[kept], rates.ravel()[kept], d) for d in DISPERSIONS]
     return DISPERSIONS[int(np.argmax(fits))]

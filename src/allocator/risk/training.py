@@ -9,13 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from allocator.errors import DataError
-from allocator.risk.features import CONTEXT, Histories, Snapshot, Space, context, outcome, recent, snapshot
+from allocator.risk.features import Histories, Space, View, component_rows, context, covered, outcome, view
 
 if TYPE_CHECKING:
     from allocator.config import RiskSection
     from allocator.domain import Ints, Panel
+    from allocator.risk.extras import Extras
 
 MIN_TRAIN_WINDOWS = 8
+STEP_DAYS = 7
+SHORTER = (56, 28, 14, 7)
+"""Window lengths in days to fall back on where the history cannot hold windows of the horizon."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +31,16 @@ class Training:
 
     Parameters
     ----------
+    panel : Panel
+        The history that the windows were cut from.
     space : Space
         Cells, memories and kernels.
     horizon : int
         Days of a window.
-    kinds : tuple of str
-        The kinds.
+    days : tuple of int
+        First day of each window, counted from the panel's first.
+    covered : (n_windows, n_kinds) bool
+        Which kinds the source covers in each window; the others have no rows and no totals.
     window : (n,) int16
         Window of each row, 0 the oldest.
     kind : (n,) int64
@@ -42,46 +50,79 @@ class Training:
     weight : (n,) float32
         1 over the probability of being drawn; 1 where there are events.
     components : (n, n_components) float32
-    recent : (n,) float32
     context : (n, n_context) float32
+    context_names : tuple of str
+        Names of the context columns.
     totals : (n_windows, n_kinds, n_components) float64
         Sums of the components over all cells.
-    recent_totals : (n_windows, n_kinds) float64
-        The same for `recent`.
     """
 
+    panel: Panel
     space: Space
     horizon: int
-    kinds: tuple[str, ...]
+    days: tuple[int, ...]
+    covered: npt.NDArray[np.bool_]
     window: npt.NDArray[np.int16]
     kind: npt.NDArray[np.int64]
     cell: npt.NDArray[np.int64]
     count: npt.NDArray[np.float32]
     weight: npt.NDArray[np.float32]
     components: npt.NDArray[np.float32]
-    recent: npt.NDArray[np.float32]
     context: npt.NDArray[np.float32]
+    context_names: tuple[str, ...]
     totals: npt.NDArray[np.float64]
-    recent_totals: npt.NDArray[np.float64]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds."""
+        return self.panel.kinds
 
     @property
     def n_windows(self) -> int:
         """Number of windows."""
-        return len(self.totals)
+        return len(self.days)
+
+    @property
+    def events(self) -> npt.NDArray[np.float64]:
+        """Events of each window and kind, (n_windows, n_kinds)."""
+        found = np.zeros(self.covered.shape)
+        np.add.at(found, (self.window, self.kind), self.count)
+        return found
 
     def windows(self, first: int, stop: int) -> Training:
         """Return the windows from `first` to before `stop`."""
         rows = (self.window >= first) & (self.window < stop)
-        names = ("kind", "cell", "count", "weight", "components", "recent", "context")
+        names = ("kind", "cell", "count", "weight", "components", "context")
         return Training(
+            panel=self.panel,
             space=self.space,
             horizon=self.horizon,
-            kinds=self.kinds,
+            days=self.days[first:stop],
+            covered=self.covered[first:stop],
             window=self.window[rows] - np.int16(first),
             **{name: getattr(self, name)[rows] for name in names},
+            context_names=self.context_names,
             totals=self.totals[first:stop],
-            recent_totals=self.recent_totals[first:stop],
         )
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """One window that no model was trained on.
+
+    Parameters
+    ----------
+    view : View
+        What was known when it began.
+    actual : (n_kinds, n_cells) float32
+        Its events.
+    covered : (n_kinds,) bool
+        The kinds that the source covers in it.
+    """
+
+    view: View
+    actual: npt.NDArray[np.float32]
+    covered: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,98 +132,132 @@ class History:
     Parameters
     ----------
     training : Training
-        All windows, the held-out ones last.
-    held_out : tuple of (Snapshot, (n_kinds, n_cells) float32)
-        Features and outcomes of the last windows.
-    present : Snapshot
-        Features at the end of the panel.
+        The windows that models are trained on; none of their days is held out.
+    held_out : tuple of HeldOut
+        The last windows.
+    present : View
+        What is known at the end of the panel.
     histories : Histories
         The state at the end of the panel.
     """
 
     training: Training
-    held_out: tuple[tuple[Snapshot, npt.NDArray[np.float32]], ...]
-    present: Snapshot
+    held_out: tuple[HeldOut, ...]
+    present: View
     histories: Histories
 
 
-def window_days(panel: Panel, horizon: int, options: RiskSection) -> list[int]:
-    """Return the first days of the training and held-out windows, oldest first.
+@dataclass(frozen=True)
+class Windows:
+    """First days of the training and of the held-out windows, oldest first, and the days of each."""
+
+    training: tuple[int, ...]
+    held_out: tuple[int, ...]
+    length: int
+
+    @property
+    def all(self) -> tuple[int, ...]:
+        """Training windows, then held-out ones."""
+        return (*self.training, *self.held_out)
+
+
+def windows_of(panel: Panel, horizon: int, options: RiskSection) -> Windows:
+    """Return the windows that a panel gives for forecasts of `horizon` days.
+
+    A window is as long as the horizon, but at least a week: a day or a shift takes its share of the week. Windows
+    begin a week apart, so those of longer horizons overlap; none of training reaches into the held-out ones. Where
+    the history is too short for that, windows are shorter than the horizon, and rates are scaled up.
 
     Raises
     ------
     DataError
-        If the history is shorter than the model needs; the message says by how much.
+        If the history is shorter than windows of a week need; the message says by how much.
     """
-    end = panel.n_days
-    room = (end - options.burn_in_days) // horizon
-    wanted = options.train_weeks + options.holdout_weeks
-    needed = MIN_TRAIN_WINDOWS + options.holdout_weeks
-    if room < needed:
-        days = options.burn_in_days + needed * horizon
-        raise DataError(
-            f"the history is too short for the model: {end} days ({panel.first_day} to {panel.stop_day}, exclusive); "
-            f"it needs {days} ({options.burn_in_days} of burn-in and {needed} windows of {horizon} days). "
-            f"Give {days - end} days more, or lower risk.holdout_weeks or risk.burn_in_days",
-            count=end,
-        )
-    n = min(room, wanted)
-    return [end - horizon * (n - i) for i in range(n)]
+    unit = panel.period_days
+    step = -(-STEP_DAYS // unit) * unit
+    lengths = dict.fromkeys(-(-min(max(horizon, step), n) // unit) * unit for n in (max(horizon, step), *SHORTER))
+    for length in sorted((n for n in lengths if n >= step), reverse=True):
+        last = panel.n_days - length
+        held_out = tuple(last - step * i for i in reversed(range(options.holdout_weeks)))
+        newest = held_out[0] - length
+        n_training = min((newest - options.burn_in_days) // step + 1, options.train_weeks)
+        if n_training >= MIN_TRAIN_WINDOWS:
+            return Windows(tuple(newest - step * i for i in reversed(range(n_training))), held_out, length)
+    days = options.burn_in_days + (MIN_TRAIN_WINDOWS + options.holdout_weeks) * step
+    raise DataError(
+        f"the history is too short for the model: {panel.n_days} days ({panel.first_day} to {panel.stop_day}, "
+        f"exclusive); it needs {days} ({options.burn_in_days} of burn-in and "
+        f"{MIN_TRAIN_WINDOWS + options.holdout_weeks} windows of {step} days). "
+        f"Give {days - panel.n_days} days more, or lower risk.holdout_weeks or risk.burn_in_days",
+        count=panel.n_days,
+    )
 
 
-def read_history(panel: Panel, horizon: int, options: RiskSection, *, seed: int) -> History:
+def read_history(panel: Panel, horizon: int, options: RiskSection, extras: Extras, *, seed: int) -> History:
     """Return training rows, held-out windows and the present state in one pass over the panel."""
     space = Space.of(panel.city, half_lives=options.half_lives_days, bandwidths=options.bandwidths_m)
     histories = Histories(space, len(panel.kinds))
-    days = window_days(panel, horizon, options)
+    plan = windows_of(panel, horizon, options)
     rng = np.random.default_rng(seed)
-    positives = int(((panel.day >= days[0]) & (panel.count > 0)).sum())
-    zeros = max(options.boosted.rows - positives, options.boosted.rows // 3) / len(days)
-    blocks, totals, recent_totals, held_out = [], [], [], []
-    for number, day in enumerate(days):
+    positives = int(((panel.day >= plan.training[0]) & (panel.count > 0)).sum())
+    zeros = max(options.boosted.rows - positives, options.boosted.rows // 3) / len(plan.training)
+    blocks, totals, seen = [], [], []
+    for day in plan.training:
         histories.advance(panel, day)
-        counts, newest = outcome(panel, day, horizon), recent(panel, day, horizon)
-        blocks.append(_rows(histories, counts, newest, horizon, zeros=zeros, rng=rng))
-        totals.append(histories.totals(horizon))
-        recent_totals.append(newest.sum(axis=1, dtype=np.float64))
-        if number >= len(days) - options.holdout_weeks:
-            held_out.append((snapshot(histories, panel, horizon), counts))
-    window = np.repeat(np.arange(len(days), dtype=np.int16), [len(block["kind"]) for block in blocks])
+        seen.append(covered(panel, day, plan.length))
+        block, sums = _rows(histories, panel, plan.length, extras, covered=seen[-1], zeros=zeros, rng=rng)
+        blocks.append(block)
+        totals.append(sums)
+    held_out = []
+    for day in plan.held_out:
+        histories.advance(panel, day)
+        held_out.append(
+            HeldOut(
+                view(histories, panel, plan.length, extras, horizon=plan.length),
+                outcome(panel, day, plan.length),
+                covered(panel, day, plan.length),
+            )
+        )
+    window = np.repeat(np.arange(len(plan.training), dtype=np.int16), [len(block["kind"]) for block in blocks])
     columns = {name: np.concatenate([block.pop(name) for block in blocks]) for name in list(blocks[0])}
     training = Training(
-        space=space, horizon=horizon, kinds=panel.kinds, window=window, **columns,
-        totals=np.stack(totals), recent_totals=np.stack(recent_totals),
+        panel=panel, space=space, horizon=plan.length, days=plan.training, covered=np.stack(seen), window=window,
+        **columns, context_names=extras.context_names, totals=np.stack(totals),
     )  # fmt: skip
     histories.advance(panel, panel.n_days)
-    return History(training, tuple(held_out), snapshot(histories, panel, horizon), histories)
+    return History(training, tuple(held_out), view(histories, panel, plan.length, extras, horizon=horizon), histories)
 
 
 def _rows(
     histories: Histories,
-    counts: npt.NDArray[np.float32],
-    newest: npt.NDArray[np.float32],
+    panel: Panel,
     horizon: int,
+    extras: Extras,
     *,
+    covered: npt.NDArray[np.bool_],
     zeros: float,
     rng: np.random.Generator,
-) -> dict[str, npt.NDArray[np.generic]]:
+) -> tuple[dict[str, npt.NDArray[np.generic]], npt.NDArray[np.float64]]:
+    counts = outcome(panel, histories.day, horizon) * covered[:, None]
+    gather, totals = component_rows(histories, horizon)
+    around = context(histories, panel, horizon, extras)
     kind, cell = np.nonzero(counts)
-    surroundings = context(histories, horizon)
-    zero_kind, zero_cell, weight = _draw_zeros(surroundings, counts, zeros, rng)
+    likely = histories.state[:, min(2, len(histories.space.bandwidths) - 1), :, -1].sum(axis=0)
+    zero_kind, zero_cell, weight = _draw_zeros(likely, np.where(covered[:, None], counts, 1.0), zeros, rng)
     kind, cell = np.concatenate([kind, zero_kind]), np.concatenate([cell, zero_cell])
-    return {
+    rows: dict[str, npt.NDArray[np.generic]] = {
         "kind": kind,
         "cell": cell,
         "count": counts[kind, cell],
         "weight": np.concatenate([np.ones(len(kind) - len(weight), np.float32), weight]),
-        "components": histories.rows(kind, cell, horizon),
-        "recent": newest[kind, cell],
-        "context": surroundings[kind, cell],
+        "components": gather(kind, cell),
+        "context": around[kind, cell],
     }
+    return rows, totals * covered[:, None]
 
 
 def _draw_zeros(
-    surroundings: npt.NDArray[np.float32],
+    likely: npt.NDArray[np.float64],
     counts: npt.NDArray[np.float32],
     wanted: float,
     rng: np.random.Generator,
@@ -193,8 +268,7 @@ def _draw_zeros(
     proportional to λ; the smoothed history of all kinds stands in for it, on a floor of a fifth of its mean.
     Systematic sampling: the sums over the sample vary far less than with independent draws.
     """
-    around = surroundings[:, :, CONTEXT.index("all kinds, long run, around")].astype(np.float64)
-    size = np.where(counts == 0, around + 0.2 * max(float(around.mean()), 1e-9), 0.0).ravel()
+    size = np.where(counts == 0, likely + 0.2 * max(float(likely.mean()), 1e-9), 0.0).ravel()
     chance = np.minimum(1.0, size * (wanted / max(size.sum(), 1e-12)))
     steps = np.floor(np.cumsum(chance) + rng.random())
     drawn = np.flatnonzero(np.diff(steps, prepend=0.0) > 0)

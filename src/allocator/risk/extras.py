@@ -1,0 +1,63 @@
+"""What forecasts may know beside the events: public holidays, and covariates of places and of days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+
+import numpy as np
+
+from allocator.domain import Covariates, Floats, Panel
+from allocator.risk.features import CONTEXT, known_on
+from allocator.risk.level import Calendar, Outlook, feast_days, outlook
+
+
+@dataclass(frozen=True, eq=False)
+class Extras:
+    """Calendar and covariates of one city.
+
+    Parameters
+    ----------
+    country : str
+        Country of the public holidays; empty for none.
+    covariates : Covariates, optional
+        What the job gives.
+    """
+
+    country: str = ""
+    covariates: Covariates | None = None
+
+    @property
+    def context_names(self) -> tuple[str, ...]:
+        """Names of the context columns: those of every city, then the covariates per cell."""
+        return (*CONTEXT, *(() if self.covariates is None else self.covariates.names))
+
+    def at(self, panel: Panel, day: int) -> Floats:
+        """Return the covariates per cell as known on a day, (n_cells, n) float32, NaN where missing."""
+        if self.covariates is None:
+            return np.empty((panel.city.n_cells, 0), np.float32)
+        return self.covariates.at(panel.date(day))
+
+    def holidays_in(self, panel: Panel, day: int, horizon: int) -> int:
+        """Return the number of public holidays in the `horizon` days from `day`."""
+        first = panel.first_day.toordinal() + day
+        return sum(
+            first <= feast.toordinal() < first + horizon for feast, _ in feast_days(self.country, panel.first_day.year)
+        )
+
+    def outlook(self, panel: Panel, kind: int, day: int, horizon: int) -> Outlook | None:
+        """Return what the `horizon` days from `day` bring of one kind to the whole city."""
+        rows = known_on(panel, day) & (panel.kind == kind)
+        counts = np.maximum(np.bincount(panel.day[rows], panel.count[rows], day)[:day], 0.0)
+        series = None if self.covariates is None else self.covariates.daily(panel.first_day, day + horizon)
+        calendar = Calendar(panel.first_day, self.country, series)
+        return outlook(counts, panel.days_observed[:day, kind], calendar, horizon=horizon)
+
+
+@lru_cache(maxsize=8)
+def country_of(timezone: str) -> str:
+    """Return the country (ISO 3166) of a time zone, or an empty string where it lies in none."""
+    table = resources.files("tzdata").joinpath("zoneinfo", "zone.tab").read_text("utf-8")
+    lines = (line.split("\t") for line in table.splitlines() if not line.startswith("#"))
+    return next((parts[0] for parts in lines if parts[2] == timezone), "")
