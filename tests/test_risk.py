@@ -13,10 +13,12 @@ from allocator import risk
 from allocator.config import BoostedOptions, RiskSection, ShiftSection
 from allocator.domain import Panel, count_interval, shifts_of
 from allocator.errors import ConfigError, DataError
-from allocator.risk.features import Histories, Space, gaussian, recent
+from allocator.risk.features import Histories, Space, component_rows, gaussian
 from allocator.risk.fit import HoldOut
 from allocator.risk.profile import shift_shares
-from allocator.risk.training import read_history, window_days
+from allocator.risk.baselines import Moment
+from allocator.risk.extras import Extras
+from allocator.risk.training import read_history, windows_of
 from allocator.synthetic import TIMEZONE
 from allocator.tessellation import Tessellation
 
@@ -79,10 +81,11 @@ def test_a_component_reads_as_events_per_horizon(panel):
     space = Space.of(panel.city, half_lives=(10.0,), bandwidths=())
     histories = Histories(space, len(panel.kinds))
     histories.advance(panel, panel.n_days)
-    long_run = histories.totals(7)[:, space.component(0, -1)]
+    totals = component_rows(histories, 7)[1]
+    long_run = totals[:, space.component(0, -1)]
     counts = np.bincount(panel.kind, minlength=len(panel.kinds))
     np.testing.assert_allclose(long_run, counts / panel.n_days * 7)
-    steady = histories.totals(7)[:, space.component(0, 0)]
+    steady = totals[:, space.component(0, 0)]
     np.testing.assert_allclose(steady, long_run, rtol=0.5)
 
 
@@ -92,7 +95,8 @@ def test_late_reports_enter_the_history_when_they_are_known(panel):
     seen, whole = Histories(space, len(panel.kinds)), Histories(space, len(panel.kinds))
     seen.advance(late, 100)
     assert seen.state[:, 0, :, -1].sum() == (panel.day < 70).sum()
-    assert recent(late, 100, 7).sum() == pytest.approx(((panel.day >= 44) & (panel.day < 70)).sum() * 7 / 56, rel=1e-5)
+    eight_weeks = Moment(late, 100, 7, space).counts(44)
+    assert eight_weeks.sum() == ((panel.day >= 44) & (panel.day < 70)).sum()
     seen.advance(late, 500)
     whole.advance(panel, 500)
     np.testing.assert_allclose(seen.state, whole.state, rtol=1e-9)
@@ -106,10 +110,10 @@ def test_nothing_after_the_cutoff_is_seen(panel):
 
 
 def test_sampled_zeros_stand_for_all_of_them(panel):
-    training = read_history(panel, 7, OPTIONS, seed=0).training
+    training = read_history(panel, 7, OPTIONS, Extras(), seed=0).training
     assert (training.weight[training.count > 0] == 1).all()
     zeros = training.count == 0
-    for column in (0, 5, training.space.n_components - 1):
+    for column in (0, 5, training.totals.shape[2] - 1):
         whole = training.totals[:, :, column].sum()
         estimate = float((training.components[:, column] * training.weight).sum(dtype=np.float64))
         assert estimate == pytest.approx(whole, rel=0.05), column
@@ -131,7 +135,10 @@ def test_every_model_of_the_registry_keeps_the_contract(panel, model):
     weekly = len(panel.day) / panel.n_days * 7
     assert surface.mean.sum() == pytest.approx(weekly, rel=0.25)
     told = surface.explain([0, 5])
-    np.testing.assert_allclose(told[list(surface.reasons.sources)].sum(axis=1), told["expected"], atol=1e-5)
+    sources = list(surface.with_reasons_of([0]).reasons.sources)
+    np.testing.assert_allclose(told[sources].sum(axis=1), told["base"], atol=1e-6)
+    logs = told[[name for name in told if name.startswith("log ")]].sum(axis=1)
+    np.testing.assert_allclose(np.log(told["base"]) + logs, np.log(told["expected"]), atol=1e-6)
     per_cell = told.groupby("cell")["expected"].sum()
     np.testing.assert_allclose(per_cell, surface.mean[0, [0, 5]].sum(axis=1), rtol=1e-3)
 
@@ -139,12 +146,12 @@ def test_every_model_of_the_registry_keeps_the_contract(panel, model):
 def test_auto_takes_the_most_likely_model_of_each_kind(fitted):
     skill = fitted.skill().set_index("kind")
     for kind, name in zip(fitted.panel.kinds, fitted.chosen, strict=True):
-        assert skill.loc[kind, name] == skill.loc[kind, list(risk.MODELS)].max()
+        assert skill.loc[kind, name] == skill.loc[kind, list(risk.CANDIDATES)].max()
 
 
 def test_the_default_forecast_beats_the_baselines_and_nears_the_truth(fitted, synthetic_city, panel):
     skill = fitted.skill().set_index("kind").loc["all"]
-    assert max(skill["mixture"], skill["boosted"]) > max(skill[name] for name in risk.BASELINES)
+    assert max(skill["mixture"], skill["boosted"]) > max(skill[name] for name in risk.CANDIDATES[:-2])
     truth = synthetic_city.true_rate(panel.city, first_day=panel.stop_day, days=7).T + 1e-6
     counts = np.random.default_rng(0).poisson(truth)
 
@@ -160,18 +167,15 @@ def test_the_hold_out_scores_are_the_plain_formula(fitted):
     held = fitted.hold_out
     counts, rates = held.actual[:, 0].ravel().astype(float), held.rates["kde"][:, 0].ravel().astype(float)
     assert held.loglik("kde", 0) == pytest.approx(naive.poisson_loglik(counts, rates) / counts.sum())
-    worst = HoldOut(held.actual, {"none": np.zeros_like(held.actual)})
+    worst = HoldOut(held.actual, {"none": np.zeros_like(held.actual)}, held.covered)
     assert worst.loglik("none") == -np.inf
 
 
-def test_trees_may_be_left_out():
-    from allocator.risk.boosted import FittedBoosted
-    from allocator.risk.mixture import FittedMixture
-
-    base = FittedMixture(None, np.ones((1, 2)))
-    features = type("S", (), {"components": np.ones((1, 3, 2), np.float32)})()
-    assert FittedBoosted(base, None, 0).rate(features).tolist() == [[2, 2, 2]]
-    assert FittedBoosted(base, None, 0).text() == ""
+def test_without_rounds_the_trees_leave_the_mixture_alone(fitted):
+    boosted = fitted.models["boosted"]
+    bare, view = dataclasses.replace(boosted, rounds=0), fitted.history.present
+    np.testing.assert_allclose(bare.rate(view), boosted.base.rate(view))
+    np.testing.assert_allclose(bare.contributions(view, np.arange(3))[1], 0, atol=1e-12)
 
 
 def test_shift_shares_add_up_to_the_week(panel):
@@ -224,7 +228,7 @@ def test_without_times_of_day_the_job_gives_the_shares(panel):
 def test_a_short_history_says_how_much_is_missing(panel):
     short = panel.until(panel.first_day + dt.timedelta(days=100))
     with pytest.raises(DataError, match=r"100 days .* needs 140 .* Give 40 days more") as caught:
-        window_days(short, 7, OPTIONS)
+        windows_of(short, 7, OPTIONS)
     assert caught.value.exit_code == 3
 
 
@@ -233,10 +237,34 @@ def test_an_unknown_model_names_the_nearest(panel):
         risk.fit(panel, "mixtur")
 
 
-def test_longer_and_shorter_horizons(panel):
-    day = risk.fit(panel, "historic_mean", 1, options=RiskSection(holdout_weeks=5, train_weeks=20))
-    month = risk.fit(panel, "historic_mean", 28, options=RiskSection(holdout_weeks=2, train_weeks=8))
-    assert month.rate.sum() == pytest.approx(28 * day.rate.sum(), rel=0.3)
+@pytest.mark.parametrize("model", ["historic_mean", "mixture"])
+def test_longer_and_shorter_horizons(panel, model):
+    rates = {days: risk.fit(panel, model, days, options=OPTIONS).rate.sum() for days in (1, 7, 28, 90)}
+    for days, rate in rates.items():
+        assert rate == pytest.approx(rates[7] * days / 7, rel=0.3), days
+
+
+@given(st.integers(1, 120), st.integers(150, 900), st.sampled_from([1, 7, 30]))
+@settings(max_examples=60)
+def test_windows_never_reach_into_the_hold_out(panel, horizon, days, unit):
+    part = dataclasses.replace(panel, n_periods=days // unit, period_days=unit)
+    try:
+        plan = windows_of(part, horizon * unit, OPTIONS)
+    except DataError as error:
+        assert "days more" in str(error)  # noqa: PT017
+        return
+    assert plan.training[-1] + plan.length <= plan.held_out[0]
+    assert plan.held_out[-1] + plan.length == part.n_days
+    assert plan.training[0] >= OPTIONS.burn_in_days
+    assert len(plan.training) <= OPTIONS.train_weeks
+    assert plan.length <= max(horizon * unit, 7 + unit)
+
+
+def test_a_history_too_short_for_the_horizon_says_what_it_does_instead(panel):
+    short = panel.until(panel.first_day + dt.timedelta(days=200))
+    fitted = risk.fit(short, "historic_mean", 90, options=OPTIONS)
+    assert any("windows of 28 days" in note for note in fitted.notes)
+    assert fitted.rate.sum() == pytest.approx(len(short.day) / 200 * 90, rel=0.3)
 
 
 def test_threads_do_not_change_the_forecast(panel):
@@ -257,7 +285,7 @@ def test_the_hold_out_is_never_trained_on(panel):
         risk.fit(one, options=OPTIONS).hold_out for one in (panel, dataclasses.replace(panel, cell=moved))
     )
     assert not np.array_equal(honest.actual, scrambled.actual)
-    for model in risk.MODELS:  # the first held-out week: its features lie before the scrambled days
+    for model in risk.CANDIDATES:  # the first held-out week: its features lie before the scrambled days
         np.testing.assert_array_equal(honest.rates[model][0], scrambled.rates[model][0], err_msg=model)
 
 
@@ -266,16 +294,15 @@ def test_early_stopping_chooses_on_windows_it_did_not_train_on(panel, monkeypatc
 
     seen = {}
 
-    def spy(self, training, base, rounds, original=boosted.Boosted._train):
-        seen["trained"] = training.n_windows
-        return original(self, training, base, rounds)
+    def spy(self, training, base, original=boosted.Boosted._train):
+        seen["last"] = training.days[-1] + training.horizon
+        return original(self, training, base)
 
     monkeypatch.setattr(boosted.Boosted, "_train", spy)
-    training = read_history(panel, 7, OPTIONS, seed=0).training
-    boosted.Boosted(OPTIONS).fit(training)
-    assert seen["trained"] == training.n_windows - boosted.VALIDATION_WINDOWS
-    boosted.Boosted(OPTIONS, rounds=5).fit(training)
-    assert seen["trained"] == training.n_windows
+    for horizon in (7, 28):
+        training = read_history(panel, horizon, OPTIONS, Extras(), seed=0).training
+        boosted.Boosted(OPTIONS).fit(training)
+        assert seen["last"] <= training.days[-boosted.VALIDATION_WINDOWS]
 
 
 def test_shifts_across_a_clock_change_have_their_real_share(panel):
@@ -304,7 +331,7 @@ def test_a_kind_without_training_events_breaks_no_score(panel):
     kept = (panel.kind != 0) | late
     names = ("day", "minute", "cell", "kind", "count")
     fitted = risk.fit(dataclasses.replace(panel, **{n: getattr(panel, n)[kept] for n in names}), options=OPTIONS)
-    assert np.isfinite(fitted.skill()[list(risk.MODELS)].to_numpy(dtype=float)).all()
+    assert np.isfinite(fitted.skill()[list(risk.CANDIDATES)].to_numpy(dtype=float)).all()
 
 
 @pytest.mark.parametrize("mean", [80.0, 110.0, 760.0, 5000.0])

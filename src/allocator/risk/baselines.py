@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from allocator.domain import Floats, Panel
     from allocator.risk.features import Space, View
     from allocator.risk.training import Training
+    from allocator.tessellation import Tessellation
 
 RECENT_DAYS = 56
 """Window of `recent`: eight weeks."""
@@ -35,6 +37,15 @@ SEASON_WEEKS = 3
 
 YEAR_DAYS = 364
 """52 weeks, so that weekdays agree."""
+
+PROSPECTIVE_DAYS, PROSPECTIVE_METRES, HALF_CELL_METRES = 61, 400.0, 25.0
+"""Two months, 400 m and half cells, as published."""
+
+REPEAT_METRES = (0.0, 200.0, 400.0)
+"""Outer radii of the rings of `near_repeat`; the first is the cell itself."""
+
+NEIGHBOURHOOD_METRES = 450.0
+"""What `empirical_bayes` shrinks to: three cells of 150 m around."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +129,76 @@ def kde(moment: Moment) -> Floats:
     return spread_by(historic_mean(moment), moment.space.kernels[min(1, len(moment.space.kernels) - 1)])
 
 
+def prospective(moment: Moment) -> Floats:
+    """Return prospective hot-spotting: Σ 1/(1 + half cells away) × 1/(1 + weeks ago), within 400 m and two months.
+
+    Bowers, Johnson & Pease (2004), Prospective hot-spotting: the future of crime mapping? British Journal of
+    Criminology 44. Half cells are of 25 m, as in the paper, counted in full.
+    """
+    age = moment.day - 1 - moment.panel.day
+    rows = np.flatnonzero(known_on(moment.panel, moment.day) & (age < PROSPECTIVE_DAYS))
+    fresh = sums(moment.panel, rows, 1 / (1 + age[rows] // 7))
+    return spread_by(fresh, _inverse_distance(moment.panel.city))
+
+
+@lru_cache(maxsize=4)
+def _inverse_distance(city: Tessellation) -> Csr:
+    near = within(city, PROSPECTIVE_METRES)
+    return Csr(near.indptr, near.indices, (1 / (1 + near.weight // HALF_CELL_METRES)).astype(np.float32))
+
+
+def near_repeat(moment: Moment) -> Floats:
+    """Return the long-run mean, and the events of the last two weeks by week and by distance.
+
+    Rings of the cell itself, 200 m and 400 m and the weeks are those in which Johnson et al. (2007), Space-time
+    patterns of risk, Journal of Quantitative Criminology 23, found repeats in ten cities. Each ring and week has
+    its own weight, so what does not repeat earns none.
+    """
+    columns = [historic_mean(moment)]
+    for first, stop in ((7, 0), (14, 7)):
+        counts = moment.counts(max(0, moment.day - first), max(0, moment.day - stop))
+        columns += [spread_by(counts, ring) for ring in _rings(moment.panel.city)]
+    return np.stack(columns, axis=2)
+
+
+@lru_cache(maxsize=4)
+def _rings(city: Tessellation) -> tuple[Csr, ...]:
+    """Return the neighbours of every cell in each ring of `REPEAT_METRES`, with weight 1."""
+    near, rings = within(city, REPEAT_METRES[-1]), []
+    for low, high in zip((-1.0, *REPEAT_METRES[:-1]), REPEAT_METRES, strict=True):
+        kept = (near.weight > low) & (near.weight <= high)
+        indptr = np.concatenate([[0], np.cumsum(kept)])[near.indptr]
+        rings.append(Csr(indptr, near.indices[kept], np.ones(int(kept.sum()), np.float32)))
+    return tuple(rings)
+
+
+def empirical_bayes(moment: Moment) -> Floats:
+    """Return the rate of the cell, shrunk to that of its neighbourhood as far as chance explains the difference.
+
+    Gamma-Poisson shrinkage with local moments: Marshall (1991), Mapping disease and mortality rates using
+    empirical Bayes estimators, Applied Statistics 40. Exposure is area times days.
+    """
+    near, area = _neighbourhood(moment.panel.city), moment.panel.city.area_km2
+    days = moment.days()
+    counts = moment.counts()
+    exposure = area * days
+    rate = counts / exposure
+    around = spread_by(exposure, near)
+    mean = spread_by(counts, near) / around
+    # Σ e (x - m)² with m of the receiving cell: expand the square, as m is not that of the sending one.
+    square = spread_by(exposure * rate**2, near) - 2 * mean * spread_by(counts, near) + mean**2 * around
+    size = around / np.diff(near.indptr)
+    variance = np.maximum(square / around - mean / size, 0.0)
+    trust = variance / np.maximum(variance + mean / exposure, 1e-300)
+    return np.asarray((mean + trust * (rate - mean)) * area * moment.window)
+
+
+@lru_cache(maxsize=4)
+def _neighbourhood(city: Tessellation) -> Csr:
+    near = within(city, NEIGHBOURHOOD_METRES)
+    return Csr(near.indptr, near.indices, np.ones(len(near.indices), np.float32))
+
+
 def spread_by(counts: Floats, kernel: Csr) -> Floats:
     """Return counts (n_kinds, n_cells) spread over the surroundings by a kernel."""
     values = np.ascontiguousarray(counts.T, np.float64)
@@ -189,14 +270,3 @@ class FittedBaseline:
 def _with_constant(raw: Floats) -> Floats:
     values = raw[:, :, None] if raw.ndim == 2 else raw
     return np.concatenate([values, np.ones((*values.shape[:2], 1))], axis=2)
-
-
-def bands(panel: Panel, radii: tuple[float, ...]) -> list[Csr]:
-    """Return, for each ring between successive radii, the neighbours of every cell with weight 1."""
-    near = within(panel.city, radii[-1])
-    rings = []
-    for low, high in zip((-1.0, *radii[:-1]), radii, strict=True):
-        kept = (near.weight > low) & (near.weight <= high)
-        indptr = np.concatenate([[0], np.cumsum(kept)])[near.indptr]
-        rings.append(Csr(indptr, near.indices[kept], np.ones(int(kept.sum()), np.float32)))
-    return rings

@@ -20,8 +20,10 @@ from allocator.risk.baselines import Baseline
 from allocator.risk.boosted import Boosted, FittedBoosted
 from allocator.risk.extras import Extras, country_of
 from allocator.risk.features import near_counts
+from allocator.risk.glm import Glm
 from allocator.risk.mixture import FittedMixture, Mixture
 from allocator.risk.profile import shift_shares
+from allocator.risk.self_exciting import SelfExciting
 from allocator.risk.training import HeldOut, History, Training, read_history
 
 if TYPE_CHECKING:
@@ -53,6 +55,11 @@ MODELS: dict[str, Callable[[RiskSection, int], Model]] = {
     "seasonal": partial(Baseline, baselines.seasonal),
     "decay": partial(Baseline, baselines.decay),
     "kde": partial(Baseline, baselines.kde),
+    "prospective": partial(Baseline, baselines.prospective),
+    "near_repeat": partial(Baseline, baselines.near_repeat),
+    "self_exciting": SelfExciting,
+    "empirical_bayes": partial(Baseline, baselines.empirical_bayes),
+    "glm": Glm,
     "mixture": Mixture,
     "boosted": Boosted,
 }

@@ -178,7 +178,7 @@ def _poisson_map(design: Floats, counts: Floats, precision: Floats, beta: Floats
         beta = beta + step
         if np.abs(step).max() < 1e-8:
             break
-    return np.asarray(beta)
+    return np.round(beta, 9)  # BLAS may add in another order with another number of threads
 
 
 def _local_level(counts: Floats, factor: Floats, coming: Floats) -> Outlook:
