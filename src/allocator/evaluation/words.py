@@ -1,0 +1,162 @@
+"""A scorecard in plain words, and its main numbers."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from typing import TYPE_CHECKING, Any
+
+from allocator.domain import ALL_KINDS
+from allocator.evaluation.scorecard import BETTER, FEW_FOLDS, NEITHER, UNKNOWN, WORSE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from allocator.evaluation.scorecard import Scorecard
+
+SAID = {"loglik": "log-likelihood per event", "pai": "PAI"}
+
+
+def summary(card: Scorecard) -> str:
+    """Return the scorecard in words, one label and text per line."""
+    return "\n".join(f"{label:<11}{text}" for label, text in lines(card))
+
+
+def figures(card: Scorecard) -> dict[str, Any]:
+    """Return `values` (numbers by name) and `lines` (label and text), fit for JSON: what is undefined is None."""
+    table, differences = card.table(), card.differences()
+    return {
+        "values": {
+            "folds": card.n_folds,
+            "first_cutoff": card.cutoffs[0].isoformat(),
+            "last_cutoff": card.cutoffs[-1].isoformat(),
+            "horizon_days": card.horizon_days,
+            "step_days": card.step_days,
+            "models": list(card.models),
+            "baselines": list(card.baselines),
+            "area_share": card.default_share,
+            "scores": [_plain(row) for row in table.to_dict("records")],
+            "differences": [_plain(row) for row in differences.to_dict("records")],
+            "skipped": len(card.skipped),
+        },
+        "lines": [[label, text] for label, text in lines(card)],
+    }
+
+
+def lines(card: Scorecard) -> list[tuple[str, str]]:
+    """Return labels and texts of the summary."""
+    table, differences = card.table(), card.differences()
+    found = [*_head(card, table)]
+    for kind in (ALL_KINDS, *(kind for kind in card.kinds if kind != ALL_KINDS)):
+        row = table[(table["kind"] == kind) & (table["model"] == card.subject)].iloc[0]
+        found += [(kind[:10].lower(), text) for text in [_place(card, row)]]
+        found += [("", text) for text in (*_rivals(card, kind, differences), _trust(row), *_chance(card, kind)) if text]
+    found += _verdicts(card, differences)
+    return found + [("note" if not n else "", text) for n, text in enumerate(_notes(card))]
+
+
+def _head(card: Scorecard, table: pd.DataFrame) -> list[tuple[str, str]]:
+    events = int(table.loc[(table["kind"] == ALL_KINDS) & (table["model"] == card.subject), "events"].iloc[0])
+    last = card.cutoffs[-1] + dt.timedelta(days=max(math.ceil(card.horizon_days) - 1, 0))
+    folds = "1 fold" if card.n_folds == 1 else f"{card.n_folds} folds, {card.step_days} days apart,"
+    baselines = ", ".join(card.baselines) or "none was asked for, so nothing can be said about gain"
+    return [
+        ("backtest", f"{folds} of {card.horizon_name}: {card.cutoffs[0]} to {last}; {events:,} events"),
+        ("models", ", ".join(card.models)),
+        ("baselines", baselines),
+        ("subject", f"what follows is about {card.subject}; square brackets hold 95 % intervals over folds"),
+    ]
+
+
+def _place(card: Scorecard, row: pd.Series[Any]) -> str:
+    if not row["events"]:
+        empty = f"{row['folds']} folds" if row["folds"] else "all folds, skipped"
+        return f"no events in {empty}: nothing to find ({row['expected']:.1f} expected)"
+    name = card.subject
+    share = f"{row['area_share']:.2g}" if row["area_share"] < 0.001 else f"{row['area_share']:.1%}"
+    return (
+        f"{name}: {share} of the area held {row['hit_rate']:.1%} of {row['events']:,} events, PAI "
+        f"{row['pai']:.2f} {_range(row, 'pai', '.2f')}, PEI* {row['pei_star']:.2f}{_saturated(row)}"
+    )
+
+
+def _saturated(row: pd.Series[Any]) -> str:
+    if not row["saturated"]:
+        return ""
+    return f" (saturated in {row['saturated']:.0%} of folds: as many cells are picked as hold events)"
+
+
+def _range(row: pd.Series[Any], name: str, form: str) -> str:
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return "[no interval]" if math.isnan(low) else f"[{low:{form}} to {high:{form}}]"
+
+
+def _rivals(card: Scorecard, kind: str, differences: pd.DataFrame) -> list[str]:
+    mine = differences[(differences["kind"] == kind) & (differences["model"] == card.subject)]
+    said = []
+    for row in mine.itertuples():
+        if row.metric == "pai" and row.area_share != card.default_share:
+            continue
+        form = "+.3f" if row.metric == "loglik" else "+.2f"
+        spread = "" if row.verdict == UNKNOWN else f" [{row.low:{form}} to {row.high:{form}}]"
+        values = f"{row.value:{form[1:]}} against {row.baseline_value:{form[1:]}} of {row.baseline}"
+        said.append(f"{SAID[row.metric]} {values}, the best baseline: {row.difference:{form}}{spread}, {row.verdict}")
+    return said
+
+
+def _trust(row: pd.Series[Any]) -> str:
+    parts = [f"observed/expected {row['observed_over_expected']:.2f} {_range(row, 'observed_over_expected', '.2f')}"]
+    if not math.isnan(row["coverage90"]):
+        parts.append(f"90 % intervals held {row['coverage90']:.0%} of district-windows")
+    parts.append(
+        f"{row['pit90']:.0%} of cell-windows lay in the central 90 % ({row['pit90_risk']:.0%} weighted by risk)"
+    )
+    return "" if math.isnan(row["observed_over_expected"]) else ", ".join(parts)
+
+
+def _chance(card: Scorecard, kind: str) -> list[str]:
+    frame = card.ceiling()
+    frame = frame[(frame["kind"] == kind) & (frame["area_share"] == card.default_share)].set_index("metric")
+    if frame.empty or frame["reached"].isna().any():
+        return []
+    pai, pei = frame.loc["pai"], frame.loc["pei_star"]
+    return [
+        f"if counts were pure chance around {pai['model']}'s rates, it would reach PAI {pai['value']:.2f} and PEI* "
+        f"{pei['value']:.2f}; it reached {pai['reached']:.2f} and {pei['reached']:.2f}"
+    ]
+
+
+def _verdicts(card: Scorecard, differences: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return how often the subject is better than the best baseline, and where it is not."""
+    mine = differences[differences["model"] == card.subject]
+    mine = mine[mine["area_share"].isna() | (mine["area_share"] == card.default_share)]
+    said = []
+    for metric in dict.fromkeys(mine["metric"]):
+        rows = mine[mine["metric"] == metric]
+        parts = [f"{(rows['verdict'] == BETTER).sum()} of {len(rows)} series better than the best baseline"]
+        for verdict, words in ((NEITHER, "no clear difference on"), (WORSE, "worse on"), (UNKNOWN, "too few folds on")):
+            if len(some := rows[rows["verdict"] == verdict]):
+                parts.append(f"{words} " + ", ".join(f"{one.kind} ({one.baseline})" for one in some.itertuples()))
+        said.append(f"{SAID[metric]}: {'; '.join(parts)}")
+    return [("verdict" if not n else "", text) for n, text in enumerate(said)]
+
+
+def _notes(card: Scorecard) -> list[str]:
+    notes = list(card.notes)
+    if card.n_folds < FEW_FOLDS:
+        notes.append(f"{card.n_folds} folds are few: intervals over fewer than {FEW_FOLDS} are too narrow")
+    table = card.table()
+    empty = table[(table["model"] == card.subject) & (table["folds_without_events"] > 0)]
+    notes += [
+        f"{row.kind}: {row.folds_without_events} of {row.folds} folds held no event; they have no hit rate of their "
+        "own, and count through their expected events"
+        for row in empty.itertuples()
+    ]
+    by_reason: dict[tuple[str, str], int] = {}
+    for one in card.skipped:
+        by_reason[one.kind, one.reason] = by_reason.get((one.kind, one.reason), 0) + 1
+    return notes + [f"{kind}: {n} folds skipped: {reason}" for (kind, reason), n in by_reason.items()]
+
+
+def _plain(row: dict[Any, Any]) -> dict[str, Any]:
+    return {str(key): None if isinstance(one, float) and not math.isfinite(one) else one for key, one in row.items()}
