@@ -11,6 +11,10 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 LEVEL = 0.95
+BETTER, WORSE, NEITHER, UNKNOWN = "better", "worse", "no clear difference", "too few folds to tell"
+FEW_FOLDS = 8
+MIN_FOLDS = 6
+"""Folds that share no days below which nothing is called better or worse: a sign test of 5 cannot reach 5 %."""
 
 
 def block_length(n_folds: int, *, overlap: int = 1) -> int:
@@ -53,3 +57,10 @@ def interval(draws: Array, level: float = LEVEL) -> tuple[Array, Array]:
         if (use := known[(slice(None), *at)]).any():
             low[at], high[at] = np.quantile(draws[(slice(None), *at)][use], [(1 - level) / 2, (1 + level) / 2])
     return low, high
+
+
+def verdict(low: float, high: float, *, n_folds: int) -> str:
+    """Return in words what the interval of a difference over `n_folds` separate folds says."""
+    if not (np.isfinite(low) and np.isfinite(high)) or n_folds < MIN_FOLDS:
+        return UNKNOWN
+    return BETTER if low > 0 else WORSE if high < 0 else NEITHER

@@ -14,8 +14,9 @@ import pandas as pd
 
 from allocator.domain import ALL_KINDS
 from allocator.errors import ConfigError
-from allocator.evaluation.bootstrap import block_length, block_weights, interval, resample
+from allocator.evaluation.bootstrap import block_length, block_weights, interval, resample, verdict
 from allocator.evaluation.metrics import METRICS, N_DECILES, ratio
+from allocator.evaluation.words import figures, summary
 
 Array = npt.NDArray[np.float64]
 
@@ -23,13 +24,11 @@ DRAWS = 1000
 DEFAULT_SHARE = 0.01
 PLACE_METRICS = ("hit_rate", "pai", "pei_star", "rri")
 COMPARED = ("loglik", "pai")
-BETTER, WORSE, NEITHER, UNKNOWN = "better", "worse", "no clear difference", "too few folds to tell"
 COLUMNS = (
     "model", "kind", "fold", "cutoff", "horizon", "events", "loglik", "area_share", "hit_rate", "pai", "pei_star",
     "rri", "observed_over_expected", "coverage90",
 )  # fmt: skip
 """First columns of the scores, in the order of the contract; those of this engine alone follow."""
-FEW_FOLDS = 8
 
 
 @dataclass(frozen=True)
@@ -297,6 +296,7 @@ class Scorecard:
         own = own.merge(frame, on=["model", "kind", "metric", "area_share"], suffixes=("", "_reached"))
         own = own[[model == self.best(kind) for model, kind in zip(own["model"], own["kind"], strict=True)]]
         own = own.rename(columns={"value_reached": "reached"})
+        own = own.sort_values("kind", key=lambda kinds: kinds.map(self.kinds.index), kind="stable")
         return own[["kind", "model", "metric", "area_share", "value", "reached"]].reset_index(drop=True)
 
     def skips(self) -> pd.DataFrame:
@@ -320,14 +320,10 @@ class Scorecard:
 
     def summary(self) -> str:
         """Return what a planner should know, baselines that win or tie included."""
-        from allocator.evaluation.words import summary  # it reads scorecards
-
         return summary(self)
 
     def figures(self) -> dict[str, Any]:
         """Return the main numbers and the summary, fit for JSON."""
-        from allocator.evaluation.words import figures
-
         return figures(self)
 
     @cached_property
@@ -417,16 +413,10 @@ class Scorecard:
         }  # fmt: skip
         return [
             {**common, "model": model, "value": value[m], "difference": value[m] - value[best], "low": low[m],
-             "high": high[m], "verdict": _verdict(low[m], high[m])}
+             "high": high[m], "verdict": verdict(low[m], high[m], n_folds=self.n_folds // self.overlap)}
             for m, model in enumerate(self.models) if m != best
         ]  # fmt: skip
 
 
 def _at_share(name: str) -> bool:
     return METRICS[name.removeprefix("harm_").removeprefix("ceiling_")].at_share
-
-
-def _verdict(low: float, high: float) -> str:
-    if not (np.isfinite(low) and np.isfinite(high)):
-        return UNKNOWN
-    return BETTER if low > 0 else WORSE if high < 0 else NEITHER

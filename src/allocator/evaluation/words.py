@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from allocator.domain import ALL_KINDS
-from allocator.evaluation.scorecard import BETTER, FEW_FOLDS, NEITHER, UNKNOWN, WORSE
+from allocator.evaluation.bootstrap import BETTER, FEW_FOLDS, MIN_FOLDS, NEITHER, UNKNOWN, WORSE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,9 @@ SAID = {"loglik": "log-likelihood per event", "pai": "PAI"}
 
 def summary(card: Scorecard) -> str:
     """Return the scorecard in words, one label and text per line."""
-    return "\n".join(f"{label:<11}{text}" for label, text in lines(card))
+    found = lines(card)
+    width = 2 + max(len(label) for label, _ in found)
+    return "\n".join(f"{label:<{width}}{text}" for label, text in found)
 
 
 def figures(card: Scorecard) -> dict[str, Any]:
@@ -49,7 +51,7 @@ def lines(card: Scorecard) -> list[tuple[str, str]]:
     found = [*_head(card, table)]
     for kind in (ALL_KINDS, *(kind for kind in card.kinds if kind != ALL_KINDS)):
         row = table[(table["kind"] == kind) & (table["model"] == card.subject)].iloc[0]
-        found += [(kind[:10].lower(), text) for text in [_place(card, row)]]
+        found.append((kind.lower(), _place(card, row)))
         found += [("", text) for text in (*_rivals(card, kind, differences), _trust(row), *_chance(card, kind)) if text]
     found += _verdicts(card, differences)
     return found + [("note" if not n else "", text) for n, text in enumerate(_notes(card))]
@@ -98,7 +100,7 @@ def _rivals(card: Scorecard, kind: str, differences: pd.DataFrame) -> list[str]:
         if row.metric == "pai" and row.area_share != card.default_share:
             continue
         form = "+.3f" if row.metric == "loglik" else "+.2f"
-        spread = "" if row.verdict == UNKNOWN else f" [{row.low:{form}} to {row.high:{form}}]"
+        spread = "" if math.isnan(row.low) else f" [{row.low:{form}} to {row.high:{form}}]"
         values = f"{row.value:{form[1:]}} against {row.baseline_value:{form[1:]}} of {row.baseline}"
         said.append(f"{SAID[row.metric]} {values}, the best baseline: {row.difference:{form}}{spread}, {row.verdict}")
     return said
@@ -121,8 +123,8 @@ def _chance(card: Scorecard, kind: str) -> list[str]:
         return []
     pai, pei = frame.loc["pai"], frame.loc["pei_star"]
     return [
-        f"if counts were pure chance around {pai['model']}'s rates, it would reach PAI {pai['value']:.2f} and PEI* "
-        f"{pei['value']:.2f}; it reached {pai['reached']:.2f} and {pei['reached']:.2f}"
+        f"ceiling: on counts drawn at random from its own rates {pai['model']} reaches PAI {pai['value']:.2f} and PEI* "
+        f"{pei['value']:.2f}; on what happened {pai['reached']:.2f} and {pei['reached']:.2f}"
     ]
 
 
@@ -133,6 +135,9 @@ def _verdicts(card: Scorecard, differences: pd.DataFrame) -> list[tuple[str, str
     said = []
     for metric in dict.fromkeys(mine["metric"]):
         rows = mine[mine["metric"] == metric]
+        if (rows["verdict"] == UNKNOWN).all():
+            said.append(f"{SAID[metric]}: {UNKNOWN} whether {card.subject} is better than the best baseline")
+            continue
         parts = [f"{(rows['verdict'] == BETTER).sum()} of {len(rows)} series better than the best baseline"]
         for verdict, words in ((NEITHER, "no clear difference on"), (WORSE, "worse on"), (UNKNOWN, "too few folds on")):
             if len(some := rows[rows["verdict"] == verdict]):
@@ -144,7 +149,11 @@ def _verdicts(card: Scorecard, differences: pd.DataFrame) -> list[tuple[str, str
 def _notes(card: Scorecard) -> list[str]:
     notes = list(card.notes)
     if card.n_folds < FEW_FOLDS:
-        notes.append(f"{card.n_folds} folds are few: intervals over fewer than {FEW_FOLDS} are too narrow")
+        few = "1 fold is" if card.n_folds == 1 else f"{card.n_folds} folds are"
+        notes.append(
+            f"{few} few: intervals over fewer than {FEW_FOLDS} folds are too narrow, and nothing is called better or "
+            f"worse below {MIN_FOLDS} that share no days"
+        )
     table = card.table()
     empty = table[(table["model"] == card.subject) & (table["folds_without_events"] > 0)]
     notes += [
