@@ -152,9 +152,14 @@ def backtest_job(
     events = history(job, area)
     panel = panel_of(job, events, city)
     options = job.risk.model_copy(update={"threads": job.risk.threads or int(executor is not None)})
+    asked = {"folds": folds, "horizon": horizon, "step": step, "models": models}
+    own = {
+        "folds": job.evaluation.folds, "horizon": job.risk.horizon_days, "step": job.evaluation.step,
+        "models": job.evaluation.models or None,
+    }  # fmt: skip
+    settings: dict[str, Any] = {name: own[name] if value is None else value for name, value in asked.items()}
     card = backtest(
-        panel, models=models or job.evaluation.models or None, folds=folds or job.evaluation.folds,
-        horizon=horizon or job.risk.horizon_days, step=step or job.evaluation.step, options=options, seed=job.job.seed,
+        panel, **settings, options=options, seed=job.job.seed,
         harm={kind: weight for kind, weight in job.policy.harm.items() if kind in panel.kinds},
         area_shares=job.evaluation.area_shares, executor=executor, progress=tell,
     )  # fmt: skip

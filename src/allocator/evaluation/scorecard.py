@@ -318,9 +318,9 @@ class Scorecard:
             return "auto"
         return self.best(ALL_KINDS, [name for name in self.models if name not in self.baselines] or self.models)
 
-    def summary(self) -> str:
-        """Return what a planner should know, baselines that win or tie included."""
-        return summary(self)
+    def summary(self, *, width: int = 110) -> str:
+        """Return what a planner should know, baselines that win or tie included, in lines of at most `width`."""
+        return summary(self, width=width)
 
     def figures(self) -> dict[str, Any]:
         """Return the main numbers and the summary, fit for JSON."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from allocator.domain import ALL_KINDS
@@ -17,11 +18,17 @@ if TYPE_CHECKING:
 SAID = {"loglik": "log-likelihood per event", "pai": "PAI"}
 
 
-def summary(card: Scorecard) -> str:
-    """Return the scorecard in words, one label and text per line."""
+def summary(card: Scorecard, *, width: int = 110) -> str:
+    """Return the scorecard in words, in lines of at most `width` characters."""
     found = lines(card)
-    width = 2 + max(len(label) for label, _ in found)
-    return "\n".join(f"{label:<{width}}{text}" for label, text in found)
+    indent = min(2 + max(len(label) for label, _ in found), width // 3)
+    wrapped = (
+        textwrap.wrap(
+            text, width, initial_indent=f"{label:<{indent - 1}.{indent - 1}} ", subsequent_indent=" " * indent
+        )
+        for label, text in found
+    )
+    return "\n".join(line for lines_of_one in wrapped for line in lines_of_one)
 
 
 def figures(card: Scorecard) -> dict[str, Any]:
@@ -74,11 +81,10 @@ def _place(card: Scorecard, row: pd.Series[Any]) -> str:
     if not row["events"]:
         empty = f"{row['folds']} folds" if row["folds"] else "all folds, skipped"
         return f"no events in {empty}: nothing to find ({row['expected']:.1f} expected)"
-    name = card.subject
-    share = f"{row['area_share']:.2g}" if row["area_share"] < 0.001 else f"{row['area_share']:.1%}"
+    share, hits = f"{100 * row['area_share']:g} % of the area", f"{row['hit_rate']:.1%} of {row['events']:,} events"
     return (
-        f"{name}: {share} of the area held {row['hit_rate']:.1%} of {row['events']:,} events, PAI "
-        f"{row['pai']:.2f} {_range(row, 'pai', '.2f')}, PEI* {row['pei_star']:.2f}{_saturated(row)}"
+        f"{card.subject}: {share} held {hits}, PAI {row['pai']:.2f} {_range(row, 'pai', '.2f')}, PEI* "
+        f"{row['pei_star']:.2f}{_saturated(row)}"
     )
 
 

@@ -54,7 +54,7 @@ def _curves(card: Scorecard) -> Part:
     caption = f"Not drawn, for want of room or of events: {', '.join(left_out)}." if left_out else ""
     best = card.table().set_index(["kind", "model"])["hit_rate"]
     said = "; ".join(f"{kind}: {card.subject} finds {best[kind, card.subject]:.1%}" for kind in kinds)
-    alt = f"Hit-rate curves of {', '.join(card.models)}. At {card.default_share:.3g} of the area, {said}."
+    alt = f"Hit-rate curves of {', '.join(card.models)}. At {100 * card.default_share:g} % of the area, {said}."
     return Part(
         "Share of the events found, by share of the area",
         [
@@ -97,7 +97,7 @@ def _gain(card: Scorecard) -> list[Part]:
     ]
     if any(model not in card.baselines for model in card.models):
         blocks.append(Picture(differences_png(card), "Differences from the best baseline; the table has the numbers."))
-    blocks.append(Table(table, f"Paired differences; PAI at {card.default_share:.2g} of the area.", formats))
+    blocks.append(Table(table, f"Paired differences; PAI at {100 * card.default_share:g} % of the area.", formats))
     return [Part("Gain over the best baseline", blocks)]
 
 
@@ -114,9 +114,9 @@ def _scores(card: Scorecard) -> Part:
         }
     )  # fmt: skip
     caption = (
-        f"Pooled over {card.n_folds} folds by sums; hit rate, PAI, PEI* and RRI at {card.default_share:.2g} of the "
-        f"area. {_INTERVALS} PEI* is saturated in folds where as many cells are picked as hold events: there it is "
-        "the hit rate."
+        f"Pooled over {card.n_folds} folds by sums; hit rate, PAI, PEI* and RRI at {100 * card.default_share:g} % of "
+        f"the area. {_INTERVALS} PEI* is saturated in folds where as many cells are picked as hold events: there it "
+        "is the hit rate."
     )
     return Part("Scores", [Table(frame, caption, {"events": "{:,}"})])
 
@@ -127,7 +127,7 @@ def _shares(card: Scorecard) -> Part:
     for name in ("pai", "pei_star"):
         rows = frame[(frame["metric"] == name) & frame["kind"].isin(shown_kinds(card))]
         wide = rows.pivot_table(index=["kind", "model"], columns="area_share", values="value", dropna=False, sort=False)
-        wide.columns = pd.Index([f"{share:.3g}" for share in wide.columns])
+        wide.columns = pd.Index([f"{100 * share:g} %" for share in wide.columns])
         wide = wide.reset_index()
         formats = dict.fromkeys(wide.columns[2:], _SHOWN[name][1])
         blocks.append(Table(wide, f"{_SHOWN[name][0]} by share of the area.", formats))
@@ -169,9 +169,8 @@ def _harm(card: Scorecard) -> list[Part]:
     names = {"harm_hit_rate": "hit_rate", "harm_pai": "pai", "harm_pei_star": "pei_star", "harm_rri": "rri"}
     shown = {_SHOWN[plain][0]: _with_interval(pooled, name, _SHOWN[plain][1]) for name, plain in names.items()}
     frame = pd.DataFrame({"model": pooled["model"], **shown})
-    caption = (
-        f"All kinds, each event with the harm weight of its kind, at {card.default_share:.2g} of the area. {_INTERVALS}"
-    )
+    share = f"{100 * card.default_share:g} % of the area"
+    caption = f"All kinds, each event with the harm weight of its kind, at {share}. {_INTERVALS}"
     return [Part("Weighted by harm", [Table(frame, caption)])]
 
 

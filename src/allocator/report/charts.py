@@ -24,7 +24,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#
 _LINES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 _MARKERS = "osD^vPX*<>hp"
 MOST_KINDS = 6
-WIDEST_SHARE = 0.2
+WIDEST_SHARE = 0.1
 
 
 def shown_kinds(card: Scorecard) -> list[str]:
@@ -49,7 +49,8 @@ def curves_png(card: Scorecard, kinds: Sequence[str]) -> bytes:
             axes.plot(line["area_share"], line["hit_rate"], **style)
         _bounds(axes, mine, card.best(kind))
         axes.set(xscale="log", xlim=(frame["area_share"].min(), WIDEST_SHARE))
-        top = np.nanmax([mine["hit_rate"].max(), mine["ceiling"].max(), 0.01])
+        inside = mine[mine["area_share"] <= WIDEST_SHARE * 1.001]
+        top = np.nanmax([inside["hit_rate"].max(), inside["ceiling"].max(), 0.01])
         axes.set_ylim(0, min(1.0, 1.15 * top))
         _percent_axes(axes)
         axes.set_title(_plain(kind), fontsize=10, loc="left")
@@ -102,7 +103,7 @@ def differences_png(card: Scorecard) -> bytes:
     kinds = [kind for kind in (ALL_KINDS, *card.kinds[:-1]) if (frame["kind"] == kind).any()]
     height = 1.2 + len(kinds) * (0.16 + 0.14 * len(models))
     figure = Figure(figsize=(10, min(height, 60)), dpi=110, layout="constrained")
-    titles = {"loglik": "log-likelihood per event", "pai": f"PAI at {card.default_share:.2g} of the area"}
+    titles = {"loglik": "log-likelihood per event", "pai": f"PAI at {100 * card.default_share:g} % of the area"}
     for axes, (metric, title) in zip(figure.subplots(1, 2, sharey=True), titles.items(), strict=True):
         for number, model in enumerate(models):
             mine = frame[(frame["metric"] == metric) & (frame["model"] == model)]
@@ -159,8 +160,8 @@ def _outer_labels(panels: Sequence[Any], below: str, left: str) -> None:
 
 
 def _percent_axes(axes: Any) -> None:
-    percent = FuncFormatter(lambda value, _: f"{value:.3g}".rstrip(".") if value > 1 else f"{100 * value:.3g} %")
-    ticks = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2]
+    percent = FuncFormatter(lambda value, _: f"{100 * value:.3g} %")
+    ticks = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1]
     axes.set_xticks(ticks)
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(percent)
