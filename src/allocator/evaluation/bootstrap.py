@@ -51,12 +51,17 @@ def resample(sums: Mapping[str, Array], weights: Array) -> dict[str, Array]:
 
 def interval(draws: Array, level: float = LEVEL) -> tuple[Array, Array]:
     """Return lower and upper percentiles over the first axis; draws without a value (no events) are left out."""
-    known = np.isfinite(draws)
-    low, high = np.full(draws.shape[1:], np.nan), np.full(draws.shape[1:], np.nan)
-    for at in np.ndindex(draws.shape[1:]):
-        if (use := known[(slice(None), *at)]).any():
-            low[at], high[at] = np.quantile(draws[(slice(None), *at)][use], [(1 - level) / 2, (1 + level) / 2])
-    return low, high
+    in_order = np.sort(np.where(np.isfinite(draws), draws, np.nan), axis=0)  # NaN comes last
+    known = np.isfinite(in_order).sum(axis=0)
+    return _quantile(in_order, known, (1 - level) / 2), _quantile(in_order, known, (1 + level) / 2)
+
+
+def _quantile(in_order: Array, known: npt.NDArray[np.int64], share: float) -> Array:
+    at = share * np.maximum(known - 1, 0)
+    low = np.floor(at).astype(np.int64)
+    high = np.minimum(low + 1, np.maximum(known - 1, 0))
+    below, above = (np.take_along_axis(in_order, row[None], axis=0)[0] for row in (low, high))
+    return np.asarray(below + (at - low) * (above - below))
 
 
 def verdict(low: float, high: float, *, n_folds: int) -> str:

@@ -54,12 +54,16 @@ def figures(card: Scorecard) -> dict[str, Any]:
 
 def lines(card: Scorecard) -> list[tuple[str, str]]:
     """Return labels and texts of the summary."""
-    table, differences = card.table(), card.differences()
+    table, differences, ceiling = card.table(), card.differences(), card.ceiling()
     found = [*_head(card, table)]
     for kind in (ALL_KINDS, *(kind for kind in card.kinds if kind != ALL_KINDS)):
         row = table[(table["kind"] == kind) & (table["model"] == card.subject)].iloc[0]
         found.append((kind.lower(), _place(card, row)))
-        found += [("", text) for text in (*_rivals(card, kind, differences), _trust(row), *_chance(card, kind)) if text]
+        found += [
+            ("", text)
+            for text in (*_rivals(card, kind, differences), _trust(row), *_chance(card, ceiling, kind))
+            if text
+        ]
     found += _verdicts(card, differences)
     return found + [("note" if not n else "", text) for n, text in enumerate(_notes(card))]
 
@@ -109,6 +113,9 @@ def _rivals(card: Scorecard, kind: str, differences: pd.DataFrame) -> list[str]:
         spread = "" if math.isnan(row.low) else f" [{row.low:{form}} to {row.high:{form}}]"
         values = f"{row.value:{form[1:]}} against {row.baseline_value:{form[1:]}} of {row.baseline}"
         said.append(f"{SAID[row.metric]} {values}, the best baseline: {row.difference:{form}}{spread}, {row.verdict}")
+    if card.subject in card.baselines:
+        best = [name for metric, name in SAID.items() if metric not in set(mine["metric"])]
+        said += [f"{name}: it is itself the best baseline" for name in best]
     return said
 
 
@@ -122,9 +129,8 @@ def _trust(row: pd.Series[Any]) -> str:
     return "" if math.isnan(row["observed_over_expected"]) else ", ".join(parts)
 
 
-def _chance(card: Scorecard, kind: str) -> list[str]:
-    frame = card.ceiling()
-    frame = frame[(frame["kind"] == kind) & (frame["area_share"] == card.default_share)].set_index("metric")
+def _chance(card: Scorecard, ceiling: pd.DataFrame, kind: str) -> list[str]:
+    frame = ceiling[(ceiling["kind"] == kind) & (ceiling["area_share"] == card.default_share)].set_index("metric")
     if frame.empty or frame["reached"].isna().any():
         return []
     pai, pei = frame.loc["pai"], frame.loc["pei_star"]

@@ -34,18 +34,14 @@ _INTERVALS = "95 % intervals in brackets: moving-block bootstrap over folds."
 
 def backtest_page(card: Scorecard, *, title: str, notes: Sequence[str] = ()) -> str:
     """Return the page of a scorecard as HTML that opens without a network."""
-    parts = [_found(card), _curves(card), *_gain(card), _scores(card), _shares(card), _trust(card), *_harm(card),
-             _limits(card), _definitions()]  # fmt: skip
+    lines = card.figures()["lines"]
+    parts = [_found(lines), _curves(card), *_gain(card), _scores(card), _shares(card), _trust(card), *_harm(card),
+             _limits(card, lines), _definitions()]  # fmt: skip
     return page(title, notes=notes, parts=parts)
 
 
-def _found(card: Scorecard) -> Part:
-    rows, label = [], ""
-    for mark, text in card.figures()["lines"]:
-        label = mark or label
-        if label != "note":
-            rows.append(Text(f"{mark}: {text}" if mark else text))
-    return Part("What was found", rows)
+def _found(lines: Sequence[tuple[str, str]]) -> Part:
+    return Part("What was found", [Text(f"{mark}: {text}" if mark else text) for mark, text in _split(lines)[0]])
 
 
 def _curves(card: Scorecard) -> Part:
@@ -174,8 +170,8 @@ def _harm(card: Scorecard) -> list[Part]:
     return [Part("Weighted by harm", [Table(frame, caption)])]
 
 
-def _limits(card: Scorecard) -> Part:
-    notes = [text for label, text in _notes(card)]
+def _limits(card: Scorecard, lines: Sequence[tuple[str, str]]) -> Part:
+    notes = [text for _, text in _split(lines)[1]]
     blocks: list[Text | Table | Picture] = [Text(text) for text in notes or ["Every kind was scored in every fold."]]
     if card.skipped:
         skips = card.skips()
@@ -185,10 +181,10 @@ def _limits(card: Scorecard) -> Part:
     return Part("What to bear in mind", blocks)
 
 
-def _notes(card: Scorecard) -> list[tuple[str, str]]:
-    lines = card.figures()["lines"]
+def _split(lines: Sequence[tuple[str, str]]) -> tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str]]]:
+    """Return the findings and the notes, which come last."""
     first = next((n for n, (label, _) in enumerate(lines) if label == "note"), len(lines))
-    return [(label, text) for label, text in lines[first:]]
+    return lines[:first], lines[first:]
 
 
 def _definitions() -> Part:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 from allocator.domain import ALL_KINDS
 
@@ -163,7 +163,7 @@ def _percent_axes(axes: Any) -> None:
     percent = FuncFormatter(lambda value, _: f"{100 * value:.3g} %")
     ticks = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1]
     axes.set_xticks(ticks)
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(percent)
     axes.yaxis.set_major_formatter(percent)
     axes.tick_params(axis="x", labelsize=7)
