@@ -283,7 +283,8 @@ class Scorecard:
     def ceiling(self) -> pd.DataFrame:
         """Return what the most likely model of each kind would score on Poisson counts with its own rates.
 
-        Nothing can be expected to score more, if that model is right: what is missing there is chance, not skill.
+        Nothing can be expected to score more, if that model is right: what is missing there is chance, not skill. A
+        model that reaches more than its own ceiling says too little of the riskiest places; see `calibration`.
 
         Returns
         -------

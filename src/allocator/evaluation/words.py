@@ -134,9 +134,10 @@ def _chance(card: Scorecard, ceiling: pd.DataFrame, kind: str) -> list[str]:
     if frame.empty or frame["reached"].isna().any():
         return []
     pai, pei = frame.loc["pai"], frame.loc["pei_star"]
+    beyond = ": events were more concentrated than it forecast" if pai["reached"] > 1.1 * pai["value"] else ""
     return [
         f"ceiling: on counts drawn at random from its own rates {pai['model']} reaches PAI {pai['value']:.2f} and PEI* "
-        f"{pei['value']:.2f}; on what happened {pai['reached']:.2f} and {pei['reached']:.2f}"
+        f"{pei['value']:.2f}; on what happened {pai['reached']:.2f} and {pei['reached']:.2f}{beyond}"
     ]
 
 
