@@ -57,8 +57,8 @@ def _curves(card: Scorecard) -> Part:
             Text(
                 "Thick lines with filled markers are this engine's models, thin lines with open markers baselines. "
                 "The best possible cells are known only afterwards; the ceiling is what the likeliest model of the "
-                "kind finds on counts drawn at random from its own rates. Above it lies chance; a model whose own line is "
-                "well above its ceiling says too little of its riskiest places (see the calibration)."
+                "kind finds on counts drawn at random from its own rates. Above it lies chance; a model whose own "
+                "line is well above its ceiling says too little of its riskiest places (see the calibration)."
             ),
             Picture(curves_png(card, kinds), alt, caption),
         ],
