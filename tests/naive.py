@@ -173,3 +173,21 @@ def mixture_weights(rows, counts):
 
     found = minimize(loss, np.full(rows.shape[1], 0.3), bounds=[(0, None)] * rows.shape[1], method="L-BFGS-B")
     return found.x
+
+
+def block_bootstrap(above, below, *, starts, length, level):
+    """Percentile interval of Σ above / Σ below over folds, one draw of blocks at a time; see `block_weights`."""
+    values = []
+    for row in starts:
+        folds = [int(start) + k for start in row for k in range(length)][: len(above)]
+        total = sum(below[fold] for fold in folds)
+        if total:
+            values.append(sum(above[fold] for fold in folds) / total)
+    values.sort()
+
+    def quantile(share):
+        at = share * (len(values) - 1)
+        low = math.floor(at)
+        return values[low] + (at - low) * (values[min(low + 1, len(values) - 1)] - values[low])
+
+    return quantile((1 - level) / 2), quantile((1 + level) / 2)

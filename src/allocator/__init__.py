@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         OutputError,
         SolverError,
     )
+    from allocator.evaluation import Scorecard, backtest
     from allocator.io import load_run, read_area, read_events, read_job, read_roster, screen
     from allocator.pipeline import new_job, run, save_run, validate
     from allocator.planning import allocate
@@ -27,6 +28,7 @@ _HOMES = {
     "config": ("Job", "Policy"),
     "domain": ("Events", "Panel", "Plan", "RiskSurface", "Roster", "Run", "Shift", "Unit", "shifts_of"),
     "errors": ("AllocatorError", "ConfigError", "DataError", "InfeasibleError", "OutputError", "SolverError"),
+    "evaluation": ("Scorecard", "backtest"),
     "io": ("load_run", "read_area", "read_events", "read_job", "read_roster", "screen"),
     "pipeline": ("new_job", "run", "save_run", "validate"),
     "planning": ("allocate",),
@@ -49,11 +51,13 @@ __all__ = [
     "RiskSurface",
     "Roster",
     "Run",
+    "Scorecard",
     "Shift",
     "SolverError",
     "Tessellation",
     "Unit",
     "allocate",
+    "backtest",
     "fit",
     "load_run",
     "new_job",

@@ -163,6 +163,86 @@ def _shown(path: Path) -> str:
 
 
 @app.command()
+def backtest(
+    job: JobFile,
+    folds: Annotated[int | None, typer.Option(min=1, help="Windows to test; by default evaluation.folds.")] = None,
+    horizon: Annotated[
+        str | None, typer.Option(metavar="DAYS|SHIFT", help="Days of a window, or the name of one shift.")
+    ] = None,
+    step: Annotated[int | None, typer.Option(min=1, help="Days between windows; by default their length.")] = None,
+    models: Annotated[str | None, typer.Option(metavar="A,B", help="Models to test; by default all.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes; the scores do not depend on them.")] = 1,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder; by default inside output.folder.")] = None,
+    week: Week = None,
+    overrides: Overrides = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Score the forecasts of a job on the weeks before its own, baselines included."""
+    from allocator.io.folders import check_output
+
+    checked = _job(job, overrides, week)
+    windows = folds or checked.evaluation.folds
+    target = out or Path(checked.output.folder) / f"{checked.job.week.isoformat()}-backtest"
+    check_output(target, overwrite=overwrite)
+    # Study area, history, the windows and the folder; with workers the kernels.
+    stages = 3 + windows + int(workers > 1)
+    with _progress(as_json=as_json, quiet=quiet, stages=stages) as tell, _pool(min(workers, windows)) as pool:
+        from allocator import pipeline
+
+        names = [name.strip() for name in models.split(",") if name.strip()] if models is not None else None
+        card = pipeline.backtest_job(
+            checked, folds=folds, horizon=_horizon(checked, horizon), step=step, models=names, executor=pool,
+            progress=tell,
+        )  # fmt: skip
+        tell("results")
+        place = pipeline.save_backtest(card, checked, target, overwrite=overwrite)
+    if as_json:
+        typer.echo(json.dumps({"backtest": str(place), **card.figures()["values"]}, ensure_ascii=False))
+    elif not quiet:
+        typer.echo(f"\n{card.summary()}\n")
+        for name, what in {"": "folder", "backtest.html": "page", "scores.csv": "scores"}.items():
+            typer.echo(f"{what:<11}{_shown(place / name)}")
+
+
+def _horizon(job: Any, text: str | None) -> Any:
+    """Return a number of days, or the job's shift of that name."""
+    from allocator.errors import ConfigError, nearest
+
+    if text is None or text.isdigit():
+        return None if text is None else int(text)
+    shifts = {shift.name: shift for shift in job.shifts}
+    if text not in shifts:
+        raise ConfigError(
+            f"--horizon {text}: give a number of days, or one of the job's shifts, {', '.join(shifts)}"
+            f"{nearest(text, shifts)}"
+        )
+    return shifts[text]
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Any]:
+    """Give a pool of processes, or None for a single worker."""
+    if workers == 1:
+        yield None
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    # Spawned and not forked: numba's and OpenMP's threads do not survive a fork.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_stop_at_once) as pool:
+        yield pool
+
+
+def _stop_at_once() -> None:
+    """Let Ctrl-C end a worker without a traceback."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say which versions and how many cores are here, and whether anything clashes."""
     from allocator.doctor import examine
@@ -214,7 +294,7 @@ def _job(path: Path, overrides: list[str] | None, week: str | None) -> Any:
 
 
 @contextmanager
-def _progress(*, as_json: bool, quiet: bool) -> Iterator[Progress]:
+def _progress(*, as_json: bool, quiet: bool, stages: int | None = None) -> Iterator[Progress]:
     """Give a function that is told each stage as it starts."""
     from rich.console import Console
 
@@ -227,7 +307,7 @@ def _progress(*, as_json: bool, quiet: bool) -> Iterator[Progress]:
         yield lambda stage: _say(f"{stage} …")
     else:
         with _bar(console) as bar:
-            task = bar.add_task("starting", total=N_STAGES)
+            task = bar.add_task("starting", total=stages or N_STAGES)
             yield lambda stage: bar.update(task, description=stage, advance=1)
 
 

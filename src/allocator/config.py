@@ -422,7 +422,20 @@ class EvaluationSection(Section):
     """`[evaluation]`: what is measured."""
 
     area_shares: Annotated[Numbers, Field(min_length=1)] = (0.005, 0.01, 0.02, 0.05)
-    """Shares of the area at which hit rate and PAI are given."""
+    """Shares of the area, above 0 and up to 1, at which hit rate, PAI and their kin are given."""
+    folds: int = Field(12, ge=1, le=1000)
+    """Windows of a backtest; the last one ends at the start of the week."""
+    step: int | None = Field(None, ge=1, le=366)
+    """Days from one window to the next; by default their length, so that they neither overlap nor leave gaps."""
+    models: Texts = ()
+    """Models to test, of the registry `allocator.risk.MODELS` or "auto"; empty means all."""
+
+    @field_validator("area_shares")
+    @classmethod
+    def _shares_of_an_area(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if wrong := [share for share in shares if not 0 < share <= 1]:
+            raise ValueError(f"{some(wrong)} cannot be: a share of the area is above 0 and at most 1 (0.01 is 1 %)")
+        return tuple(sorted(set(shares)))
 
 
 class OutputSection(Section):

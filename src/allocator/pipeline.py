@@ -11,7 +11,8 @@ import platform
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from allocator import io, planning, report, risk, synthetic
-from allocator.config import Job
+from allocator.config import Job, ShiftSection
 from allocator.domain import (
     Bools,
     Events,
@@ -33,6 +34,7 @@ from allocator.domain import (
     shifts_of,
 )
 from allocator.errors import DataError, nearest
+from allocator.evaluation import Scorecard, backtest
 from allocator.tessellation import Area, Tessellation
 
 Progress = Callable[[str], None]
@@ -113,6 +115,85 @@ def save_run(run: Run, folder: str | Path, *, overwrite: bool = False) -> Path:
     """
     io.check_output(folder, overwrite=overwrite)
     return io.write_run(run, folder, pages={"map.png": report.map_png(run)}, overwrite=overwrite)
+
+
+def backtest_job(
+    job: Job, *, folds: int | None = None, horizon: int | ShiftSection | None = None, step: int | None = None,
+    models: Sequence[str] | None = None, executor: Executor | None = None, progress: Progress | None = None,
+) -> Scorecard:  # fmt: skip
+    """Return the scorecard of a job's forecasts on the last windows before its week.
+
+    Parameters
+    ----------
+    job : Job
+        From `read_job`. Its history is read as for `run`: nothing that happened or was reported in its week or later.
+    folds, step : int, optional
+        Windows, and days between them; by default those of `[evaluation]`.
+    horizon : int or ShiftSection, optional
+        Days of a window, or one shift; by default `risk.horizon_days`.
+    models : sequence of str, optional
+        By default those of `[evaluation]`, or all.
+    executor : concurrent.futures.Executor, optional
+        Does the folds. LightGBM then takes one thread in each, unless `risk.threads` says otherwise.
+    progress : callable, optional
+        Told each stage as it starts.
+
+    Raises
+    ------
+    ConfigError, DataError, SolverError
+        As `backtest`, and where a file of the job cannot be used.
+    """
+    tell = progress or (lambda stage: None)
+    io.check_files(job)
+    tell("study area")
+    area = io.read_job_area(job)
+    city = tessellate(job, area)
+    tell("event history")
+    events = history(job, area)
+    panel = panel_of(job, events, city)
+    options = job.risk.model_copy(update={"threads": job.risk.threads or int(executor is not None)})
+    asked = {"folds": folds, "horizon": horizon, "step": step, "models": models}
+    own = {
+        "folds": job.evaluation.folds, "horizon": job.risk.horizon_days, "step": job.evaluation.step,
+        "models": job.evaluation.models or None,
+    }  # fmt: skip
+    settings: dict[str, Any] = {name: own[name] if value is None else value for name, value in asked.items()}
+    card = backtest(
+        panel, **settings, options=options, seed=job.job.seed,
+        harm={kind: weight for kind, weight in job.policy.harm.items() if kind in panel.kinds},
+        area_shares=job.evaluation.area_shares, executor=executor, progress=tell,
+    )  # fmt: skip
+    return dataclasses.replace(card, notes=(*card.notes, *area.notes, *events.notes))
+
+
+def save_backtest(card: Scorecard, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write `scores.parquet`, `scores.csv`, `backtest.html`, `summary.json` and `manifest.json`, all or nothing.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists (and `overwrite` is not given) or cannot be written.
+    """
+    io.check_output(folder, overwrite=overwrite)
+    notes = [text for text in (report.stamp(job), job.job.note, f"Made by {_versions_in_words()}") if text]
+    manifest = {
+        "versions": versions(),
+        "seed": job.job.seed,
+        "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "inputs": {key: {"path": path, "sha256": _sha256(path)} for key, path in io.input_files(job)},
+        "notes": list(card.notes),
+        "peak_mb": peak_mb(),
+    }
+    return io.write_results(
+        folder, tables={"scores": card.scores},
+        pages={"backtest.html": report.backtest_page(card, title=f"Backtest: {job.job.name}", notes=notes)},
+        figures=card.figures(), manifest=manifest, overwrite=overwrite,
+    )  # fmt: skip
+
+
+def _versions_in_words() -> str:
+    found = versions()
+    return ", ".join(f"{name} {found[name]}" for name in ("allocator", "lightgbm", "numpy", "python"))
 
 
 def validate(job: Job) -> tuple[str, ...]:

@@ -1,5 +1,40 @@
 """Answers about a forecast or a plan."""
 
-from allocator.evaluation.metrics import coverage, hit_rate, log_likelihood, pai
+from allocator.evaluation.backtest import backtest
+from allocator.evaluation.metrics import (
+    METRICS,
+    Case,
+    Metric,
+    coverage,
+    hit_rate,
+    interval_coverage,
+    interval_width,
+    log_likelihood,
+    observed_over_expected,
+    pai,
+    pei_star,
+    pit_coverage,
+    pit_risk_coverage,
+    rri,
+)
+from allocator.evaluation.scorecard import Scorecard, Skipped
 
-__all__ = ["coverage", "hit_rate", "log_likelihood", "pai"]
+__all__ = [
+    "METRICS",
+    "Case",
+    "Metric",
+    "Scorecard",
+    "Skipped",
+    "backtest",
+    "coverage",
+    "hit_rate",
+    "interval_coverage",
+    "interval_width",
+    "log_likelihood",
+    "observed_over_expected",
+    "pai",
+    "pei_star",
+    "pit_coverage",
+    "pit_risk_coverage",
+    "rri",
+]

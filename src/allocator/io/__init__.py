@@ -6,6 +6,7 @@ from allocator.io.folders import check_output, whole_folder
 from allocator.io.job import check_files, dump_job, input_files, read_job
 from allocator.io.placing import check_placed
 from allocator.io.presets import preset, preset_names
+from allocator.io.results import write_results
 from allocator.io.rosters import read_initiatives, read_minimums, read_roster, read_venues
 from allocator.io.runs import load_run, write_run
 from allocator.io.screen import family_of, screen
@@ -32,5 +33,6 @@ __all__ = [
     "read_venues",
     "screen",
     "whole_folder",
+    "write_results",
     "write_run",
 ]

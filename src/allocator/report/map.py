@@ -1,4 +1,4 @@
-"""The map picture of a run. The only module that imports matplotlib."""
+"""The map picture of a run."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from allocator.domain import ALL_KINDS
-from allocator.evaluation import coverage, hit_rate
+from allocator.evaluation import Case, coverage, hit_rate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +84,7 @@ def _forecast_values(m: Material) -> dict[str, Any]:
     chosen = _chosen_rates(m)
     rates = {"chosen": chosen.sum(axis=1), **{name: rate.sum(axis=1) for name, rate in m.rates.items()}}
     hits = {
-        name: float(np.average([hit_rate(n, r, area, 0.01) for n, r in zip(actual, rate, strict=True)],
+        name: float(np.average([hit_rate(Case(n, r, area), 0.01) for n, r in zip(actual, rate, strict=True)],
                                weights=np.maximum(actual.sum(axis=1), 1e-9)))
         for name, rate in rates.items()
     }  # fmt: skip
