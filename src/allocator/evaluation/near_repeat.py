@@ -1,0 +1,178 @@
+"""The Knox test: do events follow others near by, and soon after, more often than places and times alone explain?
+
+Knox (1964), "The detection of space-time interactions", Applied Statistics 13; for crime Johnson et al. (2007),
+"Space-time patterns of risk: a cross national assessment of residential burglary victimization", Journal of
+Quantitative Criminology 23; bands and limits as in Ratcliffe's Near Repeat Calculator (2009).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.spatial import cKDTree
+
+from allocator.domain import Floats, Ints
+from allocator.errors import DataError
+from allocator.kernels.pairs import count_pairs
+
+BANDS_M = (100.0, 200.0, 300.0, 400.0)
+BANDS_DAYS = (1, 7, 14, 28)
+SAME_PLACE_M = 1.0
+"""Events nearer than this are at one place: agencies publish the block or address point, to about 1 m."""
+MOST_PAIRS = 20_000_000
+"""Pairs near in space that are kept (180 MB); with more, the oldest events are left out."""
+RAISED, LEVEL = 1.2, 0.05
+"""A band counts as raised from this ratio on, if its pseudo p-value is at most this (Ratcliffe's limits)."""
+
+
+@dataclass(frozen=True, eq=False)
+class NearRepeat:
+    """The Knox table of one kind.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `near, soon, observed, expected, ratio, p_value, raised`, one row per band of distance and of days.
+    events : int
+        Events tested.
+    first_day, last_day : int
+        Their first and last day.
+    permutations : int
+        Random orders that `expected` and `p_value` come from.
+    note : str
+        What was left out, in plain words; empty if nothing.
+    """
+
+    table: pd.DataFrame
+    events: int
+    first_day: int
+    last_day: int
+    permutations: int
+    note: str = ""
+
+    def sentence(self, kind: str) -> str:
+        """Return the strongest finding in plain words."""
+        found = self.table[self.table["raised"]]
+        if not len(found):
+            return f"{kind}: no more near repeats than places and times alone explain ({self.events:,} events)."
+        lines = []
+        for same, words in ((True, "the same place"), (False, "a place near by")):
+            rows = found[(found["near"] == SAME_PLACE) == same]
+            if len(rows):
+                top = rows.loc[rows["ratio"].idxmax()]
+                where = words if same else f"{top['near']} away"
+                lines.append(f"{top['ratio']:.1f} times as many pairs at {where} within {top['soon']}")
+        return f"{kind}: {' and '.join(lines)} as places and times alone explain."
+
+
+SAME_PLACE = "same place"
+
+
+def near_repeat(
+    x: Floats,
+    y: Floats,
+    day: Ints,
+    *,
+    bands_m: tuple[float, ...] = BANDS_M,
+    bands_days: tuple[int, ...] = BANDS_DAYS,
+    permutations: int = 199,
+    seed: int = 0,
+) -> NearRepeat:
+    """Return the Knox table of events, with Monte Carlo significance.
+
+    The days are dealt anew over the places, `permutations` times; expected = mean count over these, pseudo
+    p-value = (1 + number of orders with at least the observed count) / (1 + permutations). The test takes it that
+    the map of risk stays as it is over the days given: hot spots that come and go over months raise the ratios too, so
+    give it a year rather than ten.
+
+    Parameters
+    ----------
+    x, y : (n,) float64
+        Metres.
+    day : (n,) int
+        Days.
+    bands_m : tuple of float
+        Upper ends of the bands of distance, ascending; events at the same place are a band of their own.
+    bands_days : tuple of int
+        Upper ends of the bands of days, ascending; the first begins with 0.
+    permutations : int
+        Number of random orders.
+    seed : int
+        Of the orders.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two events, or no two of them are near each other.
+    """
+    order = np.argsort(day, kind="stable")
+    points, days = np.c_[np.asarray(x), np.asarray(y)][order].astype(np.float64), np.asarray(day)[order]
+    if len(days) < 2:
+        raise DataError(f"a near-repeat test needs at least two events, not {len(days)}")
+    kept = _affordable(points, bands_m[-1])
+    points, days = points[kept:], days[kept:]
+    left, right, near = _near_pairs(points, bands_m)
+    if not len(left):
+        raise DataError(f"no two of the {len(days):,} events are within {bands_m[-1]:g} m of each other")
+    observed, drawn = _counts(left, right, near, days, (len(bands_m) + 1, bands_days), permutations, seed)
+    note = f"the {kept:,} oldest events are left out: they have more near pairs than fit into memory" if kept else ""
+    table = _table(observed, drawn, bands_m, bands_days)
+    return NearRepeat(table, len(days), int(days[0]), int(days[-1]), permutations, note)
+
+
+def _affordable(points: Floats, reach: float) -> int:
+    """Return how many of the oldest events to leave out so that the pairs fit."""
+    left_out = 0
+    while True:
+        tree = cKDTree(points[left_out:])
+        n_pairs = (int(tree.count_neighbors(tree, reach)) - len(points) + left_out) // 2
+        if n_pairs <= MOST_PAIRS:
+            return left_out
+        # Pairs grow with the square of the events.
+        left_out = len(points) - int((len(points) - left_out) * 0.98 * np.sqrt(MOST_PAIRS / n_pairs))
+
+
+def _near_pairs(points: Floats, bands_m: tuple[float, ...]) -> tuple[Ints, Ints, Ints]:
+    pairs = cKDTree(points).query_pairs(bands_m[-1], output_type="ndarray")
+    left, right = (np.ascontiguousarray(pairs[:, side], np.int32) for side in (0, 1))
+    del pairs
+    apart = np.hypot(points[left, 0] - points[right, 0], points[left, 1] - points[right, 1])
+    near = np.where(apart < SAME_PLACE_M, 0, 1 + np.searchsorted(bands_m, apart, side="left"))
+    near = np.minimum(near, len(bands_m)).astype(np.int8)
+    return left, right, near
+
+
+def _counts(
+    left: Ints, right: Ints, near: Ints, days: Ints, bands: tuple[int, tuple[int, ...]], permutations: int, seed: int
+) -> tuple[Ints, Ints]:
+    n_near, ends = bands
+    band = np.searchsorted(ends, np.arange(ends[-1] + 1), side="left").astype(np.int8)
+    order: npt.NDArray[Any] = (days - days.min()).astype(np.int32)
+    observed = np.zeros((n_near, len(ends)), np.int64)
+    count_pairs(left, right, near, order, band, observed)
+    drawn = np.zeros((permutations, n_near, len(ends)), np.int64)
+    rng = np.random.default_rng(seed)
+    for one in drawn:
+        count_pairs(left, right, near, rng.permutation(order), band, one)
+    return observed, drawn
+
+
+def _table(observed: Ints, drawn: Ints, bands_m: tuple[float, ...], bands_days: tuple[int, ...]) -> pd.DataFrame:
+    places = [SAME_PLACE, *(f"{a:g} to {b:g} m" for a, b in zip((SAME_PLACE_M, *bands_m[:-1]), bands_m, strict=True))]
+    firsts = (0, *(end + 1 for end in bands_days[:-1]))
+    times = [f"{a} to {b} days" for a, b in zip(firsts, bands_days, strict=True)]
+    expected = drawn.mean(axis=0)
+    p_value = (1 + (drawn >= observed).sum(axis=0)) / (1 + len(drawn))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(expected > 0, observed / expected, np.nan)
+    return pd.DataFrame(
+        {
+            "near": np.repeat(places, len(times)), "soon": np.tile(times, len(places)), "observed": observed.ravel(),
+            "expected": expected.ravel(), "ratio": ratio.ravel(), "p_value": p_value.ravel(),
+            "raised": ((ratio >= RAISED) & (p_value <= LEVEL)).ravel(),
+        }
+    )  # fmt: skip
