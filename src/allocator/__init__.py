@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         SolverError,
     )
     from allocator.io import load_run, read_area, read_events, read_job, read_roster, screen
-    from allocator.pipeline import new_job, run, save_run, validate
+    from allocator.pipeline import explore_job, new_job, run, save_exploration, save_run, validate
     from allocator.planning import allocate
     from allocator.risk import fit
     from allocator.tessellation import Area, Tessellation
@@ -28,7 +28,7 @@ _HOMES = {
     "domain": ("Events", "Panel", "Plan", "RiskSurface", "Roster", "Run", "Shift", "Unit", "shifts_of"),
     "errors": ("AllocatorError", "ConfigError", "DataError", "InfeasibleError", "OutputError", "SolverError"),
     "io": ("load_run", "read_area", "read_events", "read_job", "read_roster", "screen"),
-    "pipeline": ("new_job", "run", "save_run", "validate"),
+    "pipeline": ("explore_job", "new_job", "run", "save_exploration", "save_run", "validate"),
     "planning": ("allocate",),
     "risk": ("fit",),
     "tessellation": ("Area", "Tessellation"),
@@ -54,6 +54,7 @@ __all__ = [
     "Tessellation",
     "Unit",
     "allocate",
+    "explore_job",
     "fit",
     "load_run",
     "new_job",
@@ -62,6 +63,7 @@ __all__ = [
     "read_job",
     "read_roster",
     "run",
+    "save_exploration",
     "save_run",
     "screen",
     "shifts_of",

@@ -146,6 +146,37 @@ def run(
             typer.echo(f"{what:<11}{_shown(place / name)}")
 
 
+@app.command()
+def explore(
+    job: JobFile,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder to make; by default inside output.folder.")
+    ] = None,
+    week: Week = None,
+    overrides: Overrides = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what the history says: trends, change alarms and near repeats, up to the job's week."""
+    from allocator.io.folders import check_output
+
+    with _progress(as_json=as_json, quiet=quiet, stages=7) as tell:
+        tell("job file")
+        checked = _job(job, overrides, week)
+        target = out or Path(checked.output.folder) / f"explore-{checked.job.week.isoformat()}"
+        check_output(target, overwrite=overwrite)
+        from allocator import pipeline
+
+        found = pipeline.explore_job(checked, progress=tell)
+        tell("page")
+        place = pipeline.save_exploration(found, target, overwrite=overwrite)
+    if as_json:
+        typer.echo(json.dumps({"folder": str(place), **found.figures()["values"]}, ensure_ascii=False))
+    elif not quiet:
+        typer.echo(f"\n{found.summary()}\n\n{'page':<11}{_shown(place / 'explore.html')}")
+
+
 OUTPUTS = {
     "": "run folder",
     "map.png": "map",
@@ -214,7 +245,7 @@ def _job(path: Path, overrides: list[str] | None, week: str | None) -> Any:
 
 
 @contextmanager
-def _progress(*, as_json: bool, quiet: bool) -> Iterator[Progress]:
+def _progress(*, as_json: bool, quiet: bool, stages: int | None = None) -> Iterator[Progress]:
     """Give a function that is told each stage as it starts."""
     from rich.console import Console
 
@@ -227,7 +258,7 @@ def _progress(*, as_json: bool, quiet: bool) -> Iterator[Progress]:
         yield lambda stage: _say(f"{stage} …")
     else:
         with _bar(console) as bar:
-            task = bar.add_task("starting", total=N_STAGES)
+            task = bar.add_task("starting", total=stages or N_STAGES)
             yield lambda stage: bar.update(task, description=stage, advance=1)
 
 

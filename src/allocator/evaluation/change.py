@@ -28,11 +28,11 @@ from allocator.errors import DataError, some
 from allocator.evaluation.trends import ALL_DISTRICTS, WeeklyCounts
 
 if TYPE_CHECKING:
-    from allocator.domain import Events
+    from allocator.domain import Events, Panel
 
 WINDOWS = (2, 4, 8)
 """Weeks that are summed and judged together."""
-RISE, FALL = 2.15, 3.4
+RISE, FALL = 2.17, 3.8
 """Limits of the score. Simulated with Poisson counts of 3 to 300 a week: 0.6 to 0.7 false rises and about 0.1
 false falls a year per series, and a power of 0.82 for +30 % in 4 weeks at 30 a week. Windows of 4 weeks alone, or
 1 to 4 weeks, did no better at the same number of false alarms; equal limits both ways cost 7 points of power."""
@@ -128,6 +128,11 @@ def _power(spread: Floats) -> Floats:
     return np.asarray(1 - (2 * spread - 1) / (3 * spread))
 
 
+def _student(spread: Floats, n_base: int) -> Floats:
+    """Return the factor that brings a score with estimated spread to the normal scale (t ≈ z (1 + (z² + 1) / 4n))."""
+    return np.where(spread > 1, 1 / (1 + (RISE**2 + 1) / (4 * n_base)), 1.0)
+
+
 @dataclass(frozen=True, eq=False)
 class _Judgement:
     """Series at the end of one week; arrays of sums are (n_series, n_windows)."""
@@ -151,7 +156,7 @@ class _Judgement:
         """Return the excess over its standard deviation, on the power scale that takes the skewness out."""
         power = _power(self.spread)[:, None]
         gap = (self.observed**power - self.expected**power) / (power * self.expected ** (power - 1))
-        score = gap / np.sqrt(self.variance)
+        score = gap / np.sqrt(self.variance) * _student(self.spread, self.curve.shape[1] - _GUARD)[:, None]
         enough = np.maximum(self.observed, self.expected) >= self.floor
         return np.where(enough & self.ready[:, None], score, 0.0)
 
@@ -332,9 +337,10 @@ class Changes:
     ----------
     alarms : DataFrame
         `kind, district, direction, strength, start, raised, observed, expected, change, lower, upper,
-        last_4_weeks, new, sentence`; the newest first. `observed`, `expected` and `last_4_weeks` are per week, `change` and
+        last_4_weeks, state, new, sentence`; the newest first. `observed`, `expected` and `last_4_weeks` are per week, `change` and
         its 95 % interval are shares (0.3: 30 % more). `strength` is "firm" where fewer than one false alarm a
-        year is expected in all series together, else "watch". `new`: raised in the last four weeks.
+        year is expected in all series together, else "watch". `state`: the alarm "stands",
+        has "passed", or became the "new level". `new`: raised in the last four weeks.
     series : DataFrame
         `kind, district, weekly_mean, dispersion, detectable_rise`: every series that is watched.
     first_day, stop_day : datetime.date, optional
@@ -352,7 +358,7 @@ class Changes:
 
 ALARM_COLUMNS = (
     "kind", "district", "direction", "strength", "start", "raised", "observed", "expected", "change", "lower",
-    "upper", "last_4_weeks", "new", "sentence",
+    "upper", "last_4_weeks", "state", "new", "sentence",
 )  # fmt: skip
 SERIES_COLUMNS = ("kind", "district", "weekly_mean", "dispersion", "detectable_rise")
 
@@ -401,7 +407,7 @@ def _alarm_table(
             "strength": "firm" if abs(one.score) > max(firm, FALL if one.score < 0 else RISE) else "watch",
             "start": weekly.day(one.start), "raised": weekly.day(one.raised + 1), "observed": one.observed,
             "expected": one.expected, "change": one.ratio - 1, "lower": one.lower - 1, "upper": one.upper - 1,
-            "last_4_weeks": recent[one.series], "new": one.raised >= weekly.n_weeks - 4,
+            "last_4_weeks": recent[one.series], "state": one.state, "new": one.raised >= weekly.n_weeks - 4,
         }  # fmt: skip
         rows.append({**row, "sentence": _sentence(row, late=bool(late))})
     return pd.DataFrame(rows, columns=list(ALARM_COLUMNS))
@@ -441,6 +447,26 @@ def _notes(
         first = [weekly.day(week).isoformat() for week in np.flatnonzero(~weekly.covered)]
         notes.append(f"{gaps} weeks without any record are taken as gaps, not as weeks without crime: {some(first)}")
     return tuple(notes)
+
+
+def complete_until(panel: Panel, week: dt.date) -> tuple[dt.date, str, bool]:
+    """Return the day up to which the history is complete, a note on what is left out, and whether that is known.
+
+    Where the file says when events were reported, days too recent for 95 % of their events to be known at the
+    start of `week` are not complete, as judged by events that are older than 90 days. At most 56 days are left out.
+    """
+    if panel.reported is None:
+        return panel.stop_day, "", False
+    old = panel.day < panel.n_days - 90
+    if int(old.sum()) < 100:
+        return panel.stop_day, "", False
+    delay = int(np.quantile(panel.reported[old] - panel.day[old], 0.95, method="higher"))
+    missing = min(max(delay - (week - panel.stop_day).days, 0), 56)
+    if not missing:
+        return panel.stop_day, "", True
+    stop = panel.stop_day - dt.timedelta(days=missing)
+    note = f"The last {missing} days are left out: it takes {delay} days until 95 % of the events are reported."
+    return stop, note, True
 
 
 @dataclass(frozen=True)

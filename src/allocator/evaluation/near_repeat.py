@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from allocator.domain import Floats, Ints
+from allocator.domain import Events, Floats, Ints, local_clock
 from allocator.errors import DataError
 from allocator.kernels.pairs import count_pairs
 
@@ -25,6 +25,7 @@ SAME_PLACE_M = 1.0
 """Events nearer than this are at one place: agencies publish the block or address point, to about 1 m."""
 MOST_PAIRS = 20_000_000
 """Pairs near in space that are kept (180 MB); with more, the oldest events are left out."""
+MOST_KINDS, FEWEST_EVENTS = 12, 20
 RAISED, LEVEL = 1.2, 0.05
 """A band counts as raised from this ratio on, if its pseudo p-value is at most this (Ratcliffe's limits)."""
 
@@ -115,13 +116,66 @@ def near_repeat(
         raise DataError(f"a near-repeat test needs at least two events, not {len(days)}")
     kept = _affordable(points, bands_m[-1])
     points, days = points[kept:], days[kept:]
+    first, last = int(days[0]), int(days[-1])
+    near_by = cKDTree(points).indices  # neighbours get neighbouring numbers, which halves the time of the counting
+    points, days = points[near_by], days[near_by]
     left, right, near = _near_pairs(points, bands_m)
     if not len(left):
         raise DataError(f"no two of the {len(days):,} events are within {bands_m[-1]:g} m of each other")
     observed, drawn = _counts(left, right, near, days, (len(bands_m) + 1, bands_days), permutations, seed)
     note = f"the {kept:,} oldest events are left out: they have more near pairs than fit into memory" if kept else ""
     table = _table(observed, drawn, bands_m, bands_days)
-    return NearRepeat(table, len(days), int(days[0]), int(days[-1]), permutations, note)
+    return NearRepeat(table, len(days), first, last, permutations, note)
+
+
+def near_repeats(
+    events: Events, kinds: tuple[str, ...], *, days: int = 365, permutations: int = 199, seed: int = 0
+) -> tuple[dict[str, NearRepeat], tuple[str, ...]]:
+    """Return the Knox table of each kind over the last `days`, and notes on the kinds that have none.
+
+    Parameters
+    ----------
+    events : Events
+        In metres; corrections (counts of -1) take away the events of their place, day and kind.
+    kinds : tuple of str
+        Kinds to test; the 12 most frequent are.
+    """
+    if events.precision == "month":
+        return {}, ("No near-repeat test: the file tells times to the month only.",)
+    day, _ = local_clock(events.time, events.timezone)
+    rows = np.flatnonzero((day > day.max() - days) & np.isin(np.array(events.kinds, object)[events.kind], kinds))
+    rows = rows[_netted(events, day, rows)]
+    names = [events.kinds[row] for row in np.argsort(-np.bincount(events.kind[rows], minlength=len(events.kinds)))]
+    found: dict[str, NearRepeat] = {}
+    notes = [f"Near repeats are tested for the {MOST_KINDS} most frequent kinds."] if len(kinds) > MOST_KINDS else []
+    for kind in [name for name in names if name in kinds][:MOST_KINDS]:
+        mine = rows[events.kind[rows] == events.kinds.index(kind)]
+        if len(mine) < FEWEST_EVENTS:
+            notes.append(f"No near-repeat test of {kind}: {len(mine)} events in a year are too few ({FEWEST_EVENTS}).")
+            continue
+        try:
+            one = near_repeat(events.x[mine], events.y[mine], day[mine], permutations=permutations, seed=seed)
+        except DataError as error:
+            notes.append(f"No near-repeat test of {kind}: {error.message}.")
+            continue
+        found[kind] = one
+        if one.note:
+            notes.append(f"{kind}: {one.note}.")
+    return found, tuple(notes)
+
+
+def _netted(events: Events, day: Ints, rows: Ints) -> Ints:
+    """Return the positions in `rows` that are left when corrections took away events of their place, day and kind."""
+    if not (events.count[rows] < 0).any():
+        return np.arange(len(rows))
+    key = np.c_[np.round(events.x[rows]), np.round(events.y[rows]), day[rows], events.kind[rows]]
+    _, group = np.unique(key, axis=0, return_inverse=True)
+    group = np.ravel(group)
+    net = np.bincount(group, weights=events.count[rows])
+    order = np.lexsort((-events.count[rows], group))
+    starts = np.flatnonzero(np.r_[True, np.diff(group[order]) != 0])
+    rank = np.arange(len(order)) - np.repeat(starts, np.diff(np.r_[starts, len(order)]))
+    return np.sort(order[rank < net[group[order]]])
 
 
 def _affordable(points: Floats, reach: float) -> int:

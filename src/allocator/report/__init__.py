@@ -1,6 +1,7 @@
 """Pictures and words of a run, as strings and bytes; the io room writes them."""
 
+from allocator.report.explore import Exploration, explore_page, explore_pictures
 from allocator.report.map import map_png
 from allocator.report.summary import Material, figures, stamp
 
-__all__ = ["Material", "figures", "map_png", "stamp"]
+__all__ = ["Exploration", "Material", "explore_page", "explore_pictures", "figures", "map_png", "stamp"]
