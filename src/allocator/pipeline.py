@@ -172,7 +172,7 @@ def explore_job(job: Job, *, progress: Progress | None = None, permutations: int
         panel = panel_of(job, events, city)
         stop, late, known = evaluation.complete_until(panel, job.job.week)
     with clock("trends"):
-        trends = evaluation.trends(panel, stop=stop)
+        trends = evaluation.find_trends(panel, stop=stop)
         codes = evaluation.review_codes(every, local_clock(every.time, every.timezone)[0], job.job.week)
     with clock("change alarms"):
         weekly = evaluation.weekly_counts(panel, stop=stop)

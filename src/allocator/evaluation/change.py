@@ -5,8 +5,8 @@ detection in quality control and dynamical systems", JRSS B 57; for counts Höhl
 regression charts for the monitoring of surveillance time series", CSDA 52). The expected level comes from an
 overdispersed Poisson regression on the weeks before the windows, and its own uncertainty is part of the limit,
 as in Farrington et al. (1996, JRSS A 159) and Noufaily et al. (2013, Statistics in Medicine 32): the excess is
-judged on a power scale without skewness (2/3 for Poisson counts), and sums below 5 raise no alarm. After an alarm the level is estimated anew from
-the start of the change on.
+judged on a power scale without skewness (2/3 for Poisson counts), and sums below 5 raise no alarm. A chance alarm
+passes within weeks; of one that lasts, the level is estimated anew from the start of the change on.
 
 Seasons: with 77 weeks or more the area's curve of a kind holds one yearly wave; shorter histories cannot tell a
 season from a change. A district is judged against the area's curve, and against the rest of the area where that
@@ -15,7 +15,9 @@ departs from the curve, so that a swing of the whole area is one alarm and not o
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +35,8 @@ if TYPE_CHECKING:
 WINDOWS = (2, 4, 8)
 """Weeks that are summed and judged together."""
 RISE, FALL = 2.17, 3.8
-"""Limits of the score. Simulated with Poisson counts of 3 to 300 a week: 0.6 to 0.7 false rises and about 0.1
-false falls a year per series, and a power of 0.82 for +30 % in 4 weeks at 30 a week. Windows of 4 weeks alone, or
-1 to 4 weeks, did no better at the same number of false alarms; equal limits both ways cost 7 points of power."""
+"""Limits of the score. Windows of 4 weeks alone, or of 1 to 4 weeks, found no more at the same number of false
+alarms; falls have the wider limit because equal limits cost rises 7 points of power. See test_explore.py."""
 SHORTEST_BASELINE, LONGEST_BASELINE, SEASON_BASELINE = 26, 156, 65
 """Weeks before the windows: fewest, most, and fewest that can hold a yearly wave."""
 SHORTEST_HISTORY = SHORTEST_BASELINE + max(WINDOWS)
@@ -81,7 +82,11 @@ class Monitoring:
 
 
 def monitor(
-    counts: Floats | Ints, *, parts: Floats | Ints | None = None, owner: Ints | None = None, covered: Bools | None = None
+    counts: Floats | Ints,
+    *,
+    parts: Floats | Ints | None = None,
+    owner: Ints | None = None,
+    covered: Bools | None = None,
 ) -> Monitoring:
     """Return the alarms of weekly series, week by week as they would have been raised.
 
@@ -105,7 +110,9 @@ def monitor(
     n_weeks = whole.shape[1]
     known = np.ones(n_weeks, bool) if covered is None else covered
     if n_weeks < SHORTEST_HISTORY or int(known.sum()) < SHORTEST_HISTORY:
-        raise DataError(f"{int(known.sum())} weeks are too short a history for change alarms: {SHORTEST_HISTORY} needed")
+        raise DataError(
+            f"{int(known.sum())} weeks are too short a history for change alarms: {SHORTEST_HISTORY} needed"
+        )
     part = np.empty((0, n_weeks)) if parts is None else np.asarray(parts, np.float64)
     belongs = np.empty(0, np.int64) if owner is None else np.asarray(owner, np.int64)
     season = n_weeks >= SEASON_BASELINE + _GUARD + _SETTLE
@@ -135,7 +142,11 @@ def _student(spread: Floats, n_base: int) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class _Judgement:
-    """Series at the end of one week; arrays of sums are (n_series, n_windows)."""
+    """Series at the end of one week.
+
+    `observed, expected, variance` are sums, (n_series, n_windows); `recent, usual` the counts and expected counts of
+    the last eight weeks, (n_series, 8).
+    """
 
     week: int
     curve: Floats  # (n_series, baseline and windows): fitted and expected counts
@@ -145,7 +156,8 @@ class _Judgement:
     expected: Floats
     variance: Floats
     spread: Floats
-    floor: float = _FEWEST
+    recent: Floats
+    usual: Floats
 
     @property
     def level(self) -> Floats:
@@ -157,25 +169,28 @@ class _Judgement:
         power = _power(self.spread)[:, None]
         gap = (self.observed**power - self.expected**power) / (power * self.expected ** (power - 1))
         score = gap / np.sqrt(self.variance) * _student(self.spread, self.curve.shape[1] - _GUARD)[:, None]
-        enough = np.maximum(self.observed, self.expected) >= self.floor
+        enough = np.maximum(self.observed, self.expected) >= _FEWEST
         return np.where(enough & self.ready[:, None], score, 0.0)
 
-    def size(self, row: int, window: int) -> dict[str, Any]:
-        """Return start and size of the change of one series over one window."""
-        length, observed, expected = WINDOWS[window], self.observed[row, window], self.expected[row, window]
-        noise = max(self.variance[row, window] - self.spread[row] * expected, 0.0) / expected**2
-        half = 1.96 * np.sqrt(self.spread[row] / max(observed, 0.5) + noise)
-        ratio = max(observed, 0.5) / expected
+    def size(self, row: int, sign: int) -> dict[str, Any]:
+        """Return start and size of the change of one series; the start is the likeliest of the last eight weeks."""
+        observed, expected = (np.cumsum(weeks[row, ::-1]) for weeks in (self.recent, self.usual))
+        gain = observed * np.log(np.maximum(observed, 1e-9) / expected) - (observed - expected)
+        length = 1 + int(np.argmax(np.where(np.sign(observed - expected) == sign, gain, -np.inf)))
+        events, usual = float(observed[length - 1]), float(expected[length - 1])
+        at, spread = WINDOWS.index(4), self.spread[row]
+        noise = max(self.variance[row, at] - spread * self.expected[row, at], 0.0) / self.expected[row, at] ** 2
+        half, ratio = 1.96 * math.sqrt(spread / max(events, 0.5) + noise), max(events, 0.5) / usual
         return {
-            "start": self.week + 1 - length, "raised": self.week, "ended": -1, "state": "stands",
-            "observed": observed / length, "expected": expected / length, "ratio": observed / expected,
-            "lower": ratio * np.exp(-half), "upper": ratio * np.exp(half), "score": self.score[row, window],
+            "start": self.week + 1 - length, "observed": events / length, "expected": usual / length,
+            "ratio": events / usual, "lower": ratio * math.exp(-half), "upper": ratio * math.exp(half),
         }  # fmt: skip
 
     def take(self, rows: Ints) -> _Judgement:
-        arrays = (self.curve, self.ready, self.observed, self.expected, self.variance, self.spread)
-        curve, ready, observed, expected, variance, spread = (array[rows] for array in arrays)
-        return _Judgement(self.week, curve, self.first, ready, observed, expected, variance, spread)
+        return dataclasses.replace(
+            self, curve=self.curve[rows], ready=self.ready[rows], observed=self.observed[rows],
+            recent=self.recent[rows], usual=self.usual[rows], expected=self.expected[rows], variance=self.variance[rows], spread=self.spread[rows],
+        )  # fmt: skip
 
 
 class _Standing:
@@ -205,8 +220,12 @@ class _Standing:
         self.side[passed | lasting | turned] = 0
         for row in np.flatnonzero(hit & (self.side == 0) & ~lasting & ~passed):
             self.row[row], self.side[row] = len(rows), int(np.sign(own[row]))
-            self.since[row] = one.week + 1 - WINDOWS[best[row]]
-            rows.append({"series": int(row + offset), **one.size(int(row), int(best[row]))})
+            rows.append({"series": int(row + offset), "raised": one.week, "ended": -1, "state": "stands", "score": 0.0})
+        for row in np.flatnonzero((self.side != 0) & (np.sign(own) == self.side)):
+            known = rows[self.row[row]]
+            if abs(own[row]) > abs(known["score"]):  # later weeks tell start and size better
+                known |= {"score": own[row], **one.size(int(row), int(self.side[row]))}
+                self.since[row] = known["start"]
 
 
 def _judge(counts: Floats, week: int, start: Ints, known: Bools, *, season: bool) -> _Judgement:
@@ -218,9 +237,7 @@ def _judge(counts: Floats, week: int, start: Ints, known: Bools, *, season: bool
     return _against(counts, week, start, known, shared, np.zeros((len(counts), len(angle))))
 
 
-def _judge_parts(
-    parts: Floats, wholes: Floats, week: int, start: Ints, known: Bools, whole: _Judgement
-) -> _Judgement:
+def _judge_parts(parts: Floats, wholes: Floats, week: int, start: Ints, known: Bools, whole: _Judgement) -> _Judgement:
     """Judge parts by the curve of their wholes, moved where the rest of the whole departs from it.
 
     The move is the rest's ratio to its curve, raised to max(0, 1 - 2 / score²) (positive-part James-Stein): chance
@@ -232,10 +249,10 @@ def _judge_parts(
     share = mass / np.maximum((wholes[:, first:stop] * known[first:stop]).sum(axis=1), 1e-9)
     rest = np.maximum(whole.observed - one.observed, 0.0)
     usual = np.maximum(whole.expected * (1 - share)[:, None], 1e-9)
-    against = _Judgement(
-        week, whole.curve, first, np.ones(len(parts), bool), rest, usual,
-        whole.spread[:, None] * usual + np.maximum(whole.variance - whole.spread[:, None] * whole.expected, 0)
-        * (1 - share)[:, None] ** 2, whole.spread,
+    lever = np.maximum(whole.variance - whole.spread[:, None] * whole.expected, 0) * (1 - share)[:, None] ** 2
+    against = dataclasses.replace(
+        whole, ready=np.ones(len(parts), bool), observed=rest, expected=usual,
+        variance=whole.spread[:, None] * usual + lever,
     )  # fmt: skip
     trust = np.maximum(0.0, 1 - 2 / np.maximum(against.score**2, 1e-9))
     moved = np.maximum(rest, 0.5) / usual
@@ -244,12 +261,11 @@ def _judge_parts(
     noise = np.maximum(one.variance - one.spread[:, None] * one.expected, 0) * move**2
     own = (trust * expected) ** 2 * whole.spread[:, None] / np.maximum(rest, 1.0)
     variance = one.spread[:, None] * expected + noise + own
-    return _Judgement(week, one.curve, first, one.ready, one.observed, expected, variance, one.spread)
+    usual_weeks = one.usual * move[:, [WINDOWS.index(4)]]
+    return dataclasses.replace(one, expected=expected, variance=variance, usual=usual_weeks)
 
 
-def _against(
-    counts: Floats, week: int, start: Ints, known: Bools, shared: list[Floats], offset: Floats
-) -> _Judgement:
+def _against(counts: Floats, week: int, start: Ints, known: Bools, shared: list[Floats], offset: Floats) -> _Judgement:
     stop, first = week + 1 - _GUARD, week + 1 - len(shared[0])
     n_base = stop - first
     settled = (start <= first) | (stop - start >= _SETTLE)
@@ -259,7 +275,7 @@ def _against(
     kept = known[first:stop].astype(np.float64)
     curve, covariance = _fit(counts[:, first:stop], design, offset, kept)
     residual = (counts[:, first:stop] - curve[:, :n_base]) * kept
-    spread = _dispersion(residual, curve[:, :n_base] * kept, len(shared) + before[:, :n_base].any(axis=1))
+    spread = _dispersion(residual, curve[:, :n_base] * kept, np.asarray(len(shared) + before.any(axis=1)))
     observed, expected, lever = [], [], []
     for length in WINDOWS:
         mass = curve[:, -length:]
@@ -270,7 +286,10 @@ def _against(
     sums = np.stack(expected, axis=1)
     variance = spread[:, None] * (sums + np.stack(lever, axis=1))
     ready = settled & known[stop : week + 1].all()
-    return _Judgement(week, curve, first, ready, np.stack(observed, axis=1), sums, variance, spread)
+    return _Judgement(
+        week=week, curve=curve, first=first, ready=ready, observed=np.stack(observed, axis=1), expected=sums,
+        variance=variance, spread=spread, recent=counts[:, stop : week + 1], usual=curve[:, -_GUARD:],
+    )  # fmt: skip
 
 
 def _fit(counts: Floats, design: Floats, offset: Floats, kept: Floats) -> tuple[Floats, Floats]:
@@ -309,7 +328,7 @@ def _dispersion(residual: Floats, curve: Floats, n_columns: Ints) -> Floats:
     four = (sums[:, 4:] - sums[:, :-4]) ** 2 / np.maximum(mass[:, 4:] - mass[:, :-4], 1e-9)
     monthly = four.mean(axis=1) * n_base / np.maximum(n_base - 4 * n_columns, 1)
     spread = np.maximum(weekly, 1.0)
-    return np.where(monthly > 1.6 * spread, monthly, spread)
+    return np.asarray(np.where(monthly > 1.6 * spread, monthly, spread))
 
 
 def _detectable(one: _Judgement) -> Floats:
@@ -326,7 +345,7 @@ def _detectable(one: _Judgement) -> Floats:
         future = (1 + middle) * mean
         found = future - _POWER * np.sqrt(one.spread * future + noise) >= limit
         low, high = np.where(found, low, middle), np.where(found, middle, high)
-    return np.where(high < 999, high, np.inf)
+    return np.asarray(np.where(high < 999, high, np.inf))
 
 
 @dataclass(frozen=True, eq=False)
@@ -337,10 +356,10 @@ class Changes:
     ----------
     alarms : DataFrame
         `kind, district, direction, strength, start, raised, observed, expected, change, lower, upper,
-        last_4_weeks, state, new, sentence`; the newest first. `observed`, `expected` and `last_4_weeks` are per week, `change` and
-        its 95 % interval are shares (0.3: 30 % more). `strength` is "firm" where fewer than one false alarm a
-        year is expected in all series together, else "watch". `state`: the alarm "stands",
-        has "passed", or became the "new level". `new`: raised in the last four weeks.
+        last_4_weeks, state, new, score, sentence`; the newest first. `observed`, `expected` and `last_4_weeks`
+        are per week, `change` and its 95 % interval are shares (0.3: 30 % more). `strength` is "firm" where
+        fewer than one false alarm a year is expected in all series together, else "watch". `state`: the alarm
+        "stands", has "passed", or became the "new level". `new`: raised in the last four weeks.
     series : DataFrame
         `kind, district, weekly_mean, dispersion, detectable_rise`: every series that is watched.
     first_day, stop_day : datetime.date, optional
@@ -358,7 +377,7 @@ class Changes:
 
 ALARM_COLUMNS = (
     "kind", "district", "direction", "strength", "start", "raised", "observed", "expected", "change", "lower",
-    "upper", "last_4_weeks", "state", "new", "sentence",
+    "upper", "last_4_weeks", "state", "new", "score", "sentence",
 )  # fmt: skip
 SERIES_COLUMNS = ("kind", "district", "weekly_mean", "dispersion", "detectable_rise")
 
@@ -376,7 +395,7 @@ def find_changes(weekly: WeeklyCounts, *, reporting_known: bool = False) -> Chan
     """
     counts = weekly.counts.astype(np.float64)
     districts = weekly.districts if len(weekly.districts) > 1 else ()
-    parts = counts[:, : len(districts)].reshape(-1, weekly.n_weeks)
+    parts = counts[:, : len(districts)].reshape(len(counts) * len(districts), weekly.n_weeks)
     owner = np.repeat(np.arange(len(weekly.kinds)), len(districts))
     try:
         found = monitor(counts[:, -1], parts=parts, owner=owner, covered=weekly.covered)
@@ -408,6 +427,7 @@ def _alarm_table(
             "start": weekly.day(one.start), "raised": weekly.day(one.raised + 1), "observed": one.observed,
             "expected": one.expected, "change": one.ratio - 1, "lower": one.lower - 1, "upper": one.upper - 1,
             "last_4_weeks": recent[one.series], "state": one.state, "new": one.raised >= weekly.n_weeks - 4,
+            "score": one.score,
         }  # fmt: skip
         rows.append({**row, "sentence": _sentence(row, late=bool(late))})
     return pd.DataFrame(rows, columns=list(ALARM_COLUMNS))
@@ -417,34 +437,32 @@ def _sentence(row: dict[str, object], *, late: bool) -> str:
     where = "in the whole area" if row["district"] == ALL_DISTRICTS else f"in district {row['district']}"
     verb = "rose" if row["direction"] == "rise" else "fell"
     text = (
-        f"{row['kind']} {where} {verb} in the week of {row['start']} or near it: {row['observed']:,.1f} a week where "
-        f"{row['expected']:,.1f} were expected ({row['change']:+.0%}; between {row['lower']:+.0%} and {row['upper']:+.0%}); "
-        f"{row['last_4_weeks']:,.1f} a week in the last four."
+        f"{row['kind']} {where} {verb} in the week of {row['start']} or near it: {row['observed']:,.1f} a week "
+        f"where {row['expected']:,.1f} were expected ({row['change']:+.0%}; between {row['lower']:+.0%} and "
+        f"{row['upper']:+.0%}); {row['last_4_weeks']:,.1f} a week in the last four."
     )
     return text + (" Reports that come in late could explain it." if late else "")
 
 
-def _notes(
-    found: Monitoring, weekly: WeeklyCounts, n_series: int, districts: tuple[str, ...]
-) -> tuple[str, ...]:
+def _notes(found: Monitoring, weekly: WeeklyCounts, n_series: int, districts: tuple[str, ...]) -> tuple[str, ...]:
     watched = weekly.n_weeks - found.first_week
     notes = [
         f"{n_series} series were watched over {watched} weeks ({weekly.day(found.first_week)} to "
         f"{weekly.stop_day - dt.timedelta(days=1)}). By chance alone each raises up to one false alarm a year: "
-        f"up to {n_series * watched / 52:,.0f} here, marked \"watch\"; of those marked \"firm\" up to {watched / 52:.1g}."
+        f'up to {n_series * watched / 52:,.0f} here, marked "watch"; of those marked "firm" up to {watched / 52:.1g}.'
     ]
     if not found.season:
         least = SEASON_BASELINE + _GUARD + _SETTLE
         notes.append(
-            f"The {weekly.n_weeks} weeks of history cannot tell a season from a change ({least} can): alarms of the whole "
-            "area may be seasonal."
+            f"The {weekly.n_weeks} weeks of history cannot tell a season from a change ({least} can): "
+            "alarms of the whole area may be seasonal."
         )
     if districts:
         notes.append("Districts are judged against the rest of the area: a swing of the whole area is one alarm.")
     else:
         notes.append("There is one district: only the whole area is watched.")
     if gaps := int((~weekly.covered).sum()):
-        first = [weekly.day(week).isoformat() for week in np.flatnonzero(~weekly.covered)]
+        first = [weekly.day(int(week)).isoformat() for week in np.flatnonzero(~weekly.covered)]
         notes.append(f"{gaps} weeks without any record are taken as gaps, not as weeks without crime: {some(first)}")
     return tuple(notes)
 

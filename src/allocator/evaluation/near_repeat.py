@@ -1,4 +1,4 @@
-"""The Knox test: do events follow others near by, and soon after, more often than places and times alone explain?
+"""The Knox test: whether events follow others near by and soon after more often than places and times alone explain.
 
 Knox (1964), "The detection of space-time interactions", Applied Statistics 13; for crime Johnson et al. (2007),
 "Space-time patterns of risk: a cross national assessment of residential burglary victimization", Journal of
@@ -56,24 +56,21 @@ class NearRepeat:
     note: str = ""
 
     def sentence(self, kind: str) -> str:
-        """Return the strongest finding in plain words."""
+        """Return the bands that are raised in plain words."""
         found = self.table[self.table["raised"]]
         if not len(found):
             return f"{kind}: no more near repeats than places and times alone explain ({self.events:,} events)."
-        lines = []
-        for same, words in ((True, "the same place"), (False, "a place near by")):
-            rows = found[(found["near"] == SAME_PLACE) == same]
-            if len(rows):
-                top = rows.loc[rows["ratio"].idxmax()]
-                where = words if same else f"{top['near']} away"
-                lines.append(f"{top['ratio']:.1f} times as many pairs at {where} within {top['soon']}")
-        return f"{kind}: {' and '.join(lines)} as places and times alone explain."
+        parts = []
+        for near, rows in found.groupby("near", sort=False):
+            times = ", ".join(f"{one.ratio:.1f} times at {one.soon}" for one in rows.itertuples())
+            parts.append(f"at the {near} {times}" if near == SAME_PLACE else f"{near} away {times}")
+        return f"{kind}: more pairs of events than places and times alone explain, {'; '.join(parts)}."
 
 
 SAME_PLACE = "same place"
 
 
-def near_repeat(
+def knox_test(
     x: Floats,
     y: Floats,
     day: Ints,
@@ -154,7 +151,7 @@ def near_repeats(
             notes.append(f"No near-repeat test of {kind}: {len(mine)} events in a year are too few ({FEWEST_EVENTS}).")
             continue
         try:
-            one = near_repeat(events.x[mine], events.y[mine], day[mine], permutations=permutations, seed=seed)
+            one = knox_test(events.x[mine], events.y[mine], day[mine], permutations=permutations, seed=seed)
         except DataError as error:
             notes.append(f"No near-repeat test of {kind}: {error.message}.")
             continue

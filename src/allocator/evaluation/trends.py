@@ -52,7 +52,7 @@ class WeeklyCounts:
     @property
     def n_weeks(self) -> int:
         """Number of weeks."""
-        return self.counts.shape[2]
+        return int(self.counts.shape[2])
 
     @property
     def stop_day(self) -> dt.date:
@@ -151,7 +151,7 @@ class Trends:
     notes: tuple[str, ...]
 
 
-def trends(panel: Panel, *, stop: dt.date | None = None) -> Trends:
+def find_trends(panel: Panel, *, stop: dt.date | None = None) -> Trends:
     """Return the trend table of a panel and its counts by weekday and hour.
 
     Parameters

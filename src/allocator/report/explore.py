@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
+from allocator.domain import ALL_KINDS
 from allocator.evaluation import ALL_DISTRICTS, Changes, CodeReview, NearRepeat, Trends, WeeklyCounts
 from allocator.report.page import Part, Picture, Table, Text, page
 from allocator.report.summary import stamp
@@ -102,16 +104,21 @@ class Exploration:
         lines += [("new codes", text) for text in (", ".join(codes.new),) if text]
         lines += [("gone codes", text) for text in (", ".join(codes.gone),) if text]
         lines += self._trend_lines() + self._alarm_lines()
-        lines += [("repeats" if not n else "", one.sentence(kind)) for n, (kind, one) in enumerate(self.repeats.items())]
+        lines += [
+            ("repeats" if not n else "", one.sentence(kind)) for n, (kind, one) in enumerate(self.repeats.items())
+        ]
         return lines + [("note", text) for text in (*self.changes.notes, *self.trends.notes, *self.notes)]
 
     def _trend_lines(self) -> list[tuple[str, str]]:
         whole = self.trends.table[self.trends.table["district"] == ALL_DISTRICTS]
-        lines = []
+        lines: list[tuple[str, str]] = []
         for one in whole.itertuples():
-            text = f"{one.kind}: {_count(one.last_28_days)} events in the 28 days to {self.trends.last_day}"
+            kind = "all kinds" if one.kind == ALL_KINDS else one.kind
+            text = f"{kind}: {_count(one.last_28_days)} events in the 28 days to {self.trends.last_day}"
             text += f"; {_count(one.before_28_days)} in the 28 before" if pd.notna(one.before_28_days) else ""
-            text += f"; {_count(one.year_earlier)} in the same days a year earlier" if pd.notna(one.year_earlier) else ""
+            text += (
+                f"; {_count(one.year_earlier)} in the same days a year earlier" if pd.notna(one.year_earlier) else ""
+            )
             lines.append(("trend" if not lines else "", text))
         return lines[:_MOST_PANELS]
 
@@ -121,10 +128,19 @@ class Exploration:
             return []
         if not len(new):
             return [("alarms", "none was raised in the last four weeks")]
-        shown = [(f"{one.strength}", one.sentence) for one in new.sort_values("strength").itertuples()]
-        head = [("alarms", f"{len(new)} raised in the last four weeks, {(new['strength'] == 'firm').sum()} of them firm")]
-        more = [("", f"and {len(shown) - 8} more: see the page")] if len(shown) > 8 else []
-        return head + shown[:8] + more
+        shown = [(f"{one.strength}", one.sentence) for one in _strongest_first(new).itertuples()]
+        firm, chance = int((new["strength"] == "firm").sum()), len(self.changes.series) * 0.8 * 4 / 52
+        text = (
+            f"{len(new)} raised in the last four weeks in {len(self.changes.series)} series, {firm} of them firm; "
+            f"about {chance:,.0f} would come by chance alone"
+        )
+        more = [("", f"and {len(shown) - 6} more: see the page")] if len(shown) > 6 else []
+        return [("alarms", text), *shown[:6], *more]
+
+
+def _strongest_first(alarms: pd.DataFrame) -> pd.DataFrame:
+    rank = (alarms["strength"] != "firm") * 100.0 - alarms["score"].astype(np.float64).abs()
+    return alarms.loc[rank.sort_values(kind="stable").index]
 
 
 def _age(codes: CodeReview, week: Any) -> str:
@@ -148,7 +164,7 @@ def explore_pictures(found: Exploration) -> dict[str, bytes]:
         whole = [(weekly.kinds[row], ALL_DISTRICTS) for row in busiest]
         pictures["weekly"] = _series_png(weekly, alarms, whole)
         local = alarms[(alarms["district"] != ALL_DISTRICTS) & (alarms["state"] == "stands")]
-        order = local.assign(rank=local["strength"].eq("firm")).sort_values(["rank", "raised"], ascending=False)
+        order = _strongest_first(local)
         names = list(dict.fromkeys(zip(order["kind"], order["district"], strict=True)))[:_MOST_PANELS]
         if names:
             pictures["alarms"] = _series_png(weekly, alarms, names)
@@ -168,7 +184,7 @@ def _png(figure: Figure, title: str) -> bytes:
 def _grid(n: int, *, columns: int, height: float, width: float = 11.0) -> tuple[Figure, list[Any]]:
     columns = min(columns, n)
     rows = math.ceil(n / columns)
-    figure = Figure(figsize=(width, height * rows + 0.4), dpi=130, layout="constrained")
+    figure = Figure(figsize=(width, height * rows + 0.4), dpi=110, layout="constrained")
     return figure, [figure.add_subplot(rows, columns, place + 1) for place in range(n)]
 
 
@@ -193,16 +209,19 @@ def _series_png(weekly: WeeklyCounts, alarms: pd.DataFrame, names: list[tuple[st
         Line2D([], [], color=_LINE, linewidth=0.9, label="events of a week"),
         Line2D([], [], color=_RISE, marker="^", linewidth=5, alpha=0.7, label="rise: level and since when"),
         Line2D([], [], color=_FALL, marker="v", linewidth=5, alpha=0.7, label="fall: level and since when"),
+        Patch(color="#888888", alpha=0.18, label="shaded: the alarm stands"),
         Line2D([], [], color="#888888", linestyle="--", linewidth=1.2, label="level expected then"),
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=4, fontsize=8, frameon=False)
+    figure.legend(handles=handles, loc="outside upper center", ncols=5, fontsize=8, frameon=False)
     return _png(figure, "Events per week")
 
 
 def _mark(axes: Any, alarm: Any, weekly: WeeklyCounts) -> None:
     """Draw the level of an alarm from its start to the week it was raised, and the level expected."""
     colour, marker = (_RISE, "^") if alarm.direction == "rise" else (_FALL, "v")
-    span = [np.datetime64(alarm.start), np.datetime64(alarm.raised) - np.timedelta64(7, "D")]
+    span = [np.datetime64(alarm.start) - np.timedelta64(3, "D"), np.datetime64(alarm.raised) - np.timedelta64(4, "D")]
+    if alarm.state == "stands":
+        axes.axvspan(span[0], np.datetime64(weekly.stop_day), color=colour, alpha=0.10, linewidth=0)
     middle = span[0] + (span[1] - span[0]) / 2
     weight = 5.0 if alarm.strength == "firm" else 3.0
     axes.plot(span, [alarm.observed] * 2, color=colour, linewidth=weight, alpha=0.7, solid_capstyle="butt", zorder=4)
@@ -218,7 +237,7 @@ def _hours_png(trends: Trends) -> bytes:
         counts = trends.hours[row]
         share = counts / max(counts.sum(), 1) * 168
         drawn = axes.imshow(share, aspect="auto", cmap="cividis", vmin=0)
-        title = "all kinds" if trends.kinds[row] == "all" else trends.kinds[row]
+        title = "all kinds" if trends.kinds[row] == ALL_KINDS else trends.kinds[row]
         axes.set_title(f"{title} ({counts.sum():,} events)", fontsize=10, loc="left")
         axes.set_yticks(range(7), _WEEKDAYS, fontsize=8)
         axes.set_xticks(range(0, 24, 3), [f"{hour:02d}:00" for hour in range(0, 24, 3)], fontsize=8)
@@ -252,7 +271,11 @@ def _repeats_png(repeats: Mapping[str, NearRepeat]) -> bytes:
 def explore_page(found: Exploration, pictures: Mapping[str, bytes]) -> str:
     """Return the page as HTML, with the pictures inside."""
     week = found.job.job.week
-    notes = [stamp(found.job), *([found.job.job.note] if found.job.job.note else []), _sentence_case(_age(found.codes, week))]
+    notes = [
+        stamp(found.job),
+        *([found.job.job.note] if found.job.job.note else []),
+        _sentence_case(_age(found.codes, week)),
+    ]
     notes += [f"New codes: {', '.join(found.codes.new)}"] if found.codes.new else []
     notes += [f"Codes that vanished: {', '.join(found.codes.gone)}"] if found.codes.gone else []
     parts = [
@@ -278,11 +301,13 @@ def _alarm_part(found: Exploration, pictures: Mapping[str, bytes]) -> Part:
     elif not len(current):
         blocks.append(Text("No alarm was raised in the last four weeks, and none stands."))
     else:
-        blocks.append(_alarm_table(current, "Alarms that stand or were raised in the last four weeks, firm ones first."))
+        blocks.append(
+            _alarm_table(current, "Alarms that stand or were raised in the last four weeks, the strongest first.")
+        )
     if "weekly" in pictures:
         blocks.append(Picture(pictures["weekly"], "Events per week and kind with alarms", "The whole area, by kind."))
     if "alarms" in pictures:
-        words = "Districts with a standing alarm (at most 12, firm ones first; thick bars are firm)."
+        words = "Districts with a standing alarm (at most 12, the strongest first; thick bars are firm)."
         blocks.append(Picture(pictures["alarms"], "Events per week in districts with alarms", words))
     if len(found.changes.series):
         blocks += [Text(note) for note in found.changes.notes]
@@ -293,7 +318,7 @@ def _alarm_part(found: Exploration, pictures: Mapping[str, bytes]) -> Part:
 
 
 def _alarm_table(alarms: pd.DataFrame, caption: str) -> Table:
-    rows = alarms.sort_values(["strength", "raised"], ascending=[True, False])
+    rows = _strongest_first(alarms)
     frame = pd.DataFrame(
         {
             "kind": rows["kind"], "district": rows["district"].replace(ALL_DISTRICTS, "whole area"),
@@ -311,10 +336,12 @@ def _alarm_table(alarms: pd.DataFrame, caption: str) -> Table:
 
 def _trend_part(found: Exploration) -> Part:
     table = found.trends.table
-    formats = dict.fromkeys(["last 28 days", "28 before", "year earlier", "year to date", "last year to date"], "{:,.0f}")
+    formats = dict.fromkeys(
+        ["last 28 days", "28 before", "year earlier", "year to date", "last year to date"], "{:,.0f}"
+    )
     formats |= dict.fromkeys(["z", "z ", "z  "], "{:+.1f}")
     whole = _trend_frame(table[table["district"] == ALL_DISTRICTS]).drop(columns="district")
-    local = table[(table["district"] != ALL_DISTRICTS) & (table["kind"] != "all")]
+    local = table[(table["district"] != ALL_DISTRICTS) & (table["kind"] != ALL_KINDS)]
     most = local[["z_before", "z_year"]].abs().max(axis=1).sort_values(ascending=False, kind="stable")
     far = _trend_frame(local.loc[most[most >= 3].index[:20]])
     words = (
@@ -323,7 +350,9 @@ def _trend_part(found: Exploration) -> Part:
     )
     blocks: list[Text | Table | Picture] = [Text(words), Table(whole, "The whole area.", formats)]
     if len(far):
-        blocks.append(Table(far, "Districts with a z beyond ±3, the farthest first (at most 20; all in trends.csv).", formats))
+        blocks.append(
+            Table(far, "Districts with a z beyond ±3, the farthest first (at most 20; all in trends.csv).", formats)
+        )
     return Part("Trends", blocks + [Text(_sentence_case(note)) for note in found.trends.notes])
 
 
@@ -334,7 +363,7 @@ def _trend_frame(table: pd.DataFrame) -> pd.DataFrame:
         "last_year_to_date": "last year to date", "z_year_to_date": "z  ",
     }  # fmt: skip
     shown = table.rename(columns=names)[list(names.values())]
-    return shown.assign(kind=shown["kind"].replace("all", "all kinds"))
+    return shown.assign(kind=shown["kind"].replace(ALL_KINDS, "all kinds"))
 
 
 def _hour_part(found: Exploration, pictures: Mapping[str, bytes]) -> Part:
@@ -349,13 +378,18 @@ def _repeat_part(found: Exploration, pictures: Mapping[str, bytes]) -> Part:
         return Part("Near repeats", [Text(note) for note in found.notes if "near-repeat" in note])
     one = next(iter(found.repeats.values()))
     words = (
-        f"Pairs of events by distance (rows) and days apart (columns) over the last year: how many times as many as when the "
-        f"days are dealt at random over the same places ({one.permutations} times; Knox test). Coloured and bold: 1.2 times "
-        "or more and p ≤ 0.05. At the same place within a day, several reports of one incident may be among the pairs."
+        "Pairs of events by distance (rows) and days apart (columns) over the last year: how many times as many as "
+        f"when the days are dealt at random over the same places ({one.permutations} times; Knox test). Coloured and "
+        "bold: 1.2 times or more and p ≤ 0.05. At the same place within a day, several reports of one incident may "
+        "be among the pairs."
     )
     texts = [Text(one.sentence(kind)) for kind, one in found.repeats.items()]
     picture = Picture(pictures["near_repeat"], "Near-repeat ratios by distance and time, per kind", words)
     return Part("Near repeats", [*texts, picture])
+
+
+def _rise(rise: float) -> str:
+    return f"{rise:+.0%}" if rise < 10 else "none below 10-fold"
 
 
 def _detectable_part(found: Exploration) -> Part:
@@ -367,7 +401,7 @@ def _detectable_part(found: Exploration) -> Part:
         {
             "kind": series["kind"], "district": series["district"].replace(ALL_DISTRICTS, "whole area"),
             "a week": series["weekly_mean"], "variance / mean": series["dispersion"],
-            "smallest rise found": [f"{rise:+.0%}" if rise < 10 else "none below 10-fold" for rise in series["detectable_rise"]],
+            "smallest rise found": [_rise(rise) for rise in series["detectable_rise"]],
         }
     )  # fmt: skip
     caption = "The smallest rise that is found within four weeks in 4 of 5 cases, per series."
