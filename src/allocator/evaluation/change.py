@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 WINDOWS = (2, 4, 8)
 """Weeks that are summed and judged together."""
-RISE, FALL = 2.17, 3.8
+RISE, FALL = 2.17, 3.4
 """Limits of the score. Windows of 4 weeks alone, or of 1 to 4 weeks, found no more at the same number of false
 alarms; falls have the wider limit because equal limits cost rises 7 points of power. See test_explore.py."""
 SHORTEST_BASELINE, LONGEST_BASELINE, SEASON_BASELINE = 26, 156, 65
@@ -187,10 +187,9 @@ class _Judgement:
         }  # fmt: skip
 
     def take(self, rows: Ints) -> _Judgement:
-        return dataclasses.replace(
-            self, curve=self.curve[rows], ready=self.ready[rows], observed=self.observed[rows],
-            recent=self.recent[rows], usual=self.usual[rows], expected=self.expected[rows], variance=self.variance[rows], spread=self.spread[rows],
-        )  # fmt: skip
+        names = ("curve", "ready", "observed", "expected", "variance", "spread", "recent", "usual")
+        taken: dict[str, Any] = {name: getattr(self, name)[rows] for name in names}
+        return dataclasses.replace(self, **taken)
 
 
 class _Standing:
@@ -208,7 +207,7 @@ class _Standing:
         best = np.argmax(np.where(score > 0, score, -score * RISE / FALL), axis=1)
         own = score[series, best]
         hit = (own > RISE) | (own < -FALL)
-        stands = self.side != 0
+        was, stands = self.side.copy(), self.side != 0
         passed = stands & (self.side * score[:, WINDOWS.index(4)] < PASSED) & one.ready
         lasting = stands & ~passed & (one.week + 1 - _GUARD - self.since >= _SETTLE)
         self.level_from[lasting] = self.since[lasting]
@@ -218,7 +217,8 @@ class _Standing:
         ]:
             rows[self.row[row]] |= {"ended": one.week, "state": state}
         self.side[passed | lasting | turned] = 0
-        for row in np.flatnonzero(hit & (self.side == 0) & ~lasting & ~passed):
+        again = (lasting | passed) & (np.sign(own) == was)  # no new alarm of the kind that ends this week
+        for row in np.flatnonzero(hit & (self.side == 0) & ~again):
             self.row[row], self.side[row] = len(rows), int(np.sign(own[row]))
             rows.append({"series": int(row + offset), "raised": one.week, "ended": -1, "state": "stands", "score": 0.0})
         for row in np.flatnonzero((self.side != 0) & (np.sign(own) == self.side)):

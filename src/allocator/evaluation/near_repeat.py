@@ -37,7 +37,8 @@ class NearRepeat:
     Parameters
     ----------
     table : DataFrame
-        `near, soon, observed, expected, ratio, p_value, raised`, one row per band of distance and of days.
+        `near, soon, observed, expected, ratio, busiest_day, p_value, raised`, one row per band of distance and of
+        days; `busiest_day` is the share of the pairs that begin on one and the same day.
     events : int
         Events tested.
     first_day, last_day : int
@@ -62,9 +63,13 @@ class NearRepeat:
             return f"{kind}: no more near repeats than places and times alone explain ({self.events:,} events)."
         parts = []
         for near, rows in found.groupby("near", sort=False):
-            times = ", ".join(f"{one.ratio:.1f} times at {one.soon}" for one in rows.itertuples())
+            times = ", ".join(f"{one.ratio:.1f} times at {one.soon}{_one_day(one)}" for one in rows.itertuples())
             parts.append(f"at the {near} {times}" if near == SAME_PLACE else f"{near} away {times}")
         return f"{kind}: more pairs of events than places and times alone explain, {'; '.join(parts)}."
+
+
+def _one_day(row: Any) -> str:
+    return f" ({row.busiest_day:.0%} of them on one day)" if row.busiest_day >= 0.2 else ""
 
 
 SAME_PLACE = "same place"
@@ -122,6 +127,7 @@ def knox_test(
     observed, drawn = _counts(left, right, near, days, (len(bands_m) + 1, bands_days), permutations, seed)
     note = f"the {kept:,} oldest events are left out: they have more near pairs than fit into memory" if kept else ""
     table = _table(observed, drawn, bands_m, bands_days)
+    table.insert(5, "busiest_day", _busiest_day(left, right, near, days, bands_days, observed).ravel())
     return NearRepeat(table, len(days), first, last, permutations, note)
 
 
@@ -210,6 +216,18 @@ def _counts(
     for one in drawn:
         count_pairs(left, right, near, rng.permutation(order), band, one)
     return observed, drawn
+
+
+def _busiest_day(left: Ints, right: Ints, near: Ints, days: Ints, ends: tuple[int, ...], observed: Ints) -> Floats:
+    """Return the largest share of the pairs of each band whose earlier event falls on one and the same day."""
+    day = days - days.min()
+    apart = np.abs(day[left] - day[right])
+    kept = apart <= ends[-1]
+    group = near[kept].astype(np.int64) * len(ends) + np.searchsorted(ends, apart[kept])
+    n_days = int(day.max()) + 1
+    earlier = np.minimum(day[left[kept]], day[right[kept]])
+    by_day = np.bincount(group * n_days + earlier, minlength=observed.size * n_days).reshape(observed.size, n_days)
+    return np.asarray(by_day.max(axis=1).reshape(observed.shape) / np.maximum(observed, 1))
 
 
 def _table(observed: Ints, drawn: Ints, bands_m: tuple[float, ...], bands_days: tuple[int, ...]) -> pd.DataFrame:

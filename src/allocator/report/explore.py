@@ -73,7 +73,18 @@ class Exploration:
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables by name: `trends`, `alarms`, `series`, `near_repeat`, `weekly`."""
         parts = [one.table.assign(kind=kind, events=one.events) for kind, one in self.repeats.items()]
-        columns = ["kind", "events", "near", "soon", "observed", "expected", "ratio", "p_value", "raised"]
+        columns = [
+            "kind",
+            "events",
+            "near",
+            "soon",
+            "observed",
+            "expected",
+            "ratio",
+            "busiest_day",
+            "p_value",
+            "raised",
+        ]
         repeats = pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
         alarms, series = self.changes.alarms, self.changes.series
         return {
