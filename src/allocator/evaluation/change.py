@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 WINDOWS = (2, 4, 8)
 """Weeks that are summed and judged together."""
-RISE, FALL = 2.17, 3.4
+RISE, FALL = 2.17, 3.8
 """Limits of the score. Windows of 4 weeks alone, or of 1 to 4 weeks, found no more at the same number of false
 alarms; falls have the wider limit because equal limits cost rises 7 points of power. See test_explore.py."""
 SHORTEST_BASELINE, LONGEST_BASELINE, SEASON_BASELINE = 26, 156, 65
@@ -172,11 +172,12 @@ class _Judgement:
         enough = np.maximum(self.observed, self.expected) >= _FEWEST
         return np.where(enough & self.ready[:, None], score, 0.0)
 
-    def size(self, row: int, sign: int) -> dict[str, Any]:
-        """Return start and size of the change of one series; the start is the likeliest of the last eight weeks."""
+    def size(self, row: int, sign: int, raised: int) -> dict[str, Any]:
+        """Return start and size of a change; the start is the likeliest week up to the one that raised the alarm."""
         observed, expected = (np.cumsum(weeks[row, ::-1]) for weeks in (self.recent, self.usual))
         gain = observed * np.log(np.maximum(observed, 1e-9) / expected) - (observed - expected)
-        length = 1 + int(np.argmax(np.where(np.sign(observed - expected) == sign, gain, -np.inf)))
+        late = np.arange(_GUARD) < self.week - raised
+        length = 1 + int(np.argmax(np.where((np.sign(observed - expected) == sign) & ~late, gain, -np.inf)))
         events, usual = float(observed[length - 1]), float(expected[length - 1])
         at, spread = WINDOWS.index(4), self.spread[row]
         noise = max(self.variance[row, at] - spread * self.expected[row, at], 0.0) / self.expected[row, at] ** 2
@@ -223,8 +224,9 @@ class _Standing:
             rows.append({"series": int(row + offset), "raised": one.week, "ended": -1, "state": "stands", "score": 0.0})
         for row in np.flatnonzero((self.side != 0) & (np.sign(own) == self.side)):
             known = rows[self.row[row]]
-            if abs(own[row]) > abs(known["score"]):  # later weeks tell start and size better
-                known |= {"score": own[row], **one.size(int(row), int(self.side[row]))}
+            near = one.week - known["raised"] < _GUARD
+            if near and abs(own[row]) > abs(known["score"]):  # later weeks tell start and size better
+                known |= {"score": own[row], **one.size(int(row), int(self.side[row]), int(known["raised"]))}
                 self.since[row] = known["start"]
 
 
@@ -448,8 +450,9 @@ def _notes(found: Monitoring, weekly: WeeklyCounts, n_series: int, districts: tu
     watched = weekly.n_weeks - found.first_week
     notes = [
         f"{n_series} series were watched over {watched} weeks ({weekly.day(found.first_week)} to "
-        f"{weekly.stop_day - dt.timedelta(days=1)}). By chance alone each raises up to one false alarm a year: "
-        f'up to {n_series * watched / 52:,.0f} here, marked "watch"; of those marked "firm" up to {watched / 52:.1g}.'
+        f"{weekly.stop_day - dt.timedelta(days=1)}). By chance alone a series raises about 0.8 false alarms a year: about "
+        f'{0.8 * n_series * watched / 52:,.0f} here, marked "watch"; of those marked "firm" less than '
+        f"{max(watched / 52, 0.1):.1f}.",
     ]
     if not found.season:
         least = SEASON_BASELINE + _GUARD + _SETTLE

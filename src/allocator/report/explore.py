@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from allocator.config import Job
 
 _RISE, _FALL, _LINE = "#d55e00", "#0072b2", "#333333"  # Okabe & Ito: told apart by colour-blind readers
-_MOST_PANELS = 12
+_MOST_PANELS, _MOST_ROWS = 12, 40
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _SHARE = "{:+.0%}"
 
@@ -415,5 +415,7 @@ def _detectable_part(found: Exploration) -> Part:
             "smallest rise found": [_rise(rise) for rise in series["detectable_rise"]],
         }
     )  # fmt: skip
-    caption = "The smallest rise that is found within four weeks in 4 of 5 cases, per series."
+    caption = "The smallest rise that is found within four weeks in 4 of 5 cases, per series"
+    caption += "." if len(frame) <= _MOST_ROWS else f" (the {_MOST_ROWS} with most events; all in series.csv)."
+    frame = frame.head(_MOST_ROWS)
     return Part("What the alarms can see", [Table(frame, caption, {"a week": "{:,.1f}", "variance / mean": "{:.1f}"})])
