@@ -450,8 +450,8 @@ def _notes(found: Monitoring, weekly: WeeklyCounts, n_series: int, districts: tu
     watched = weekly.n_weeks - found.first_week
     notes = [
         f"{n_series} series were watched over {watched} weeks ({weekly.day(found.first_week)} to "
-        f"{weekly.stop_day - dt.timedelta(days=1)}). By chance alone a series raises about 0.8 false alarms a year: about "
-        f'{0.8 * n_series * watched / 52:,.0f} here, marked "watch"; of those marked "firm" less than '
+        f"{weekly.stop_day - dt.timedelta(days=1)}). By chance alone a series raises about 0.8 false alarms a year: "
+        f'about {0.8 * n_series * watched / 52:,.0f} here, marked "watch"; of those marked "firm" less than '
         f"{max(watched / 52, 0.1):.1f}.",
     ]
     if not found.season:
