@@ -19,6 +19,7 @@ from allocator.kernels.likelihood import (
     negative_binomial_loglik,
     poisson_loglik,
 )
+from allocator.kernels.pairs import count_pairs
 from allocator.kernels.spatial import count_within, fill_within, gaussian_rows, neighbour_sum
 from allocator.kernels.tours import closed_tours
 from allocator.risk.baselines import EM_ITERATIONS
@@ -318,3 +319,33 @@ def test_closed_tours(versus):
         pandas=lambda: naive.closed_tours(x.tolist(), y.tolist(), indptr.tolist(), other),
         name="closed_tours (twin: plain Python)",
     )
+
+
+def test_count_pairs(versus):
+    """A million pairs of 50,000 events, bands of 0 to 1, 2 to 7, 8 to 14 and 15 to 28 days."""
+    rng = np.random.default_rng(0)
+    left = np.sort(rng.integers(0, 50_000, 1_000_000)).astype(np.int32)
+    right = ((left + rng.integers(1, 200, len(left))) % 50_000).astype(np.int32)
+    near = rng.integers(0, 5, len(left)).astype(np.int8)
+    day = rng.integers(0, 365, 50_000).astype(np.int32)
+    band = np.searchsorted([1, 7, 14, 28], np.arange(29)).astype(np.int8)
+    out = np.zeros((5, 4), np.int64)
+    frame = pd.DataFrame({"left": left, "right": right, "near": near})
+
+    def numpy():
+        apart = np.abs(day[left] - day[right])
+        kept = apart < len(band)
+        return np.bincount(near[kept] * np.int64(4) + band[apart[kept]], minlength=20).reshape(5, 4)
+
+    def pandas():
+        apart = np.abs(day[frame["left"]] - day[frame["right"]])
+        kept = frame.loc[apart < len(band), ["near"]].assign(band=band[apart[apart < len(band)]])
+        return kept.groupby(["near", "band"]).size().to_numpy().reshape(5, 4)
+
+    count_pairs(left, right, near, day, band, out)
+    assert (out == numpy()).all()
+    assert (out == pandas()).all()
+    versus(
+        lambda: count_pairs(left, right, near, day, band, out),
+        pandas=pandas, numpy=numpy, moved=len(left) * 9,
+    )  # fmt: skip

@@ -71,6 +71,16 @@ def best_blocks(problem, s, d, n):
     return best
 
 
+def count_pairs(left, right, near, day, band, out):
+    """Pairs by band of distance and band of days apart."""
+    for row in out:
+        row[:] = [0] * len(row)
+    for i, j, s in zip(left, right, near, strict=True):
+        apart = abs(day[i] - day[j])
+        if apart < len(band):
+            out[s][band[apart]] += 1
+
+
 def best_outreach(worth, levels, costs, budget, most, hours, team_hours):
     """Return the most harm prevented by one team, trying every number of holdings.
 

@@ -13,11 +13,11 @@ from allocator import risk
 from allocator.config import BoostedOptions, RiskSection, ShiftSection
 from allocator.domain import Panel, count_interval, shifts_of
 from allocator.errors import ConfigError, DataError
+from allocator.risk.baselines import Moment
+from allocator.risk.extras import Extras
 from allocator.risk.features import Histories, Space, component_rows, gaussian
 from allocator.risk.fit import HoldOut
 from allocator.risk.profile import shift_shares
-from allocator.risk.baselines import Moment
-from allocator.risk.extras import Extras
 from allocator.risk.training import read_history, windows_of
 from allocator.synthetic import TIMEZONE
 from allocator.tessellation import Tessellation

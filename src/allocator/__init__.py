@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     )
     from allocator.evaluation import Scorecard, backtest
     from allocator.io import load_run, read_area, read_events, read_job, read_roster, screen
-    from allocator.pipeline import new_job, run, save_run, validate
+    from allocator.pipeline import explore_job, new_job, run, save_exploration, save_run, validate
     from allocator.planning import allocate
     from allocator.risk import fit
     from allocator.tessellation import Area, Tessellation
@@ -30,7 +30,7 @@ _HOMES = {
     "errors": ("AllocatorError", "ConfigError", "DataError", "InfeasibleError", "OutputError", "SolverError"),
     "evaluation": ("Scorecard", "backtest"),
     "io": ("load_run", "read_area", "read_events", "read_job", "read_roster", "screen"),
-    "pipeline": ("new_job", "run", "save_run", "validate"),
+    "pipeline": ("explore_job", "new_job", "run", "save_exploration", "save_run", "validate"),
     "planning": ("allocate",),
     "risk": ("fit",),
     "tessellation": ("Area", "Tessellation"),
@@ -58,6 +58,7 @@ __all__ = [
     "Unit",
     "allocate",
     "backtest",
+    "explore_job",
     "fit",
     "load_run",
     "new_job",
@@ -66,6 +67,7 @@ __all__ = [
     "read_job",
     "read_roster",
     "run",
+    "save_exploration",
     "save_run",
     "screen",
     "shifts_of",

@@ -146,6 +146,37 @@ def run(
             typer.echo(f"{what:<11}{_shown(place / name)}")
 
 
+@app.command()
+def explore(
+    job: JobFile,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder to make; by default inside output.folder.")
+    ] = None,
+    week: Week = None,
+    overrides: Overrides = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what the history says: trends, change alarms and near repeats, up to the job's week."""
+    from allocator.io.folders import check_output
+
+    with _progress(as_json=as_json, quiet=quiet, stages=7) as tell:
+        tell("job file")
+        checked = _job(job, overrides, week)
+        target = out or Path(checked.output.folder) / f"explore-{checked.job.week.isoformat()}"
+        check_output(target, overwrite=overwrite)
+        from allocator import pipeline
+
+        found = pipeline.explore_job(checked, progress=tell)
+        tell("page")
+        place = pipeline.save_exploration(found, target, overwrite=overwrite)
+    if as_json:
+        typer.echo(json.dumps({"folder": str(place), **found.figures()["values"]}, ensure_ascii=False))
+    elif not quiet:
+        typer.echo(f"\n{found.summary()}\n\n{'page':<11}{_shown(place / 'explore.html')}")
+
+
 OUTPUTS = {
     "": "run folder",
     "map.png": "map",

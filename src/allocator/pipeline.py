@@ -7,6 +7,7 @@ import datetime as dt
 import hashlib
 import importlib.metadata
 import importlib.resources as resources
+import json
 import platform
 import re
 import sys
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from allocator import io, planning, report, risk, synthetic
+from allocator import evaluation, io, planning, report, risk, synthetic
 from allocator.config import Job, ShiftSection
 from allocator.domain import (
     Bools,
@@ -224,6 +225,72 @@ def validate(job: Job) -> tuple[str, ...]:
     return (report.stamp(job), *sizes, *counted, *area.notes, *events.notes, *roster.notes)
 
 
+def explore_job(job: Job, *, progress: Progress | None = None, permutations: int = 199) -> report.Exploration:
+    """Return what the history of a job shows: trends, change alarms and near repeats, as known before its week.
+
+    Parameters
+    ----------
+    job : Job
+        From `read_job`.
+    progress : callable, optional
+        Called with the name of each stage as it starts.
+    permutations : int
+        Random orders of the near-repeat test.
+
+    Raises
+    ------
+    ConfigError, DataError
+        With every fault that can be told at once.
+    """
+    clock = _Stopwatch(progress)
+    io.check_files(job)
+    with clock("study area"):
+        area = io.read_job_area(job)
+        city = tessellate(job, area)
+    with clock("event history"):
+        every = placed(job, area)
+        events = io.screen(every, job.policy, kinds=job.data.kinds)
+        panel = panel_of(job, events, city)
+        stop, late, known = evaluation.complete_until(panel, job.job.week)
+    with clock("trends"):
+        trends = evaluation.find_trends(panel, stop=stop)
+        codes = evaluation.review_codes(every, local_clock(every.time, every.timezone)[0], job.job.week)
+    with clock("change alarms"):
+        weekly = evaluation.weekly_counts(panel, stop=stop)
+        changes = evaluation.find_changes(weekly, reporting_known=known)
+    with clock("near repeats"):
+        repeats, notes = evaluation.near_repeats(events, panel.kinds, permutations=permutations, seed=job.job.seed)
+    told = {
+        "versions": versions(), "seed": job.job.seed, "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "inputs": {key: {"path": path, "sha256": _sha256(path)} for key, path in io.input_files(job)},
+        "seconds": clock.seconds, "peak_mb": peak_mb(),
+    }  # fmt: skip
+    return report.Exploration(
+        job=job, weekly=weekly, trends=trends, changes=changes, codes=codes, repeats=repeats,
+        notes=tuple(note for note in (late, *notes, *area.notes, *events.notes) if note), manifest=told,
+    )  # fmt: skip
+
+
+def save_exploration(found: report.Exploration, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write page, tables and pictures of an exploration, complete or not at all, and return the folder's path.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists (and `overwrite` is not given) or cannot be written.
+    """
+    pictures = report.explore_pictures(found)
+    with io.whole_folder(folder, overwrite=overwrite) as place:
+        for name, frame in found.tables().items():
+            (place / f"{name}.csv").write_text(io.csv_text(frame), "utf-8")
+        for name, png in pictures.items():
+            (place / f"{name}.png").write_bytes(png)
+        for name, content in (("summary.json", found.figures()), ("manifest.json", found.manifest)):
+            (place / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        (place / "explore.html").write_text(report.explore_page(found, pictures), "utf-8")
+    return Path(folder).absolute()
+
+
 def check_limits(job: Job, city: Tessellation, roster: Roster, places: Mapping[str, Bools]) -> None:
     """Refuse, before any forecast, names that do not exist and limits that no plan can satisfy.
 
@@ -321,9 +388,14 @@ def history(job: Job, area: Area) -> Events:
     The cut comes first, so that nothing later can touch any decision: which days are filled, which kinds there
     are, how many rows lie outside.
     """
+    return io.screen(placed(job, area), job.policy, kinds=job.data.kinds)
+
+
+def placed(job: Job, area: Area) -> Events:
+    """Return the events of a job that were known before its week and lie in the area, of all kinds."""
     events = known_before(io.read_job_events(job), job.job.week)
     events = io.check_placed(events, area, max_outside_share=job.data.max_outside_share)
-    return io.screen(since(events, job.data.since), job.policy, kinds=job.data.kinds)
+    return since(events, job.data.since)
 
 
 def known_before(events: Events, week: dt.date) -> Events:

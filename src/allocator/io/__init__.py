@@ -2,6 +2,7 @@
 
 from allocator.io.area import read_area, read_job_area, read_polygons
 from allocator.io.events import read_events, read_job_events
+from allocator.io.exports import csv_text
 from allocator.io.folders import check_output, whole_folder
 from allocator.io.job import check_files, dump_job, input_files, read_job
 from allocator.io.placing import check_placed
@@ -15,6 +16,7 @@ __all__ = [
     "check_files",
     "check_output",
     "check_placed",
+    "csv_text",
     "dump_job",
     "family_of",
     "input_files",

@@ -1,7 +1,17 @@
 """Pictures, pages and words of results, as strings and bytes; the io room writes them."""
 
 from allocator.report.backtest import backtest_page
+from allocator.report.explore import Exploration, explore_page, explore_pictures
 from allocator.report.map import map_png
 from allocator.report.summary import Material, figures, stamp
 
-__all__ = ["Material", "backtest_page", "figures", "map_png", "stamp"]
+__all__ = [
+    "Exploration",
+    "Material",
+    "backtest_page",
+    "explore_page",
+    "explore_pictures",
+    "figures",
+    "map_png",
+    "stamp",
+]

@@ -1,0 +1,23 @@
+"""Tables as text for other programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """Return a table as CSV; no text in it can be taken for a formula by a spreadsheet.
+
+    Text that begins like a formula gets an apostrophe before it, which spreadsheets do not show.
+    """
+    safe = pd.DataFrame({_harmless(name): [_harmless(value) for value in column] for name, column in frame.items()})
+    text: str = safe.to_csv(index=False, lineterminator="\n")
+    return text
+
+
+def _harmless(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA) else value
