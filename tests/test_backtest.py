@@ -169,7 +169,8 @@ def test_nothing_that_was_unknown_at_the_cutoff_touches_a_forecast(panel, when):
             np.testing.assert_array_equal(getattr(before[model], name), getattr(after[model], name), err_msg=model)
     early = planted(honest, day=first - 3, cell=5, reported=first - 1)  # known in time: it must be seen
     seen = forecasts(early.until(fold.cutoff), design, fold)
-    assert all((seen[model].mean != before[model].mean).any() for model in design.models)
+    # seasonal looks at the same weeks of earlier years alone
+    assert all((seen[model].mean != before[model].mean).any() for model in design.models if model != "seasonal")
 
 
 def test_a_late_report_leaves_the_whole_fold_alone_and_a_future_event_only_its_count(panel):
@@ -429,7 +430,7 @@ def test_cells_that_never_see_an_event_are_part_of_the_area(panel):
 def test_a_fold_with_nothing_known_skips_every_kind(panel):
     design = _design(panel, ["historic_mean"], 7, OPTIONS, 0, None, (0.01,))
     none = rows(panel, np.zeros(len(panel.day), bool))
-    assert {one.kind for one in unscored(none, design, Fold(0, panel.stop_day))} == {*panel.kinds, "all"}
+    assert {one.kind for one in unscored(panel, none, design, Fold(0, panel.stop_day))} == {*panel.kinds, "all"}
     assert window_counts(none, design, Fold(0, panel.first_day)).sum() == 0
 
 

@@ -23,7 +23,7 @@ from allocator.domain import ALL_KINDS, Shift, shifts_of
 from allocator.errors import ConfigError, DataError, SolverError, nearest, some
 from allocator.evaluation.metrics import NOMINAL, Case, deciles, interval_sums, place_sums, poisson_ceiling, tally
 from allocator.evaluation.scorecard import Scorecard, Skipped
-from allocator.risk import AUTO, MODELS, check_model, fit_all, window_days
+from allocator.risk import AUTO, BASELINES, MODELS, check_model, fit_all, windows_of
 
 if TYPE_CHECKING:
     from allocator.domain import Floats, Panel, RiskSurface
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 Progress = Callable[[str], None]
-
-MIXED_IN = ("mixture", "boosted")
-"""Models of the registry that are not baselines; the list was fixed before any test."""
 
 DEFAULTS = EvaluationSection()
 PAST_DAYS = 364
@@ -172,7 +169,7 @@ def backtest(
         models=design.models, kinds=design.kinds, cutoffs=tuple(fold.cutoff for fold in plan),
         horizon_days=_length(design), horizon_name=_horizon_name(design), step_days=spacing,
         overlap=-(-design.days // spacing), area_shares=_sound_shares(area_shares), shares=design.shares,
-        baselines=tuple(name for name in MODELS if name not in MIXED_IN and name in design.models),
+        baselines=tuple(name for name in BASELINES if name in design.models),
         sums={name: np.stack([result.sums[name] for result in results]) for name in results[0].sums},
         chosen=tuple(result.chosen for result in results), skipped=skipped, notes=_notes(panel, design, plan),
         seed=seed,
@@ -271,7 +268,7 @@ def _folds(panel: Panel, design: Design, *, folds: int, step: int) -> list[Fold]
     number = _whole("folds", folds, "windows to test")
     cutoffs = [panel.stop_day - dt.timedelta(days=design.days + step * back) for back in range(number)][::-1]
     try:
-        window_days(panel.until(cutoffs[0]), design.fit_days, design.options)
+        windows_of(panel.until(cutoffs[0]), design.fit_days, design.options)
     except DataError as error:
         room = sum(1 for _ in _fitting(panel, design, cutoffs[1:]))
         advice = f"there is room for {room} folds" if room else "there is no room for a single fold"
@@ -287,7 +284,7 @@ def _folds(panel: Panel, design: Design, *, folds: int, step: int) -> list[Fold]
 def _fitting(panel: Panel, design: Design, cutoffs: Sequence[dt.date]) -> Iterator[dt.date]:
     for cutoff in cutoffs:
         try:
-            window_days(panel.until(cutoff), design.fit_days, design.options)
+            windows_of(panel.until(cutoff), design.fit_days, design.options)
         except DataError:
             continue
         yield cutoff
@@ -389,11 +386,15 @@ def warm_up() -> None:
 def score(panel: Panel, design: Design, fold: Fold) -> FoldScore:
     """Return the sums of one fold: fit on what was known at its cutoff, score on its window."""
     known = panel.until(fold.cutoff)
-    skips = {reason.kind: reason for reason in unscored(known, design, fold)}
+    skips = {reason.kind: reason for reason in unscored(panel, known, design, fold)}
     if ALL_KINDS in skips:
         return _empty(design, tuple(skips.values()))
-    surfaces = forecasts(known, design, fold)
-    actual, past = window_counts(panel, design, fold), _past(known)
+    covered = in_window(panel, design, fold).astype(np.float32)  # a kind that is not covered counts nowhere
+    surfaces = {
+        model: dataclasses.replace(surface, mean=surface.mean * covered)
+        for model, surface in forecasts(known, design, fold).items()
+    }
+    actual, past = window_counts(panel, design, fold) * covered, _past(known) * covered
     sums, chosen = [], []
     for model, surface in surfaces.items():
         cases = Cases(surface, actual, past, design.harm)
@@ -408,19 +409,30 @@ def score(panel: Panel, design: Design, fold: Fold) -> FoldScore:
     )
 
 
-def unscored(known: Panel, design: Design, fold: Fold) -> list[Skipped]:
+def in_window(panel: Panel, design: Design, fold: Fold) -> npt.NDArray[np.bool_]:
+    """Return which kinds the source covers in the whole window of a fold, (n_kinds,) bool."""
+    first = panel.day_index(fold.cutoff)
+    return np.asarray(panel.days_observed[first : first + design.days].all(axis=0))
+
+
+def unscored(panel: Panel, known: Panel, design: Design, fold: Fold) -> list[Skipped]:
     """Return the kinds of a fold that cannot be scored, and why; "all" among them means the whole fold."""
     seen = np.bincount(known.netted.kind, minlength=len(known.kinds))
     without = [kind for kind, n in zip(known.kinds, seen.tolist(), strict=True) if not n]
     if not seen.any():
         without.append(ALL_KINDS)
     reason = "no event was known before the cutoff, so there is nothing to fit on"
-    return [Skipped(fold.number, fold.cutoff, kind, reason) for kind in without]
+    skips = [Skipped(fold.number, fold.cutoff, kind, reason) for kind in without]
+    gap = "the source does not cover the whole window"
+    hidden = [kind for kind, seen_all in zip(panel.kinds, in_window(panel, design, fold), strict=True) if not seen_all]
+    return skips + [Skipped(fold.number, fold.cutoff, kind, gap) for kind in hidden if kind not in without]
 
 
 def forecasts(known: Panel, design: Design, fold: Fold) -> dict[str, RiskSurface]:
     """Return the risk surface of each model, made from the known panel alone."""
-    fitted = fit_all(known, design.models, design.fit_days, options=design.options, seed=design.seed)
+    fitted = fit_all(
+        known, design.models, design.fit_days // known.period_days, options=design.options, seed=design.seed
+    )
     shifts: tuple[Shift, ...] | None = None
     if design.shift is not None:
         shifts = shifts_of([design.shift], first_day=fold.cutoff, days=1, timezone=known.timezone)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import pkgutil
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 
 import numpy as np
 
@@ -58,6 +58,6 @@ class Extras:
 @lru_cache(maxsize=8)
 def country_of(timezone: str) -> str:
     """Return the country (ISO 3166) of a time zone, or an empty string where it lies in none."""
-    table = resources.files("tzdata").joinpath("zoneinfo", "zone.tab").read_text("utf-8")
+    table = (pkgutil.get_data("tzdata", "zoneinfo/zone.tab") or b"").decode("utf-8")
     lines = (line.split("\t") for line in table.splitlines() if not line.startswith("#"))
     return next((parts[0] for parts in lines if parts[2] == timezone), "")
