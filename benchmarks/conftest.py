@@ -9,6 +9,7 @@ import pytest
 
 from allocator.bench import synthetic_panel
 from allocator.config import RiskSection
+from allocator.risk.extras import Extras
 from allocator.risk.training import read_history
 from clock import best_of, copy_seconds, in_ms
 
@@ -25,7 +26,7 @@ def panel():
 
 @pytest.fixture(scope="session")
 def history(panel):
-    return read_history(panel, 7, RiskSection(), seed=0)
+    return read_history(panel, 7, RiskSection(), Extras(), seed=0)
 
 
 @pytest.fixture

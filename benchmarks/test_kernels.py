@@ -12,6 +12,7 @@ from scipy import sparse, special, stats
 from scipy.spatial import cKDTree
 
 import naive
+from allocator.kernels.excitation import excitation_pass
 from allocator.kernels.history import decay, spread_events
 from allocator.kernels.likelihood import (
     mixture_em,
@@ -20,10 +21,11 @@ from allocator.kernels.likelihood import (
     poisson_loglik,
 )
 from allocator.kernels.pairs import count_pairs
-from allocator.kernels.spatial import count_within, fill_within, gaussian_rows, neighbour_sum
+from allocator.kernels.spatial import count_within, fill_within, gaussian_rows, neighbour_sum, spread
 from allocator.kernels.tours import closed_tours
-from allocator.risk.baselines import EM_ITERATIONS
 from allocator.risk.features import binned, within
+from allocator.risk.mixture import EM_ITERATIONS
+from allocator.risk.self_exciting import gaussian_within
 from clock import best_of
 
 WIDEST = -1  # the 600 m kernel: three quarters of all pairs of cells
@@ -48,8 +50,8 @@ def rows_of_pairs(kernel):
 @pytest.fixture(scope="module")
 def held_out(history):
     """Counts and rates of every cell and kind of the held-out weeks."""
-    counts = np.stack([counts for _, counts in history.held_out]).ravel()
-    rates = np.stack([one.components[..., 4:8].sum(axis=2) / 4 for one, _ in history.held_out]).ravel()
+    counts = np.stack([window.actual for window in history.held_out]).ravel()
+    rates = np.stack([window.view.components[..., 4:8].sum(axis=2) / 4 for window in history.held_out]).ravel()
     return counts, np.maximum(rates.astype(np.float64), 1e-9)
 
 
@@ -349,3 +351,61 @@ def test_count_pairs(versus):
         lambda: count_pairs(left, right, near, day, band, out),
         pandas=pandas, numpy=numpy, moved=len(left) * 9,
     )  # fmt: skip
+
+
+def test_spread(versus, history, kernel):
+    city = history.training.space.city
+    values = np.random.default_rng(0).poisson(1.0, (city.n_cells, 5)).astype(np.float64)
+    row = np.repeat(np.arange(city.n_cells), np.diff(kernel.indptr))
+    pairs = pd.DataFrame({"from": row, "to": kernel.indices, "weight": kernel.weight.astype(np.float64)})
+    graph = sparse.csr_matrix((kernel.weight.astype(np.float64), kernel.indices, kernel.indptr))
+    out = np.zeros_like(values)
+
+    def run():
+        out[:] = 0.0
+        spread(values, kernel.indptr, kernel.indices, kernel.weight, out)
+        return out
+
+    def pandas():
+        sent = pd.DataFrame(values).take(pairs["from"]).mul(pairs["weight"].to_numpy(), axis=0)
+        return sent.groupby(pairs["to"].to_numpy()).sum()
+
+    np.testing.assert_allclose(run(), pandas(), rtol=1e-6)
+    np.testing.assert_allclose(run(), graph.T @ values, rtol=1e-6)
+    moved = len(row) * (4 + 4 + 2 * 8 * values.shape[1])  # index, weight, one row read and written
+    versus(run, pandas=pandas, numpy=lambda: graph.T @ values, moved=moved)
+
+
+def test_excitation_pass(versus, history):
+    """Against the sum over pairs by merge, for the events of a year of one kind on a tenth of the city."""
+    panel = history.training.panel
+    rows = np.flatnonzero(
+        (panel.kind == 4) & (panel.day >= panel.n_days - 364) & (panel.cell < panel.city.n_cells // 10)
+    )
+    near, square = gaussian_within(panel.city, 150.0)
+    day, cell = panel.day[rows].astype(np.float64), panel.cell[rows].astype(np.int64)
+    calm, chance, sums = np.full(len(rows), 1e-3), np.empty(len(rows)), np.empty(3)
+
+    def run():
+        state = np.zeros((panel.city.n_cells, 4))
+        excitation_pass(
+            day, cell, near.indptr, near.indices, near.weight, square, calm, state, 0.3, 0.1, chance, sums
+        )  # fmt: skip
+        return chance
+
+    links = pd.DataFrame(
+        {"cell": np.repeat(np.arange(panel.city.n_cells), np.diff(near.indptr)), "to": near.indices, "w": near.weight}
+    )
+    events = pd.DataFrame({"i": np.arange(len(rows)), "day": day, "cell": cell})
+
+    def pandas():
+        sent = events.merge(links, on="cell").merge(events, left_on="to", right_on="cell", suffixes=("", "_of"))
+        sent = sent[sent["day_of"] > sent["day"]]
+        q = np.exp(-0.1)
+        part = 0.3 * (1 - q) * q ** (sent["day_of"] - sent["day"] - 1) * sent["w"]
+        excited = part.groupby(sent["i_of"]).sum().reindex(events["i"], fill_value=0.0)
+        return (1e-3 / (1e-3 + excited)).to_numpy()
+
+    np.testing.assert_allclose(run(), pandas(), rtol=1e-4)
+    moved = int(np.diff(near.indptr)[cell].sum()) * (4 + 4 + 4 + 2 * 32)
+    versus(run, pandas=pandas, moved=moved)

@@ -201,3 +201,32 @@ def block_bootstrap(above, below, *, starts, length, level):
         return values[low] + (at - low) * (values[min(low + 1, len(values) - 1)] - values[low])
 
     return quantile((1 - level) / 2), quantile((1 + level) / 2)
+
+
+def spread(values, indptr, indices, weight):
+    """Each row of values goes to its neighbours, times their weights."""
+    out = [[0.0] * len(values[0]) for _ in values]
+    for i, row in enumerate(values):
+        for at in range(indptr[i], indptr[i + 1]):
+            for k, value in enumerate(row):
+                out[indices[at]][k] += float(weight[at]) * value
+    return out
+
+
+def excitation_pass(day, cell, weight, square, background, branching, decay):
+    """Chances of being background and the triggered sums, by all pairs; `weight`, `square` are dense."""
+    q = math.exp(-decay)
+    chance, sums = [], [0.0, 0.0, 0.0]
+    for i in range(len(day)):
+        pairs = [
+            (branching * (1 - q) * q ** (day[i] - day[j] - 1) * weight[cell[j]][cell[i]], day[i] - day[j], j)
+            for j in range(len(day))
+            if day[j] < day[i]
+        ]
+        rate = background[i] + sum(part for part, _, _ in pairs)
+        chance.append(1 - sum(part for part, _, _ in pairs) / rate)
+        for part, lag, j in pairs:
+            sums[0] += part / rate
+            sums[1] += part / rate * lag
+            sums[2] += part / rate * square[cell[j]][cell[i]]
+    return chance, sums

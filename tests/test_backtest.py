@@ -349,7 +349,7 @@ BAD = {
     "negative harm": ({"harm": {"ASSAULT": -1.0}}, ConfigError, r"ASSAULT = -1\.0"),
     "horizon beyond history": ({"horizon": 5000}, DataError, "5000 days is longer than the history"),
     "too many folds": ({"folds": 200}, DataError, r"200 folds of 7 days, 7 days apart: there is room for \d+"),
-    "no room at all": ({"horizon": 92}, DataError, "there is no room for a single fold"),
+    "no room at all": ({"horizon": 350}, DataError, "there is no room for a single fold"),
 }  # fmt: skip
 
 

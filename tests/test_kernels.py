@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import naive
-from allocator.kernels import history, likelihood, spatial
+from allocator.kernels import excitation, history, likelihood, spatial
 from allocator.risk.features import gaussian, within
+from allocator.risk.self_exciting import gaussian_within
 from planning_city import square_city
 
 seeds = st.integers(0, 10_000)
@@ -131,3 +132,34 @@ def test_intervals(dispersion, nominal):
     spread, low, high = np.full(len(mean), dispersion), np.empty(len(mean)), np.empty(len(mean))
     likelihood.negative_binomial_interval(mean, spread, nominal, low, high)
     assert (low.tolist(), high.tolist()) == naive.negative_binomial_interval(mean, spread, nominal)
+
+
+@given(seeds)
+@settings(max_examples=20, deadline=None)
+def test_spread(seed):
+    city, rng = scattered(seed, 20), np.random.default_rng(seed)
+    kernel = gaussian(city, 200)
+    values = rng.poisson(0.5, (20, 3)).astype(np.float64)
+    out = np.zeros_like(values)
+    spatial.spread(values, kernel.indptr, kernel.indices, kernel.weight, out)
+    np.testing.assert_allclose(out, naive.spread(values, kernel.indptr, kernel.indices, kernel.weight), rtol=1e-6)
+
+
+@given(seeds, st.floats(0.02, 1.5), st.floats(0.05, 0.9))
+@settings(max_examples=20, deadline=None)
+def test_excitation_pass(seed, rate, branching):
+    city, rng = scattered(seed, 12), np.random.default_rng(seed)
+    near, square = gaussian_within.__wrapped__(city, 200.0)
+    dense, dense_square = np.zeros((12, 12)), np.zeros((12, 12))
+    row = np.repeat(np.arange(12), np.diff(near.indptr))
+    dense[row, near.indices], dense_square[row, near.indices] = near.weight, square
+    n = 40
+    day, cell = np.sort(rng.integers(0, 30, n)).astype(np.float64), rng.integers(0, 12, n)
+    background, chance, sums = rng.uniform(0.01, 0.2, n), np.empty(n), np.empty(3)
+    excitation.excitation_pass(
+        day, cell, near.indptr, near.indices, near.weight, square, background, np.zeros((12, 4)), branching, rate,
+        chance, sums,
+    )  # fmt: skip
+    expected = naive.excitation_pass(day, cell, dense, dense_square, background, branching, rate)
+    np.testing.assert_allclose(chance, expected[0], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(sums, expected[1], rtol=1e-5, atol=1e-9)
