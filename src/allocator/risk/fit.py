@@ -130,6 +130,8 @@ class Fitted:
         Settings.
     notes : tuple of str
         Fallbacks that were taken, in plain words.
+    country : str
+        Country of the public holidays; empty for none.
     """
 
     panel: Panel
@@ -143,6 +145,7 @@ class Fitted:
     models: Mapping[str, FittedModel]
     options: RiskSection
     notes: tuple[str, ...] = ()
+    country: str = ""
 
     def skill(self) -> pd.DataFrame:
         """Return held-out log-likelihood per event: `kind, events, chosen`, and one column per model."""
@@ -205,7 +208,7 @@ class Fitted:
             mean, source = self.rate.T[None], "the whole horizon in one"
             shares = np.ones((1, *self.rate.shape), np.float32)
         else:
-            shares, source = shift_shares(self.panel.netted, shifts)
+            shares, source = shift_shares(self.panel.netted, shifts, self.country)
             names = tuple(shift.id for shift in shifts)
             shares = shares * (7 / self.horizon)
             mean = (shares * self.rate).transpose(0, 2, 1)
@@ -368,7 +371,9 @@ def fit_all(
     )
     notes = _notes(panel, days, history, covariates)
     now = {name: model.rate(history.present) for name, model in fitted.items()}
-    return {model: _fitted(model, hold_out, fitted, now, (panel, days, history, options, notes)) for model in models}
+    rest = {"panel": panel, "horizon": days, "history": history, "options": options, "notes": notes,
+            "country": extras.country}  # fmt: skip
+    return {model: _fitted(model, hold_out, fitted, now, rest) for model in models}
 
 
 def _fitted(
@@ -376,16 +381,17 @@ def _fitted(
     hold_out: HoldOut,
     fitted: Mapping[str, FittedModel],
     now: Mapping[str, Floats],
-    rest: tuple[Panel, int, History, RiskSection, tuple[str, ...]],
+    rest: Mapping[str, Any],
 ) -> Fitted:
-    panel, days, history, options, notes = rest
     shown = CANDIDATES if model == AUTO else dict.fromkeys([*CANDIDATES[:-2], model])
     own = HoldOut(hold_out.actual, {name: hold_out.rates[name] for name in shown}, hold_out.covered)
+    panel, history = rest["panel"], rest["history"]
     chosen = tuple(_choose(own, kind, model) for kind in range(len(panel.kinds)))
+    cells, districts = _dispersions(own, chosen, panel.city, history)
     return Fitted(
-        panel=panel, horizon=days, chosen=chosen, rate=np.stack([now[name][k] for k, name in enumerate(chosen)]),
-        **_dispersions(own, chosen, panel.city, history), hold_out=own, history=history,
-        models={name: fitted[name] for name in dict.fromkeys(chosen)}, options=options, notes=notes,
+        chosen=chosen, rate=np.stack([now[name][kind] for kind, name in enumerate(chosen)]),
+        dispersion=cells, district_dispersion=districts, hold_out=own,
+        models={name: fitted[name] for name in dict.fromkeys(chosen)}, **rest,
     )  # fmt: skip
 
 
@@ -422,7 +428,9 @@ def _notes(panel: Panel, days: int, history: History, covariates: Covariates | N
 DISPERSIONS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.5, 4.0)
 
 
-def _dispersions(hold_out: HoldOut, chosen: Sequence[str], city: Tessellation, history: History) -> dict[str, Floats]:
+def _dispersions(
+    hold_out: HoldOut, chosen: Sequence[str], city: Tessellation, history: History
+) -> tuple[Floats, Floats]:
     """Return the over-dispersions of cells and of districts, per kind and for all kinds together.
 
     Not the moment estimate: one car park with 20 damaged cars made that 3.5 for a kind whose likelihood
@@ -442,10 +450,10 @@ def _dispersions(hold_out: HoldOut, chosen: Sequence[str], city: Tessellation, h
     missed[-1] = float((share**2 * missed[:-1]).sum())  # kinds taken as independent
     together = [np.concatenate([v, v.sum(axis=1, keepdims=True)], axis=1) for v in (counts, rates, *wider)]
     kinds = range(len(chosen) + 1)
-    return {
-        "dispersion": np.array([_most_likely(together[0][:, k], together[1][:, k]) for k in kinds]),
-        "district_dispersion": np.array([_most_likely(together[2][:, k], together[3][:, k]) for k in kinds]) + missed,
-    }
+    cells, districts = (
+        np.array([_most_likely(n[:, k], rate[:, k]) for k in kinds]) for n, rate in (together[:2], together[2:])
+    )
+    return cells, districts + missed
 
 
 def _most_likely(counts: Floats, rates: Floats) -> float:

@@ -4,31 +4,53 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+from pyproj import Transformer
 from scipy.special import gammaln
 
 from allocator.errors import DataError, some
+from allocator.risk.daylight import daylight_hours
+from allocator.risk.level import feast_days
 
 if TYPE_CHECKING:
-    from allocator.domain import Panel, Shift
+    from allocator.domain import Ints, Panel, Shift
 
 DAY_MINUTES = 1440
 WEEK_MINUTES = 7 * DAY_MINUTES
 STRENGTHS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 """Weights of the parent profile, in events, from which the one of greatest likelihood is taken."""
 
+FACTOR_SD = (0.05, 0.2)
+"""Standard deviations of the priors of an hour of daylight and of a holiday, on the log share."""
 
-def shift_shares(panel: Panel, shifts: Sequence[Shift]) -> tuple[npt.NDArray[np.float32], str]:
-    """Return the share of a week's events that falls into each shift.
+MAX_FACTOR_SLOTS = 400
+"""More slots than this (two weeks of hours) keep their usual shares."""
+
+
+def shift_shares(panel: Panel, shifts: Sequence[Shift], country: str = "") -> tuple[npt.NDArray[np.float32], str]:
+    """Return the share of a week's events that falls into each shift; an hour is a short shift.
 
     The share of a shift is that of its local minutes of the week in past events, scaled by its real length
     (a shift across a daylight-saving change is shorter or longer). Each level is a Dirichlet-multinomial with
     the level above as its mean; the strength of the parent is the one of greatest likelihood. Shifts may
-    overlap: then shares add up to more than 1.
+    overlap: then shares add up to more than 1. An event whose time is an interval counts in each shift by the
+    part of the interval that lies in it (aoristic weights: Ratcliffe & McCullagh 1998, IJGIS 12). Light and public
+    holidays of the planned days move the shares of the whole city; see `_day_factors`.
+
+    Parameters
+    ----------
+    panel : Panel
+        The history.
+    shifts : sequence of Shift
+        The shifts, in any order.
+    country : str
+        Country of the public holidays; empty for none.
 
     Returns
     -------
@@ -43,13 +65,15 @@ def shift_shares(panel: Panel, shifts: Sequence[Shift]) -> tuple[npt.NDArray[np.
     """
     weekday = (panel.day + panel.first_day.weekday()) % 7
     if panel.precision == "minute":
-        rows = np.flatnonzero(panel.minute >= 0)
+        span = np.zeros(len(panel.day), np.int64) if panel.span is None else panel.span.astype(np.int64)
+        rows = np.flatnonzero((panel.minute >= 0) & (span < WEEK_MINUTES))
         minute = weekday[rows].astype(np.int64) * DAY_MINUTES + panel.minute[rows]
         if len(rows):
             windows = [_window(shift, panel.timezone) for shift in shifts]
-            return _shrunk(panel, rows, [(minute - start) % WEEK_MINUTES < length for start, length in windows]) * (
-                _stretch(shifts, [length for _, length in windows])[:, None, None]
-            ), "times of past events, by weekday and shift"
+            slots = [partial(_part_inside, minute, span[rows], start, length) for start, length in windows]
+            shares = _shrunk(panel, rows, slots) * _stretch(shifts, [n for _, n in windows])[:, None, None]
+            factors = _day_factors(panel, rows, slots, shifts, country)
+            return shares * factors[:, :, None], "times of past events, by weekday and shift, daylight and holidays"
     if missing := sorted({shift.name for shift in shifts if shift.share is None}):
         raise DataError(
             f"the event times carry no time of day, so the split between shifts must come from the job: "
@@ -57,14 +81,31 @@ def shift_shares(panel: Panel, shifts: Sequence[Shift]) -> tuple[npt.NDArray[np.
         )
     given = np.array([shift.share for shift in shifts], dtype=np.float64)
     if panel.precision == "day":
-        days = {day: np.equal(weekday, day) for day in range(7)}
-        by_day = _shrunk(panel, np.arange(len(panel.day)), list(days.values()))
+        slots = [partial(_on_day, weekday, day) for day in range(7)]
+        by_day = _shrunk(panel, np.arange(len(panel.day)), slots)
         shares = by_day[[shift.day.weekday() for shift in shifts]] * given[:, None, None]
         source = "shares given in the job file, as the event times carry no time of day; weekdays from past events"
     else:
         shares = np.broadcast_to(given[:, None, None] / 7, (len(shifts), len(panel.kinds), panel.city.n_cells))
         source = "shares given in the job file and all weekdays alike, as the event times give the month only"
     return shares.astype(np.float32), source
+
+
+def _on_day(weekday: Ints, day: int) -> npt.NDArray[np.float32]:
+    return np.equal(weekday, day).astype(np.float32)
+
+
+def _part_inside(minute: Ints, span: Ints, start: int, length: int) -> npt.NDArray[np.float32]:
+    """Return the part of each event's interval that lies in a weekly window, (n,) float32; 0 or 1 without a span."""
+    part = ((minute - start) % WEEK_MINUTES < length).astype(np.float32)
+    wide = np.flatnonzero(span > 0)
+    begin, end = minute[wide], minute[wide] + span[wide]
+    inside = np.zeros(len(wide))
+    for week in (-1, 0, 1):
+        first = start + week * WEEK_MINUTES
+        inside += np.clip(np.minimum(end, first + length) - np.maximum(begin, first), 0, None)
+    part[wide] = inside / np.maximum(span[wide], 1)
+    return part
 
 
 def _window(shift: Shift, timezone: str) -> tuple[int, int]:
@@ -80,24 +121,106 @@ def _stretch(shifts: Sequence[Shift], local_minutes: Sequence[int]) -> npt.NDArr
     return np.asarray(real / np.asarray(local_minutes), np.float32)
 
 
-def _shrunk(
-    panel: Panel, rows: npt.NDArray[np.int64], slots: Sequence[npt.NDArray[np.bool_]]
-) -> npt.NDArray[np.float32]:
+Slot = Callable[[], npt.NDArray[np.float32]]
+"""Gives the weight of each event in one slot of the week."""
+
+
+def _shrunk(panel: Panel, rows: npt.NDArray[np.int64], slots: Sequence[Slot]) -> npt.NDArray[np.float32]:
     """Return shrunk shares of each slot, (n_slots, n_kinds, n_cells) float32."""
     city, n_kinds = panel.city, len(panel.kinds)
-    cell, kind = panel.cell[rows].astype(np.int64), panel.kind[rows]
     district = np.where(city.district < 0, len(city.districts), city.district)
-    shares = np.empty((len(slots), n_kinds, city.n_cells), np.float32)
+    place = panel.kind[rows].astype(np.int64) * city.n_cells + panel.cell[rows]
+    counts = np.stack([np.bincount(place, slot(), n_kinds * city.n_cells) for slot in slots])
+    counts = counts.reshape(len(slots), n_kinds, city.n_cells)
+    totals = np.bincount(place, minlength=n_kinds * city.n_cells).reshape(n_kinds, city.n_cells)
+    shares = np.empty(counts.shape, np.float32)
     for one in range(n_kinds):
-        of_kind = kind == one
-        cells = np.stack([np.bincount(cell[of_kind & slot], minlength=city.n_cells) for slot in slots])
-        total = np.bincount(cell[of_kind], minlength=city.n_cells)
+        cells, total = counts[:, one], totals[one]
         by_district = np.stack([np.bincount(district, c, len(city.districts) + 1) for c in cells])
         district_total = np.bincount(district, total, len(city.districts) + 1)
         top = ((cells.sum(axis=1) + 1 / 7) / (total.sum() + 1 / 7 * max(len(slots), 1)))[:, None]
         middle = _shrink(by_district, district_total, np.repeat(top, len(district_total), axis=1))
         shares[:, one] = _shrink(cells, total, middle[:, district])
     return shares
+
+
+def _day_factors(
+    panel: Panel, rows: npt.NDArray[np.int64], slots: Sequence[Slot], shifts: Sequence[Shift], country: str
+) -> npt.NDArray[np.float32]:
+    """Return what light and public holidays of its date make of each shift's share, (n_shifts, n_kinds) float32.
+
+    Per kind, the counts of past weeks in the same slots follow a multinomial with log share = usual + a × (daylight
+    hours above those usual in the slot) + b × holiday, with normal priors on a and b (sd 0.05 per hour, 0.2). The
+    factors leave the sum over the shifts as it is.
+    """
+    factors = np.ones((len(shifts), len(panel.kinds)), np.float32)
+    place = _centre(panel)
+    n_weeks = panel.n_days // 7
+    if place is None or n_weeks < 52 or len(shifts) > MAX_FACTOR_SLOTS:
+        return factors
+    week = (panel.n_days - 1 - panel.day[rows]) // 7
+    feasts = np.array([day.toordinal() for day, _ in feast_days(country, panel.first_day.year)], np.int64)
+    light, feast = np.zeros((n_weeks + 1, len(shifts))), np.zeros((n_weeks + 1, len(shifts)))
+    for number, shift in enumerate(shifts):
+        ahead = (shift.day - panel.stop_day).days
+        days = np.append(ahead % 7 - ahead - 7 * np.arange(1, n_weeks + 1), 0)  # past weeks, then the shift itself
+        light[:, number] = _light(shift, days, panel.timezone, place)
+        feast[:, number] = np.isin(shift.day.toordinal() + days, feasts)
+    columns = np.stack([light - light[:-1].mean(axis=0), feast], axis=2)
+    counts = np.zeros((len(panel.kinds), n_weeks, len(shifts)))
+    kept = week < n_weeks
+    group = panel.kind[rows].astype(np.int64) * n_weeks + np.minimum(week, n_weeks - 1)
+    for number, slot in enumerate(slots):
+        sums = np.bincount(group, slot() * kept, len(panel.kinds) * n_weeks)
+        counts[:, :, number] = sums.reshape(len(panel.kinds), n_weeks)
+    for kind in range(len(panel.kinds)):
+        base = counts[kind].sum(axis=0)
+        if base.sum() < 100:
+            continue
+        effect = _multinomial_map(counts[kind], columns[:-1])
+        moved = np.exp(columns[-1] @ effect)
+        factors[:, kind] = moved * base.sum() / max(float((base * moved).sum()), 1e-9)
+    return factors
+
+
+def _multinomial_map(counts: npt.NDArray[np.float64], columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the effects of greatest posterior of columns (n_weeks, n_slots, 2) on the log shares of slots."""
+    usual = np.maximum(counts.sum(axis=0), 0.5) / counts.sum()
+    precision, effect = np.diag(1 / np.array(FACTOR_SD) ** 2), np.zeros(2)
+    total = counts.sum(axis=1)
+    for _ in range(10):
+        share = usual * np.exp(np.einsum("wsj,j->ws", columns, effect))
+        share /= share.sum(axis=1, keepdims=True)
+        centred = columns - np.einsum("ws,wsj->wj", share, columns)[:, None]
+        gradient = np.einsum("ws,wsj->j", counts - total[:, None] * share, columns) - precision @ effect
+        hessian = np.einsum("w,ws,wsi,wsj->ij", total, share, centred, centred) + precision
+        step = np.linalg.solve(hessian, gradient)
+        effect = effect + step
+        if np.abs(step).max() < 1e-9:
+            break
+    return np.round(effect, 9)
+
+
+def _centre(panel: Panel) -> tuple[float, float] | None:
+    """Return longitude and latitude of the city, or None where it lies nowhere on earth."""
+    if not panel.city.crs:
+        return None
+    to_degrees = Transformer.from_crs(panel.city.crs, "EPSG:4326", always_xy=True)
+    lon, lat = to_degrees.transform(float(np.mean(panel.city.x)), float(np.mean(panel.city.y)))
+    return (lon, lat) if np.isfinite(lon) and np.isfinite(lat) else None
+
+
+def _light(shift: Shift, days: Ints, timezone: str, place: tuple[float, float]) -> npt.NDArray[np.float64]:
+    """Return the hours of daylight of a shift, moved by whole days of local clock time."""
+    zone = zoneinfo.ZoneInfo(timezone)
+    begin, end = (time.astimezone(zone).replace(tzinfo=None) for time in (shift.start, shift.stop))
+    start, stop = (
+        (pd.Timestamp(time) + pd.to_timedelta(days, unit="D"))
+        .tz_localize(timezone, ambiguous=np.ones(len(days), bool), nonexistent="shift_forward")
+        .tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]")
+        for time in (begin, end)
+    )  # fmt: skip
+    return daylight_hours(start, stop, lon=place[0], lat=place[1])
 
 
 def _shrink(
