@@ -64,4 +64,5 @@ def surface_of(city, roster: Roster, *, seed: int = 0, kinds=("BURGLARY", "THEFT
         cutoff=roster.shifts[0].day,
         dispersion=np.full((city.n_cells, len(kinds) + 1), 0.1, np.float32),
         district_dispersion=np.full(len(kinds) + 1, 0.02),
+        city_dispersion=np.full(len(kinds) + 1, 0.01),
     )

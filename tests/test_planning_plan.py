@@ -151,14 +151,20 @@ def test_reasons_name_rank_and_cause():
     reasons = Reasons(
         cells=cells,
         kinds=surface.kinds,
+        shifts=tuple(f"Friday {name}" for name in surface.shifts),
         sources=("long-run place", "last 10 days"),
-        shares=np.full((len(cells), 2, 2), 0.5, np.float32),
+        shares=np.full((len(cells), 2, 2), 0.5),
+        groups=("trend of the district",),
+        changes=np.full((len(cells), 2, 1), 0.2),
+        profile=np.full((len(surface.shifts), len(cells), 2), 1 / len(surface.shifts)),
         recent=np.full((len(cells), 2), 4),
     )
     visits = allocate(dataclasses.replace(surface, reasons=reasons), roster).visits
     covered = visits["cell"] % 2 == 0
     assert visits["reason"].str.match(r"rank \d+ of 16 in district [1-4] this shift; ").all()
     assert visits["reason"][covered].str.contains("long-run place").all()
+    assert visits["reason"][covered].str.contains("trend of the district ×1.22; 4 within 300 m").all()
+    assert visits["reason"][covered].str.contains("Friday .* ×1.0$").all()
     assert visits["reason"][~covered].str.contains("expected harm 0.").all()
     assert visits["reason"].str.contains("rank 1 of 16").any()
 

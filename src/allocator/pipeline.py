@@ -95,7 +95,7 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
     with clock("summary"):
         facts = report.Material(
             job=job, events=events, panel=panel, surface=surface, roster=roster, problem=problem, plan=plan,
-            outreach=outreach, skill=fitted.skill(), rivals=rivals, actual=fitted.hold_out.actual,
+            outreach=outreach, skill=fitted.skill(), notes=fitted.notes, rivals=rivals, actual=fitted.hold_out.actual,
             rates=fitted.hold_out.rates,
         )  # fmt: skip
         figures = report.figures(facts)
@@ -306,6 +306,7 @@ def check_limits(job: Job, city: Tessellation, roster: Roster, places: Mapping[s
         city=city, kinds=("none",), shifts=tuple(shift.id for shift in roster.shifts), mean=nothing, lower=nothing,
         upper=nothing, all_lower=nothing[:, :, 0], all_upper=nothing[:, :, 0], harm=np.ones(1), models=("none",),
         cutoff=job.job.week, dispersion=np.zeros((city.n_cells, 2), np.float32), district_dispersion=np.zeros(2),
+        city_dispersion=np.zeros(2),
     )  # fmt: skip
     problem = planning.build_problem(
         blank, roster, job.policy, allocation=job.allocation, staffing=job.staffing, places=places

@@ -55,6 +55,8 @@ class RiskSurface:
         Over-dispersion of the counts of a cell, Var = mean + dispersion mean²; all kinds together last.
     district_dispersion : (n_kinds + 1,) float64
         The same for the counts of a district.
+    city_dispersion : (n_kinds + 1,) float64
+        The same for the count of the whole city: the part of it that all districts share.
     reasons : Reasons, optional
         Why chosen cells rank where they do.
     explainer : callable, optional
@@ -74,6 +76,7 @@ class RiskSurface:
     cutoff: dt.date
     dispersion: npt.NDArray[np.float32]
     district_dispersion: Floats
+    city_dispersion: Floats
     interval: float = 0.9
     profile_source: str = ""
     reasons: Reasons | None = None
@@ -113,6 +116,23 @@ class RiskSurface:
                 "upper": upper.ravel(),
             }
         )
+
+    def expected_in(self, chosen: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
+        """Return expected events in chosen cells and shifts, and the predictive interval of their count.
+
+        Districts vary independently around the level that they share, each by its own over-dispersion.
+
+        Parameters
+        ----------
+        chosen : (n_shifts, n_cells) bool
+        """
+        mean = np.where(chosen, self.mean.sum(axis=2, dtype=np.float64), 0.0).sum(axis=0)
+        parts = np.bincount(np.where(self.city.district < 0, len(self.city.districts), self.city.district), mean)
+        total = float(parts.sum())
+        own = max(float(self.district_dispersion[-1] - self.city_dispersion[-1]), 0.0)
+        spread = float(self.city_dispersion[-1]) + own * float((parts**2).sum()) / max(total**2, 1e-12)
+        lower, upper = count_interval(np.array([total]), np.array([spread]), self.interval)
+        return total, float(lower[0]), float(upper[0])
 
     def top(self, share: float) -> npt.NDArray[np.int32]:
         """Return the cells with the most expected harm per km² that fill `share` of the area, highest first."""

@@ -102,7 +102,11 @@ def _write_state(run: Run, place: Path) -> None:
     _save_arrays(place / "cells.npz", arrays)
     _save_arrays(
         place / "uncertainty.npz",
-        {"dispersion": surface.dispersion, "district_dispersion": surface.district_dispersion},
+        {
+            "dispersion": surface.dispersion,
+            "district_dispersion": surface.district_dispersion,
+            "city_dispersion": surface.city_dispersion,
+        },
     )
     if surface.reasons is not None:
         _save_arrays(place / "reasons.npz", _arrays_of(surface.reasons))

@@ -16,6 +16,7 @@ from allocator.domain import (
     AllocationProblem,
     Bools,
     Plan,
+    Reasons,
     RiskSurface,
     Roster,
 )
@@ -139,12 +140,11 @@ def _reasons(visits: Visits, problem: AllocationProblem, surface: RiskSurface, r
     rank, size = _ranks(problem)[s, c], np.bincount(problem.district[problem.district >= 0])[d]
     slot = shift_rows(surface, roster)[s]
     kind = (surface.mean[slot, c] * surface.harm).argmax(axis=1)
-    known = surface.with_reasons_of(c).reasons if len(c) and _has_reasons(surface, c) else None
-    row = known.rows(c) if known is not None else np.zeros(len(c), np.int64)
+    known, row = _known_reasons(surface, c)
     sentences: dict[tuple[int, int, int], str] = {}
     texts = []
     for i, key in enumerate(zip(row.tolist(), kind.tolist(), slot.tolist(), strict=True)):
-        if known is None:
+        if known is None or key[0] < 0:
             why = f"expected harm {problem.value[s[i], c[i]]:.3g}, most of it {surface.kinds[key[1]].lower()}"
         elif key in sentences:
             why = sentences[key]
@@ -154,9 +154,14 @@ def _reasons(visits: Visits, problem: AllocationProblem, surface: RiskSurface, r
     return texts
 
 
-def _has_reasons(surface: RiskSurface, cell: npt.NDArray[np.integer]) -> bool:
-    held = surface.reasons
-    return surface.explainer is not None or (held is not None and bool(np.isin(cell, held.cells).all()))
+def _known_reasons(surface: RiskSurface, cell: npt.NDArray[np.integer]) -> tuple[Reasons | None, npt.NDArray[np.int64]]:
+    """Return the reasons that the surface can give, and the row of each cell in them, -1 where it can give none."""
+    held = surface.reasons if surface.explainer is None else surface.with_reasons_of(cell).reasons
+    row = np.full(len(cell), -1, np.int64)
+    if held is not None and len(held.cells):
+        known = np.isin(cell, held.cells)
+        row[known] = held.rows(cell[known])
+    return held, row
 
 
 def _ranks(problem: AllocationProblem) -> npt.NDArray[np.int32]:

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from allocator.domain import ALL_KINDS
 from allocator.evaluation import Case, coverage, hit_rate
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from allocator.config import Job
     from allocator.domain import (
         AllocationProblem,
@@ -38,6 +37,8 @@ class Material:
 
     Parameters
     ----------
+    notes : tuple of str
+        Fallbacks of the forecast, in plain words.
     rivals : mapping of str to float
         Objective of the baseline solvers on the same problem.
     actual, rates : (n_windows, n_kinds, n_cells), mapping of model to the same
@@ -53,6 +54,7 @@ class Material:
     plan: Plan
     outreach: OutreachPlan
     skill: pd.DataFrame
+    notes: tuple[str, ...]
     rivals: Mapping[str, float]
     actual: Floats
     rates: Mapping[str, Floats]
@@ -114,12 +116,21 @@ def _plan_values(m: Material) -> dict[str, Any]:
         "delivered": coverage(plan.delivered, value),
         "delivered_gap": plan.delivered_gap,
         "rivals": {name: coverage(objective, value) for name, objective in m.rivals.items()},
+        "expected_hits": _expected_hits(m),
         "visits": len(plan.visits),
         "places": int(plan.visits["cell"].nunique()),
         "unit_shifts": int(m.problem.on_duty.sum()),
         "outreach_holdings": len(m.outreach.items),
         "outreach_gap": m.outreach.gap,
     }
+
+
+def _expected_hits(m: Material) -> dict[str, float]:
+    """Return the events expected in the cells and shifts that get a visit, with their predictive interval."""
+    visits, surface = m.plan.visits, m.surface
+    chosen = np.zeros(surface.mean.shape[:2], np.bool_)
+    chosen[pd.Index(surface.shifts).get_indexer(visits["shift"]), visits["cell"].to_numpy()] = True
+    return dict(zip(("mean", "lower", "upper"), surface.expected_in(chosen), strict=True))
 
 
 def _head(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -165,6 +176,7 @@ def _forecast_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, s
         ("skill", f"held-out log-likelihood per event {skill['chosen']:.3f}{lead}; {others}"),
         ("", f"the top 1 % of the area held {hits['chosen']:.1%} of the {values['held_out_events']:,} events of the "
              f"{_windows(m, values)}; {rest}"),
+        *(("", note) for note in m.notes),
     ]  # fmt: skip
 
 
@@ -184,13 +196,15 @@ def _plan_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]
     duty, plan = m.problem.on_duty, m.plan
     asked = plan.staffing[plan.staffing["units_required"] > 0]
     met = (asked["units_assigned"] >= asked["units_required"]).sum()
-    rivals = ", ".join(f"{name} {share:.2%}" for name, share in values["rivals"].items())
+    rivals, hits = ", ".join(f"{name} {share:.2%}" for name, share in values["rivals"].items()), values["expected_hits"]
     lines = [
         ("staffing", f"{duty.sum():,} unit-shifts, {duty.min()} to {duty.max()} units per shift; "
                      f"minimums met in {met:,} of the {len(asked):,} district-shifts that have one"),
         ("patrol", f"{values['visits']:,} visits of {m.job.allocation.block_minutes} minutes at "
                    f"{values['places']:,} places cover {values['covered']:.2%} of the expected harm"),
         ("", f"no plan can cover more than {values['covered_bound']:.2%} (gap {_percent(values['gap'])}); {rivals}"),
+        ("", f"expected there and then: {hits['mean']:,.0f} events, {m.surface.interval:.0%} interval "
+             f"{hits['lower']:,.0f} to {hits['upper']:,.0f}"),
         ("delivered", f"{values['delivered']:.2%} after travel and time (gap {_percent(values['delivered_gap'])})"),
     ]  # fmt: skip
     busiest = plan.staffing.sort_values(["covered_harm", "district", "shift"], ascending=[False, True, True]).head(3)

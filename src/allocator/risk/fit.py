@@ -120,6 +120,8 @@ class Fitted:
         Over-dispersion of the held-out counts of cells, Var = λ + dispersion λ²; all kinds together last.
     district_dispersion : (n_kinds + 1,) float64
         The same for the counts of districts.
+    city_dispersion : (n_kinds + 1,) float64
+        The same for the count of the whole city.
     hold_out : HoldOut
         The held-out windows.
     history : History
@@ -140,6 +142,7 @@ class Fitted:
     rate: Floats
     dispersion: Floats
     district_dispersion: Floats
+    city_dispersion: Floats
     hold_out: HoldOut
     history: History
     models: Mapping[str, FittedModel]
@@ -222,7 +225,7 @@ class Fitted:
             harm=np.array([(harm or {}).get(kind, 1.0) for kind in self.panel.kinds]),
             models=self.chosen, cutoff=cutoff, interval=level, profile_source=source,
             dispersion=np.tile(self.dispersion.astype(np.float32), (self.panel.city.n_cells, 1)),
-            district_dispersion=self.district_dispersion,
+            district_dispersion=self.district_dispersion, city_dispersion=self.city_dispersion,
             explainer=_Explainer(self, shares, tuple(words_of(shift) for shift in shifts or ()) or names),
         )  # fmt: skip
 
@@ -387,10 +390,10 @@ def _fitted(
     own = HoldOut(hold_out.actual, {name: hold_out.rates[name] for name in shown}, hold_out.covered)
     panel, history = rest["panel"], rest["history"]
     chosen = tuple(_choose(own, kind, model) for kind in range(len(panel.kinds)))
-    cells, districts = _dispersions(own, chosen, panel.city, history)
+    cells, districts, whole = _dispersions(own, chosen, panel.city, history)
     return Fitted(
         chosen=chosen, rate=np.stack([now[name][kind] for kind, name in enumerate(chosen)]),
-        dispersion=cells, district_dispersion=districts, hold_out=own,
+        dispersion=cells, district_dispersion=districts, city_dispersion=whole, hold_out=own,
         models={name: fitted[name] for name in dict.fromkeys(chosen)}, **rest,
     )  # fmt: skip
 
@@ -430,8 +433,8 @@ DISPERSIONS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0
 
 def _dispersions(
     hold_out: HoldOut, chosen: Sequence[str], city: Tessellation, history: History
-) -> tuple[Floats, Floats]:
-    """Return the over-dispersions of cells and of districts, per kind and for all kinds together.
+) -> tuple[Floats, Floats, Floats]:
+    """Return the over-dispersions of cells, of districts and of the whole city, per kind and for all kinds together.
 
     Not the moment estimate: one car park with 20 damaged cars made that 3.5 for a kind whose likelihood
     says 0.3 or less. Six held-out weeks say little about the level of a whole city, so districts are compared at
@@ -453,7 +456,7 @@ def _dispersions(
     cells, districts = (
         np.array([_most_likely(n[:, k], rate[:, k]) for k in kinds]) for n, rate in (together[:2], together[2:])
     )
-    return cells, districts + missed
+    return cells, districts + missed, missed
 
 
 def _most_likely(counts: Floats, rates: Floats) -> float:

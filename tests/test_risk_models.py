@@ -1,0 +1,288 @@
+"""Published models and the level of the city: known values, twins and planted truths."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+from allocator import risk
+from allocator.config import BoostedOptions, RiskSection
+from allocator.domain import Panel
+from allocator.errors import DataError
+from allocator.risk import baselines, level
+from allocator.risk.baselines import Moment
+from allocator.risk.daylight import daylight_hours, sun
+from allocator.risk.features import Space
+from allocator.risk.glm import poisson_ridge
+from allocator.risk.self_exciting import branching
+from allocator.synthetic import TIMEZONE
+from allocator.tessellation import Tessellation
+
+OPTIONS = RiskSection(train_weeks=30, holdout_weeks=4, boosted=BoostedOptions(rounds=30, rows=40_000))
+
+
+@pytest.fixture(scope="module")
+def panel(synthetic_city, synthetic_events):
+    return Panel.from_events(synthetic_events, Tessellation.squares(synthetic_city.area, 150))
+
+
+@pytest.fixture(scope="module")
+def space(panel):
+    return Space.of(panel.city, half_lives=(10.0,), bandwidths=(150.0,))
+
+
+def with_events(panel, *events, n_days=800, kinds=("A",)):
+    """Return a panel of the same city with events (day, cell[, kind]) alone."""
+    rows = sorted(events)
+    columns = [np.array([row[i] if len(row) > i else 0 for row in rows]) for i in range(3)]
+    return dataclasses.replace(
+        panel, kinds=kinds, n_periods=n_days, day=columns[0].astype(np.int32), cell=columns[1].astype(np.int32),
+        kind=columns[2].astype(np.int16), minute=np.full(len(rows), 600, np.int16), count=np.ones(len(rows), np.int8),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def middle(panel):
+    """A cell in the middle of the city, and its neighbour to the east."""
+    city = panel.city
+    whole = np.isclose(city.area_km2, 0.0225)
+    cell = int(np.argmin(np.hypot(city.x - city.x.mean(), city.y - city.y.mean()) + 1e6 * ~whole))
+    east = int(np.argmin(np.hypot(city.x - city.x[cell] - 150, city.y - city.y[cell])))
+    return cell, east
+
+
+def test_prospective_weighs_half_cells_and_weeks(panel, space, middle):
+    cell, east = middle
+    few = with_events(panel, (99, cell), (89, cell), (20, cell))  # today, 10 days ago, and 79: too old
+    rate = baselines.prospective(Moment(few, 100, 7, space))[0]
+    assert rate[cell] == pytest.approx(1 + 1 / 2)
+    assert rate[east] == pytest.approx((1 + 1 / 2) / (1 + 6))  # 150 m are six half cells of 25 m
+    far = np.hypot(panel.city.x - panel.city.x[cell], panel.city.y - panel.city.y[cell]) > 400
+    assert not rate[far].any()
+
+
+def test_near_repeat_counts_rings_and_weeks(panel, space, middle):
+    cell, east = middle
+    few = with_events(panel, (99, cell), (90, cell), (50, cell))
+    columns = baselines.near_repeat(Moment(few, 100, 7, space))[0]
+    assert columns[cell].tolist() == pytest.approx([3 / 100 * 7, 1, 0, 0, 1, 0, 0])
+    assert columns[east].tolist() == pytest.approx([0, 0, 1, 0, 0, 1, 0])
+
+
+def test_decay_weighs_by_age(panel, space, middle):
+    cell, _ = middle
+    few = with_events(panel, (99, cell), (39, cell))
+    rate = baselines.decay(Moment(few, 100, 7, space))[0]
+    weights = np.exp(-np.arange(100) / 60)
+    assert rate[cell] == pytest.approx((1 + np.exp(-1)) / weights.sum() * 7)
+
+
+def test_seasonal_takes_the_same_weeks_of_earlier_years(panel, space, middle):
+    cell, east = middle
+    few = with_events(panel, (700 - 364, cell), (700 - 728 + 30, east), (690, east))
+    rate = baselines.seasonal(Moment(few, 700, 7, space))[0]
+    assert rate[cell] == pytest.approx(7 / 49)  # 7 + 2 × 21 days a year ago; two years ago lies before the history
+    assert rate[east] == 0
+    young = baselines.seasonal(Moment(few, 300, 7, space))[0]
+    np.testing.assert_allclose(young, baselines.historic_mean(Moment(few, 300, 7, space))[0])
+
+
+def test_empirical_bayes_is_marshalls_local_estimator(panel, space):
+    rng, city = np.random.default_rng(0), panel.city
+    few = with_events(panel, *zip(rng.integers(0, 200, 900), rng.choice(city.n_cells, 900), strict=True), n_days=200)
+    rate = baselines.empirical_bayes(Moment(few, 200, 7, space))[0]
+    n = np.bincount(few.cell, minlength=city.n_cells)
+    exposure = city.area_km2 * 200
+    for cell in rng.choice(city.n_cells, 12, replace=False):
+        near = np.hypot(city.x - city.x[cell], city.y - city.y[cell]) <= 450
+        e, x = exposure[near], n[near] / exposure[near]
+        m = n[near].sum() / e.sum()
+        a = max((e * (x - m) ** 2).sum() / e.sum() - m / e.mean(), 0.0)
+        own = n[cell] / exposure[cell]
+        shrunk = m + a / (a + m / exposure[cell]) * (own - m) if m else 0.0
+        assert rate[cell] == pytest.approx(shrunk * city.area_km2[cell] * 7, rel=1e-6)
+
+
+def test_poisson_ridge_is_the_penalised_optimum():
+    rng = np.random.default_rng(1)
+    design = np.concatenate([rng.normal(size=(600, 3)), np.ones((600, 1))], axis=1)
+    counts = rng.poisson(np.exp(design @ [0.5, -0.3, 0.0, -0.5])).astype(float)
+    weight = rng.uniform(0.5, 3, 600)
+
+    def loss(beta):
+        raw = design @ beta
+        return (weight * (np.exp(raw) - counts * raw)).sum() + 0.5 * 2.0 * (beta[:3] ** 2).sum()
+
+    found = poisson_ridge(design, counts, weight, 2.0)
+    np.testing.assert_allclose(found, minimize(loss, np.zeros(4), tol=1e-12).x, atol=1e-3)
+    np.testing.assert_allclose(found, [0.5, -0.3, 0.0, -0.5], atol=0.15)
+
+
+def test_the_self_exciting_process_finds_planted_offspring(panel, middle):
+    rng, city = np.random.default_rng(2), panel.city
+    inner = np.flatnonzero(np.hypot(city.x - city.x.mean(), city.y - city.y.mean()) < 1500)
+    calm = [
+        (float(day), int(cell)) for day, cell in zip(rng.uniform(0, 600, 3000), rng.choice(inner, 3000), strict=True)
+    ]
+    events, waiting = [], list(calm)
+    while waiting:
+        day, cell = waiting.pop()
+        events.append((int(day), cell))
+        for _ in range(rng.poisson(0.4)):
+            later = day + 1 + rng.exponential(5)
+            x, y = city.x[cell] + rng.normal(0, 120), city.y[cell] + rng.normal(0, 120)
+            if later < 600 and (at := int(city.locate([x], [y])[0])) >= 0:
+                waiting.append((later, at))
+    space = Space.of(city, half_lives=(10.0,), bandwidths=(150.0,))
+    excited = branching(with_events(panel, *events, n_days=600), 0, 600, space.kernels[1])
+    assert excited.offspring == pytest.approx(0.4, abs=0.12)
+    assert 1 / excited.decay == pytest.approx(6, abs=3)
+    assert excited.sigma_m == pytest.approx(120, abs=60)
+    plain = [(int(day), cell) for day, cell in calm]
+    assert branching(with_events(panel, *plain, n_days=600), 0, 600, space.kernels[1]).offspring < 0.15
+    one = branching(with_events(panel, (5, middle[0]), n_days=600), 0, 600, space.kernels[1])
+    assert one.offspring == 0
+
+
+# --- the level of the city ---------------------------------------------------------------------------------------
+
+
+def series(days, *, base=40.0, season=0.3, weekday=0.2, trend=0.0, seed=0):
+    """Return daily Poisson counts from 2015-01-05 (a Monday), and their means."""
+    day = np.arange(days)
+    angle = 2 * np.pi * (day + dt.date(2015, 1, 5).toordinal()) / 365.2425
+    log = np.log(base) + season * np.cos(angle) + weekday * (day % 7 >= 5) + trend * day / 365
+    return np.random.default_rng(seed).poisson(np.exp(log)).astype(float), np.exp(log)
+
+
+@pytest.mark.parametrize("horizon", [1, 7, 28, 90])
+@pytest.mark.parametrize("days", [540, 1095])
+def test_the_level_follows_season_weekday_and_trend(days, horizon):
+    counts, mean = series(days + 90, trend=-0.2)
+    calendar = level.Calendar(dt.date(2015, 1, 5))
+    found = level.outlook(counts[:days], np.ones(days, bool), calendar, horizon=horizon)
+    truth = mean[days : days + horizon].sum()
+    assert found.expected == pytest.approx(truth, rel=0.08 if horizon < 90 else 0.15)
+    assert 0 <= found.dispersion < 0.01
+
+
+def test_the_level_knows_holidays():
+    counts, _ = series(1095, season=0.0, weekday=0.0)
+    calendar = level.Calendar(dt.date(2015, 1, 5), "US")
+    christmas = [(dt.date(year, 12, 25) - dt.date(2015, 1, 5)).days for year in (2015, 2016)]
+    counts[christmas] *= 0.3
+    before = (dt.date(2017, 12, 25) - dt.date(2015, 1, 5)).days
+    found = level.outlook(counts[:before], np.ones(before, bool), calendar, horizon=1)
+    assert found.expected < 0.6 * 40
+    unaware = level.outlook(counts[:before], np.ones(before, bool), level.Calendar(dt.date(2015, 1, 5)), horizon=1)
+    assert unaware.expected > 0.9 * 40
+
+
+def test_days_that_are_not_covered_are_no_zeros():
+    counts, mean = series(900)
+    known = np.ones(900, bool)
+    known[300:500] = False
+    counts[300:500] = 0
+    found = level.outlook(counts, known, level.Calendar(dt.date(2015, 1, 5)), horizon=7)
+    assert found.expected == pytest.approx(mean[-7:].sum(), rel=0.12)
+
+
+def test_too_little_history_has_no_level():
+    calendar = level.Calendar(dt.date(2015, 1, 5))
+    assert level.outlook(np.ones(40), np.ones(40, bool), calendar, horizon=7) is None
+    assert level.outlook(np.zeros(400), np.ones(400, bool), calendar, horizon=7) is None
+
+
+@given(st.integers(0, 1000), st.floats(0.2, 60))
+@settings(max_examples=25, deadline=None)
+def test_the_level_is_finite_and_near_the_mean_of_any_steady_series(seed, base):
+    counts = np.random.default_rng(seed).poisson(base / 7, 420).astype(float)
+    found = level.outlook(counts, np.ones(420, bool), level.Calendar(dt.date(2020, 2, 29), "US"), horizon=7)
+    assert found is None or 0.3 * base < found.expected < 3 * base
+
+
+def test_unknown_countries_have_no_holidays():
+    assert level.feast_days("XX", 2020) == ()
+    assert level.feast_days("", 2020) == ()
+    assert any("Independence" in name for _, name in level.feast_days("US", 2020))
+
+
+# --- gaps --------------------------------------------------------------------------------------------------------
+
+
+def cut(panel, first, stop, kind):
+    """Return the panel without the events of one kind in some days."""
+    kept = ~((panel.kind == kind) & (panel.day >= first) & (panel.day < stop))
+    return panel._rows(kept)
+
+
+def test_a_missing_month_is_masked_and_said(panel):
+    gappy = cut(panel, 200, 230, 3)
+    found = gappy.find_gaps()
+    assert [(kind, a <= 200, b >= 230) for kind, a, b in found] == [(3, True, True)]
+    masked = gappy._with_gaps("mask")
+    assert f"no {panel.kinds[3]} from" in masked.notes[0]
+    assert "not as zero" in masked.notes[0]
+    assert masked.days_observed[found[0][1] : found[0][2], 3].sum() == 0
+    with pytest.raises(DataError, match="true zeros"):
+        gappy._with_gaps("refuse")
+    assert gappy._with_gaps("zero").observed is None
+    assert panel.find_gaps() == []
+
+
+@pytest.mark.parametrize("model", ["historic_mean", "kde", "decay", "mixture", "boosted"])
+def test_a_gap_lowers_no_forecast(panel, model):
+    whole, gappy = panel, cut(panel, 150, 230, 3)._with_gaps("mask")
+    rates = [risk.fit(one, model, options=OPTIONS).rate[3].sum() for one in (whole, gappy)]
+    assert rates[1] == pytest.approx(rates[0], rel=0.1)
+    fitted = risk.fit(gappy, model, options=OPTIONS)
+    assert any("not as zero" in note for note in fitted.notes)
+
+
+def test_a_kind_that_began_late_is_forecast_at_its_own_level(panel):
+    late = cut(panel, 0, panel.n_days - 100, 1)._with_gaps("mask")
+    assert late.observed is not None
+    fitted = risk.fit(late, options=OPTIONS)
+    recent = (late.day >= late.n_days - 90) & (late.kind == 1)
+    assert fitted.rate[1].sum() == pytest.approx(recent.sum() / 90 * 7, rel=0.3)
+
+
+# --- daylight ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("date", "place", "rise", "fall"),
+    [  # published times of the US Naval Observatory and timeanddate.com, in UTC
+        ("2017-06-21", (-87.63, 41.88), 10 * 60 + 16, 25 * 60 + 29),
+        ("2017-12-21", (-87.63, 41.88), 13 * 60 + 15, 22 * 60 + 23),
+        ("2020-03-20", (0.0, 51.48), 6 * 60 + 3, 18 * 60 + 14),
+    ],
+)
+def test_sunrise_and_sunset(date, place, rise, fall):
+    found = sun(np.array([date], "datetime64[D]"), lon=place[0], lat=place[1])
+    assert float(found[0][0]) == pytest.approx(rise, abs=3)
+    assert float(found[1][0]) == pytest.approx(fall, abs=3)
+
+
+def test_daylight_of_a_day_and_beyond_the_polar_circle():
+    day = np.array(["2017-06-21"], "datetime64[s]")
+    whole = daylight_hours(day, day + np.timedelta64(24, "h"), lon=-87.63, lat=41.88)
+    assert whole[0] == pytest.approx(15.23, abs=0.1)
+    halves = [daylight_hours(day + np.timedelta64(h, "h"), day + np.timedelta64(h + 12, "h"), lon=-87.63, lat=41.88)
+              for h in (0, 12)]  # fmt: skip
+    assert halves[0][0] + halves[1][0] == pytest.approx(whole[0])
+    assert daylight_hours(day, day + np.timedelta64(24, "h"), lon=20.0, lat=75.0)[0] == pytest.approx(24, abs=0.01)
+    winter = np.array(["2017-12-21"], "datetime64[s]")
+    assert daylight_hours(winter, winter + np.timedelta64(24, "h"), lon=20.0, lat=75.0)[0] == 0
+
+
+def test_the_country_of_a_time_zone():
+    from allocator.risk.extras import country_of
+
+    assert [country_of(zone) for zone in ("America/Chicago", TIMEZONE, "UTC")] == ["US", "PT", ""]
