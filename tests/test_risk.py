@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 
 import numpy as np
 import pytest
@@ -355,3 +356,94 @@ def test_shifts_before_the_cutoff_are_refused(fitted, panel):
     early = shifts_of(SECTIONS, first_day=panel.stop_day - dt.timedelta(days=1), days=2, timezone=TIMEZONE)
     with pytest.raises(DataError, match="3 shifts lie before the forecast begins"):
         fitted.forecast(shifts=early)
+
+
+def test_an_interval_counts_in_each_shift_by_its_part(panel):
+    """Aoristic weights: 22:00 to 02:00 is one hour of evening and three of night."""
+    exact = dataclasses.replace(panel, minute=np.full(len(panel.day), 22 * 60, np.int16))
+    wide = dataclasses.replace(exact, span=np.full(len(panel.day), 240, np.int32))
+    names = np.array([shift.name for shift in planned(panel)])
+    for one, parts in ((exact, (0, 1, 0)), (wide, (0, 0.25, 0.75))):
+        shares, _ = shift_shares(one, planned(panel))
+        found = [shares[names == name].sum(axis=0).mean() for name in ("day", "evening", "night")]
+        assert found == pytest.approx(parts, abs=0.02)
+
+
+@given(st.integers(0, 7 * 1440 - 1), st.integers(0, 7 * 1440 - 1), st.lists(st.integers(1, 10079), max_size=6))
+@settings(max_examples=80)
+def test_parts_of_an_interval_add_up_over_the_week(minute, span, cuts):
+    from allocator.risk.profile import WEEK_MINUTES, _part_inside
+
+    edges = [0, *sorted(set(cuts)), WEEK_MINUTES]
+    parts = [
+        _part_inside(np.array([minute]), np.array([span]), start, stop - start)[0]
+        for start, stop in itertools.pairwise(edges)
+    ]
+    assert sum(parts) == pytest.approx(1, abs=1e-5)
+    minutes = range(minute, minute + max(span, 1))
+    plain = [sum(start <= m % WEEK_MINUTES < stop for m in minutes) / len(minutes) for start, stop in
+             itertools.pairwise(edges)]  # fmt: skip
+    assert parts == pytest.approx(plain, abs=1e-5)
+
+
+def test_hours_are_short_shifts(panel):
+    hours = tuple(
+        ShiftSection(name=f"{hour:02d}", start=dt.time(hour), stop=dt.time((hour + 1) % 24)) for hour in range(24)
+    )
+    by_hour, by_shift = shift_shares(panel, planned(panel, hours))[0], shift_shares(panel, planned(panel))[0]
+    assert by_hour.shape[0] == 168
+    np.testing.assert_allclose(by_hour.sum(axis=0), 1, atol=5e-3)
+    evening = [i for i, shift in enumerate(planned(panel, hours)) if 15 <= int(shift.name) < 23]
+    whole = [i for i, shift in enumerate(planned(panel)) if shift.name == "evening"]
+    city = [shares.mean(axis=2).sum(axis=0) for shares in (by_hour[evening], by_shift[whole])]
+    np.testing.assert_allclose(city[0], city[1], atol=0.03)
+
+
+def test_dark_evenings_move_the_shares_of_the_whole_city(panel):
+    """A planted kind that happens in the dark alone: its evening share is larger in winter than in summer."""
+    from allocator.risk.daylight import daylight_hours
+    from allocator.risk.profile import _centre
+
+    midnight = np.array(panel.first_day, "datetime64[s]") + panel.day * np.timedelta64(86_400, "s")
+    rng, place = np.random.default_rng(0), _centre(panel)
+    minute = rng.integers(0, 1440, len(panel.day))
+    when = midnight + minute * np.timedelta64(60, "s")
+    dark = daylight_hours(when, when + np.timedelta64(60, "s"), lon=place[0], lat=place[1]) == 0
+    names = ("day", "cell", "kind", "count")
+    night = dataclasses.replace(
+        panel, minute=minute[dark].astype(np.int16), **{n: getattr(panel, n)[dark] for n in names}
+    )
+    share = {}
+    for weeks in (0, 20):
+        until = night.until(night.stop_day - dt.timedelta(days=7 * weeks))
+        shifts = planned(until)
+        shares, source = shift_shares(until, shifts)
+        evening = [i for i, shift in enumerate(shifts) if shift.name == "evening"]
+        light = sum(float(daylight_hours(*(np.array([t.replace(tzinfo=None)], "datetime64[s]") for t in
+                    (shifts[i].start, shifts[i].stop)), lon=place[0], lat=place[1])[0]) for i in evening)  # fmt: skip
+        share[light] = shares[evening].sum(axis=0).mean()
+    assert share[min(share)] > share[max(share)] + 0.02
+    assert "daylight" in source
+
+
+def test_one_shift_is_explained_with_its_own_share(panel):
+    surface = risk.fit(panel, options=OPTIONS).forecast(shifts=planned(panel))
+    shift = surface.shifts[4]
+    told = surface.explain(surface.top(0.01)[:3], shift)
+    logs = told[[name for name in told if name.startswith("log ")]].sum(axis=1)
+    np.testing.assert_allclose(np.log(told["base"]) + logs, np.log(told["expected"]), atol=1e-6)
+    kind = told["kind"].map(surface.kinds.index)
+    np.testing.assert_allclose(told["expected"], surface.mean[4, told["cell"], kind], rtol=1e-5)
+    assert told["reason"].str.contains(r"within 300 m in the last 14 days; \w+day \w+ ×\d").all()
+    with pytest.raises(DataError, match="no shift 'never'"):
+        surface.explain([0], "never")
+
+
+def test_intervals_of_the_planned_cells_hold_what_they_promise(panel):
+    surface = risk.fit(panel, "mixture", options=OPTIONS).forecast()
+    chosen = np.zeros((1, panel.city.n_cells), bool)
+    chosen[0, surface.top(0.05)] = True
+    mean, lower, upper = surface.expected_in(chosen)
+    assert mean == pytest.approx(surface.mean[chosen].sum(), rel=1e-5)
+    assert lower < mean < upper
+    assert surface.expected_in(np.zeros_like(chosen)) == (0.0, 0.0, 0.0)

@@ -146,6 +146,8 @@ class DataSection(Section):
     """Drop rows that repeat an id; drop rows equal in every mapped column; or keep all."""
     bad_rows: Literal["refuse", "drop"] = "refuse"
     """Unreadable times: refuse the file, or drop and count the rows. Missing ones are always counted and left out."""
+    gaps: Literal["mask", "zero", "refuse"] = "mask"
+    """Long stretches without any event of a kind: days not covered by the source, true zeros, or an error."""
     since: dt.date | None = None
     """First local day of the history to use; by default the day from which the file is filled steadily."""
     max_outside_share: Share = 0.2

@@ -352,7 +352,7 @@ def panel_of(job: Job, events: Events, city: Tessellation) -> Panel:
     DataError
         If none of the events lies in a cell.
     """
-    return Panel.from_events(events, city, kinds=job.data.kinds or None).until(job.job.week)
+    return Panel.from_events(events, city, kinds=job.data.kinds or None, gaps=job.data.gaps).until(job.job.week)
 
 
 def since(events: Events, first_day: dt.date | None) -> Events:

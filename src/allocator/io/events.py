@@ -36,9 +36,9 @@ Bools = npt.NDArray[np.bool_]
 
 _DAY_SHARE = 0.95
 _WITHHELD = ("redacted", "withheld", "unknown", "-", "n/a", "na")
-_UNUSED = {
+_TOLD = {
     "weight": "the column of weights is kept but does not enter counts yet",
-    "end": "the interval end is kept but not used yet: an event counts at its start",
+    "end": "events with an interval count on the day on which it begins; within the week they are spread over it",
 }
 _EARLIEST, _LATEST = np.datetime64("1970-01-01", "s"), np.datetime64("2101-01-01", "s")
 
@@ -177,7 +177,7 @@ def _assemble(frame: pd.DataFrame, section: DataSection, *, book: _Book, timezon
     count, weight = _counts(frame, section, book), _weights(frame, book)
     origin = _origins(frame, section, book)
     end, reported = (_other_times(frame, role, section=section, book=book) for role in ("end", "reported_at"))
-    book.notes += [note for role, note in _UNUSED.items() if role in frame]
+    book.notes += [note for role, note in _TOLD.items() if role in frame]
     if book.faults:
         raise _all_faults(book, times, section)
     identity = _drop_repeated(frame, section, book)

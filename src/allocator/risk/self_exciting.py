@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from allocator.risk.training import Training
     from allocator.tessellation import Tessellation
 
-ITERATIONS = 25
-MAX_DAYS = 730
+ITERATIONS = 15
+MAX_DAYS = 365
 """Days of history that the branching is estimated on."""
 
 _REACH = 2.5
