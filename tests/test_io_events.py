@@ -348,7 +348,7 @@ def test_columns_that_change_nothing_yet_are_told():
     columns = {**COLUMNS, "weight": "w", "end": "until"}
     notes = " | ".join(read_events(frame(w=2.0, until="2017-07-01"), timezone="UTC", columns=columns).notes)
     assert "column of weights is kept but does not enter counts yet" in notes
-    assert "interval end is kept but not used yet" in notes
+    assert "within the week they are spread over it" in notes
     assert not read_events(frame(), **CHICAGO).notes
 
 
