@@ -14,6 +14,7 @@ import os
 import pickle
 import platform
 import sys
+import textwrap
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -23,6 +24,12 @@ import pandas as pd
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("ALLOCATOR_DATA") or HERE.parents[1] / "shared" / "data")
 PAGE = HERE / "FORECASTS.md"
+INTRODUCTION = (
+    "Made by `python benchmarks/forecasts.py`; do not edit. Rolling origin, weekly, cells of 150 m; each fold is fitted "
+    "on what was known at its cutoff. Differences are paired over folds, with 95 % intervals of a moving-block "
+    "bootstrap. The best baseline is chosen afterwards on the same weeks, which favours the baselines. Baselines: every "
+    "model of the registry but `mixture`, `boosted`, `auto`; each has a fitted scale and constant."
+)
 PAI_BASELINES = ("historic_mean", "recent", "kde", "decay")
 ST_LOUIS = ("larceny", "burglary", "motor_vehicle_theft", "robbery", "aggravated_assault", "simple_assault")
 
@@ -160,14 +167,12 @@ def page(cards) -> str:
     lines = [
         "# Forecasts: every model on unseen weeks",
         "",
-        "Made by `python benchmarks/forecasts.py`; do not edit. Rolling origin, weekly, cells of 150 m; each fold is fitted on what",
-        "was known at its cutoff. Differences are paired over folds, with 95 % intervals of a moving-block bootstrap. The best",
-        "baseline is chosen afterwards on the same weeks, which favours the baselines. Baselines: every model of the registry but",
-        "`mixture`, `boosted`, `auto`; each has a fitted scale and constant.",
+        *textwrap.wrap(INTRODUCTION, 120, break_on_hyphens=False),
         "",
         f"Machine: {found['cores']} cores, {platform.machine()}, {platform.system()}; {engines}.",
         "",
-        f"**`auto` against the best baseline, log-likelihood per event: better on {better} of {len(tables)} series, worse on {worse}.**",
+        "**`auto` against the best baseline, log-likelihood per event: "
+        f"better on {better} of {len(tables)} series, worse on {worse}.**",
         "",
     ]
     lines += [f"- Not clearly better: {row.city}, {row.series} ({row.difference} against {row['best baseline']})"

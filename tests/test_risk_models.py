@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from allocator import risk
 from allocator.config import BoostedOptions, RiskSection
 from allocator.domain import Panel
-from allocator.errors import DataError
+from allocator.errors import ConfigError, DataError
 from allocator.risk import baselines, level
 from allocator.risk.baselines import Moment
 from allocator.risk.daylight import daylight_hours, sun
@@ -286,3 +286,28 @@ def test_the_country_of_a_time_zone():
     from allocator.risk.extras import country_of
 
     assert [country_of(zone) for zone in ("America/Chicago", TIMEZONE, "UTC")] == ["US", "PT", ""]
+
+
+# --- bad input and odd panels ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [*risk.MODELS, "auto"])
+def test_one_single_event_is_forecast_without_a_fuss(panel, middle, model):
+    options = OPTIONS.model_copy(update={"train_weeks": 8, "holdout_weeks": 2})
+    few = with_events(panel, (150, middle[0]), n_days=280)
+    surface = risk.fit(few, model, options=options).forecast()
+    assert np.isfinite(surface.mean).all()
+    assert (surface.mean > 0).all()
+    assert 0 < surface.mean.sum() < 7  # one event in 40 weeks, or up to one a day while it is new
+
+
+def test_a_horizon_beyond_the_history_is_refused(panel):
+    with pytest.raises(DataError, match="horizon of 5000 days is longer than the history of 420 days"):
+        risk.fit(panel, "mixture", 5000, options=OPTIONS)
+
+
+@pytest.mark.parametrize("share", [0, -0.1, 1.5, float("nan")])
+def test_impossible_shares_of_the_area_are_refused(panel, share):
+    surface = risk.fit(panel, "historic_mean", options=OPTIONS).forecast()
+    with pytest.raises(ConfigError, match="above 0 and at most 1"):
+        surface.top(share)

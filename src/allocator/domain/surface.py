@@ -135,7 +135,15 @@ class RiskSurface:
         return total, float(lower[0]), float(upper[0])
 
     def top(self, share: float) -> npt.NDArray[np.int32]:
-        """Return the cells with the most expected harm per km² that fill `share` of the area, highest first."""
+        """Return the cells with the most expected harm per km² that fill `share` of the area, highest first.
+
+        Raises
+        ------
+        ConfigError
+            If the share is not above 0 and at most 1.
+        """
+        if not 0 < share <= 1:
+            raise ConfigError(f"a share of the area is above 0 and at most 1 (0.01 is 1 %), not {share}")
         density = self.expected_harm.sum(axis=0) / self.city.area_km2
         order = np.argsort(-density, kind="stable")
         filled = np.cumsum(self.city.area_km2[order]) <= share * self.city.area_km2.sum() * (1 + 1e-9)

@@ -361,6 +361,12 @@ def fit_all(
     if covariates is not None and covariates.n_cells != panel.city.n_cells:
         raise DataError(f"the covariates are of {covariates.n_cells:,} cells, the panel of {panel.city.n_cells:,}")
     days = horizon * panel.period_days
+    if days > panel.n_days:
+        raise DataError(
+            f"the horizon of {days} days is longer than the history of {panel.n_days} days ({panel.first_day} to "
+            f"{panel.stop_day}, exclusive): give a shorter horizon or a longer history",
+            count=panel.n_days,
+        )
     country = country_of(panel.timezone) if options.holidays == AUTO else options.holidays
     extras = Extras("" if country == "none" else country, covariates)
     history = read_history(panel, days, options, extras, seed=seed)
