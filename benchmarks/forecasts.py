@@ -25,10 +25,10 @@ HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("ALLOCATOR_DATA") or HERE.parents[1] / "shared" / "data")
 PAGE = HERE / "FORECASTS.md"
 INTRODUCTION = (
-    "Made by `python benchmarks/forecasts.py`; do not edit. Rolling origin, weekly, cells of 150 m; each fold is fitted "
-    "on what was known at its cutoff. Differences are paired over folds, with 95 % intervals of a moving-block "
-    "bootstrap. The best baseline is chosen afterwards on the same weeks, which favours the baselines. Baselines: every "
-    "model of the registry but `mixture`, `boosted`, `auto`; each has a fitted scale and constant."
+    "Made by `python benchmarks/forecasts.py`; do not edit. Rolling origin, weekly, cells of 150 m; each fold is "
+    "fitted on what was known at its cutoff. Differences are paired over folds, with 95 % intervals of a moving-block "
+    "bootstrap. The best baseline is chosen afterwards on the same weeks, which favours the baselines. Baselines: "
+    "every model of the registry but `mixture`, `boosted`, `auto`; each has a fitted scale and constant."
 )
 PAI_BASELINES = ("historic_mean", "recent", "kde", "decay")
 ST_LOUIS = ("larceny", "burglary", "motor_vehicle_theft", "robbery", "aggravated_assault", "simple_assault")
@@ -138,9 +138,11 @@ def section(city: str, card, seconds: float) -> list[str]:
     lines = [f"## {CITIES[city][0]}", ""]
     lines += [f"{card.n_folds} weekly folds, {len(card.models)} models, {seconds / 60:.1f} min.", ""]
     lines += [*markdown(compared(card)), ""]
-    for metric, title in (("loglik", "Log-likelihood per event"), ("pai", "PAI at 1 % of the area")):
+    for metric, shape, title in (
+        ("loglik", "{:.3f}", "Log-likelihood per event"), ("pai", "{:.2f}", "PAI at 1 % of the area")
+    ):  # fmt: skip
         wide = table.pivot(index="model", columns="kind", values=metric).loc[list(card.models), list(card.kinds)]
-        shown = wide.map(lambda value: f"{value:.3f}" if metric == "loglik" else f"{value:.2f}").reset_index()
+        shown = wide.map(shape.format).reset_index()
         lines += [f"{title}:", "", *markdown(shown), ""]
     chosen = pd.Series([name for fold in card.chosen for name in fold[card.models.index("auto")][:-1]]).value_counts()
     lines += ["`auto` took " + ", ".join(f"{name} {n} times" for name, n in chosen.items()) + ".", ""]
