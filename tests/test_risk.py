@@ -295,9 +295,9 @@ def test_early_stopping_chooses_on_windows_it_did_not_train_on(panel, monkeypatc
 
     seen = {}
 
-    def spy(self, training, base, original=boosted.Boosted._train):
+    def spy(self, training, base, after, original=boosted.Boosted._train):
         seen["last"] = training.days[-1] + training.horizon
-        return original(self, training, base)
+        return original(self, training, base, after)
 
     monkeypatch.setattr(boosted.Boosted, "_train", spy)
     for horizon in (7, 28):

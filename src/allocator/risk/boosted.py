@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from allocator.risk.training import Training
 
 VALIDATION_WINDOWS = 4
+STEP, PATIENCE = 10, 30
+"""Rounds between looks at the validation windows, and without a gain before training ends."""
+
 _HESSIAN_FACTOR = float(np.exp(0.7))  # as LightGBM's own Poisson objective: it damps the steps
 _GRAIN = 2.0**20  # gradients are rounded to multiples of 2^-20
 
@@ -63,29 +66,11 @@ class Boosted:
         inner = training.n_windows - VALIDATION_WINDOWS
         before, after = training.windows(0, max(inner - between, 1)), training.windows(inner, training.n_windows)
         base = Mixture(self.options).fit(before)
-        booster = self._train(before, base)
-        return FittedBoosted(base, booster, self._best_rounds(booster, base, after), training.context_names)
+        booster, rounds = self._train(before, base, after)
+        return FittedBoosted(base, booster, rounds, training.context_names)
 
-    def _best_rounds(self, booster: lightgbm.Booster, base: FittedMixture, after: Training) -> int:
-        """Return the rounds of greatest weighted likelihood of places on the windows `after`."""
-        raw, columns = _start(base, after), _columns(after)
-        weight, step = after.weight.astype(np.float64), 10
-        places = after.window * np.int64(len(after.kinds)) + after.kind
-        found = {}
-        for start in range(0, self.options.boosted.rounds + step, step):
-            rate = weight * np.exp(raw)
-            total = np.bincount(places, rate)
-            found[min(start, self.options.boosted.rounds)] = float(
-                (after.count * (raw - np.log(np.maximum(total, 1e-12))[places])).sum()
-            )
-            if start < self.options.boosted.rounds:
-                raw = raw + booster.predict(
-                    columns, raw_score=True, start_iteration=start, num_iteration=step,
-                    num_threads=self.options.threads,
-                )  # fmt: skip
-        return max(found, key=lambda rounds: found[rounds])
-
-    def _train(self, training: Training, base: FittedMixture) -> lightgbm.Booster:
+    def _train(self, training: Training, base: FittedMixture, after: Training) -> tuple[lightgbm.Booster, int]:
+        """Return the trees, and how many of them make the likelihood of places greatest on the windows `after`."""
         options = self.options.boosted
         data = lightgbm.Dataset(
             _columns(training),
@@ -97,7 +82,7 @@ class Boosted:
             free_raw_data=True,
         )
         parameters: dict[str, Any] = {
-            "objective": _poisson,
+            "objective": "none",  # `_poisson` gives the gradients
             "learning_rate": options.learning_rate,
             "num_leaves": options.leaves,
             "min_data_in_leaf": 1,  # rows are weighted: the least hessian, in events, is what counts
@@ -110,10 +95,31 @@ class Boosted:
             "seed": self.seed,
             "verbosity": -1,
         }
+        raw, columns = _start(base, after), _columns(after)
+        reached = {0: _places_loglik(raw, after)}
         try:
-            return lightgbm.train(parameters, data, num_boost_round=options.rounds)
+            booster = lightgbm.Booster(parameters, data)
+            for done in range(STEP, options.rounds + STEP, STEP):
+                n = min(STEP, options.rounds - done + STEP)
+                for _ in range(n):
+                    booster.update(fobj=_poisson)
+                raw = raw + booster.predict(
+                    columns, raw_score=True, start_iteration=done - STEP, num_iteration=n,
+                    num_threads=self.options.threads,
+                )  # fmt: skip
+                reached[done - STEP + n] = _places_loglik(raw, after)
+                if done - max(reached, key=lambda rounds: reached[rounds]) >= PATIENCE:
+                    break
         except lightgbm.basic.LightGBMError as error:
             raise SolverError(f"LightGBM failed: {error}") from error
+        return booster, max(reached, key=lambda rounds: reached[rounds])
+
+
+def _places_loglik(raw: Floats, training: Training) -> float:
+    """Return the log-likelihood of where events fell, given how many there were in each window, for log rates."""
+    group = training.window * np.int64(len(training.kinds)) + training.kind
+    total = np.bincount(group, training.weight.astype(np.float64) * np.exp(raw))
+    return float((training.count * (raw - np.log(np.maximum(total, 1e-12))[group])).sum())
 
 
 @dataclass(frozen=True, eq=False)
