@@ -301,7 +301,7 @@ class BoostedOptions(Section):
 
 
 class CovariateSection(Section):
-    """`[[risk.covariates]]`: something known of places beside the events: residents, premises, service requests."""
+    """`[[risk.covariates]]`: something known of places beside the events: residents, premises, calls to 311."""
 
     file: FilePath
     """A table, points or polygons: CSV, Parquet, GeoJSON, GeoPackage (polygons also Shapefile). No column is read but
@@ -309,7 +309,8 @@ class CovariateSection(Section):
     form: Literal["cells", "points", "polygons"]
     """What a row is: a cell, a point or a polygon."""
     name: str = ""
-    """What it is called in reasons and messages; by default the file's name. Columns of cells keep their own."""
+    """What it is called in reasons and messages; by default the file of the points, or the column of the polygons.
+    Columns of cells keep their own names; types of points have it before theirs."""
     columns: Texts = ()
     """Cells: the numeric columns to use, beside `cell` (row of `cells.parquet`); by default all that hold numbers."""
     column: str | None = None

@@ -334,6 +334,9 @@ def _notes(panel: Panel, design: Design, plan: Sequence[Fold]) -> tuple[str, ...
         )
     if design.covariates is not None:
         notes += design.covariates.notes
+        if design.covariates.cells:
+            given = some(design.covariates.cells, 10)
+            notes.append(f"covariates without dates count as given at every cutoff: {given}")
     if panel.clipped:
         notes.append(f"corrections: {panel.clipped:,} events by which net counts fell below 0 are left out")
     return tuple(notes)
