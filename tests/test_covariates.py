@@ -32,7 +32,7 @@ ZONE = "America/Chicago"
 FIRST = dt.date(2025, 1, 1)
 OPTIONS = RiskSection(
     train_weeks=24, holdout_weeks=8, burn_in_days=28, half_lives_days=(30.0,), bandwidths_m=(300.0,), holidays="none",
-    boosted=BoostedOptions(rounds=100, leaves=8, min_leaf_events=8, rows=20_000),
+    threads=1, boosted=BoostedOptions(rounds=100, leaves=8, min_leaf_events=8, rows=20_000),
 )  # fmt: skip
 TO_LONLAT = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)
 
@@ -507,6 +507,7 @@ known_ahead = ["match"]
 
 [risk]
 model = "boosted"
+threads = 1
 train_weeks = 12
 holdout_weeks = 2
 [risk.boosted]

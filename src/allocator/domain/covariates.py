@@ -287,10 +287,14 @@ class Covariates:
         if self.days is None or self.days.empty:
             return None
         table = self.days.reindex(range(first_day.toordinal(), first_day.toordinal() + n_days))
+        values = table.to_numpy(np.float64, copy=True)  # pandas hands out read-only arrays
         if known is not None:
-            table.loc[table.index[known:], [name for name in table if name not in self.known_ahead]] = np.nan
-        spread = table.std(ddof=0).replace(0.0, 1.0)
-        return np.asarray(((table - table.mean()) / spread).fillna(0.0), np.float64)
+            values[known:, ~self.days.columns.isin(self.known_ahead)] = np.nan
+        there = np.isfinite(values)
+        n = np.maximum(there.sum(axis=0), 1)
+        away = np.where(there, values - np.where(there, values, 0.0).sum(axis=0) / n, 0.0)
+        spread = np.sqrt((away**2).sum(axis=0) / n)
+        return np.asarray(away / np.where(spread > 0, spread, 1.0))
 
     def missing_days(self, first_day: dt.date, n_days: int) -> tuple[str, ...]:
         """Return the names of the daily covariates known ahead that lack a value on any of the days."""
