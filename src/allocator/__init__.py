@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from allocator.config import Job, Policy
-    from allocator.domain import Events, Panel, Plan, RiskSurface, Roster, Run, Shift, Unit, shifts_of
+    from allocator.domain import Covariates, Events, Panel, Plan, RiskSurface, Roster, Run, Shift, Unit, shifts_of
     from allocator.errors import (
         AllocatorError,
         ConfigError,
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         SolverError,
     )
     from allocator.evaluation import Scorecard, backtest
-    from allocator.io import load_run, read_area, read_events, read_job, read_roster, screen
+    from allocator.io import load_run, read_area, read_covariates, read_events, read_job, read_roster, screen
     from allocator.pipeline import explore_job, new_job, run, save_exploration, save_run, validate
     from allocator.planning import allocate
     from allocator.risk import fit
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "config": ("Job", "Policy"),
-    "domain": ("Events", "Panel", "Plan", "RiskSurface", "Roster", "Run", "Shift", "Unit", "shifts_of"),
+    "domain": ("Covariates", "Events", "Panel", "Plan", "RiskSurface", "Roster", "Run", "Shift", "Unit", "shifts_of"),
     "errors": ("AllocatorError", "ConfigError", "DataError", "InfeasibleError", "OutputError", "SolverError"),
     "evaluation": ("Scorecard", "backtest"),
-    "io": ("load_run", "read_area", "read_events", "read_job", "read_roster", "screen"),
+    "io": ("load_run", "read_area", "read_covariates", "read_events", "read_job", "read_roster", "screen"),
     "pipeline": ("explore_job", "new_job", "run", "save_exploration", "save_run", "validate"),
     "planning": ("allocate",),
     "risk": ("fit",),
@@ -40,6 +40,7 @@ __all__ = [
     "AllocatorError",
     "Area",
     "ConfigError",
+    "Covariates",
     "DataError",
     "Events",
     "InfeasibleError",
@@ -63,6 +64,7 @@ __all__ = [
     "load_run",
     "new_job",
     "read_area",
+    "read_covariates",
     "read_events",
     "read_job",
     "read_roster",

@@ -24,6 +24,7 @@ from allocator import evaluation, io, planning, report, risk, synthetic
 from allocator.config import Job, ShiftSection
 from allocator.domain import (
     Bools,
+    Covariates,
     Events,
     Initiative,
     OutreachPlan,
@@ -75,12 +76,16 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
         places = _places(job, city)
         check_limits(staffed, city, roster, places)
         offers = _offers(job, city)
+    with clock("covariates"):
+        covariates = io.read_job_covariates(job, city)
     with clock("event history"):
         events = history(job, area)
         panel = panel_of(job, events, city)
         check_offers(offers[0], panel.kinds)
     with clock("forecast"):
-        fitted = risk.fit(panel, job.risk.model, job.risk.horizon_days, options=job.risk, seed=job.job.seed)
+        fitted = risk.fit(
+            panel, job.risk.model, job.risk.horizon_days, options=job.risk, covariates=covariates, seed=job.job.seed
+        )
         surface = fitted.forecast(shifts=shifts, harm=job.policy.harm)
     with clock("allocation"):
         problem = planning.build_problem(
@@ -96,7 +101,7 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
         facts = report.Material(
             job=job, events=events, panel=panel, surface=surface, roster=roster, problem=problem, plan=plan,
             outreach=outreach, skill=fitted.skill(), notes=fitted.notes, rivals=rivals, actual=fitted.hold_out.actual,
-            rates=fitted.hold_out.rates,
+            rates=fitted.hold_out.rates, covariates=covariates,
         )  # fmt: skip
         figures = report.figures(facts)
     return Run(
@@ -149,6 +154,8 @@ def backtest_job(
     tell("study area")
     area = io.read_job_area(job)
     city = tessellate(job, area)
+    tell("covariates")
+    covariates = io.read_job_covariates(job, city)
     tell("event history")
     events = history(job, area)
     panel = panel_of(job, events, city)
@@ -162,7 +169,7 @@ def backtest_job(
     card = backtest(
         panel, **settings, options=options, seed=job.job.seed,
         harm={kind: weight for kind, weight in job.policy.harm.items() if kind in panel.kinds},
-        area_shares=job.evaluation.area_shares, executor=executor, progress=tell,
+        area_shares=job.evaluation.area_shares, covariates=covariates, executor=executor, progress=tell,
     )  # fmt: skip
     return dataclasses.replace(card, notes=(*card.notes, *area.notes, *events.notes))
 
@@ -212,6 +219,7 @@ def validate(job: Job) -> tuple[str, ...]:
     roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
     check_limits(with_minimums(job, roster, city), city, roster, _places(job, city))
     offers = _offers(job, city)
+    covariates = io.read_job_covariates(job, city)
     events = history(job, area)
     panel = panel_of(job, events, city)
     check_offers(offers[0], panel.kinds)
@@ -222,7 +230,8 @@ def validate(job: Job) -> tuple[str, ...]:
         f"{len(panel.day):,} events of {', '.join(panel.kinds)} from {panel.first_day} on can train the model",
         f"{len(roster.units)} units, {len(roster.duty):,} unit-shifts in {len(shifts)} shifts",
     )
-    return (report.stamp(job), *sizes, *counted, *area.notes, *events.notes, *roster.notes)
+    known = _notes_of(covariates)
+    return (report.stamp(job), *sizes, *counted, *area.notes, *events.notes, *roster.notes, *known)
 
 
 def explore_job(job: Job, *, progress: Progress | None = None, permutations: int = 199) -> report.Exploration:
@@ -475,11 +484,15 @@ def _manifest(
         "inputs": {key: {"path": path, "sha256": _sha256(path)} for key, path in io.input_files(job)},
         "rows": {**events.ledger, "outside every cell": panel.outside, "net counts clipped": panel.clipped},
         "dropped_columns": list(events.dropped_columns),
-        "notes": [*area_notes, *events.notes, *facts.roster.notes],
+        "notes": [*area_notes, *events.notes, *facts.roster.notes, *_notes_of(facts.covariates)],
         "wall_clock_stops": [],  # every budget is one of iterations or deterministic work
         "seconds": {**seconds, "total": round(sum(seconds.values()), 3)},
         "peak_mb": peak_mb(),
     }
+
+
+def _notes_of(covariates: Covariates | None) -> tuple[str, ...]:
+    return () if covariates is None else covariates.notes
 
 
 def versions() -> dict[str, str]:

@@ -26,7 +26,7 @@ from allocator.evaluation.scorecard import Scorecard, Skipped
 from allocator.risk import AUTO, BASELINES, MODELS, check_model, fit_all, windows_of
 
 if TYPE_CHECKING:
-    from allocator.domain import Floats, Panel, RiskSurface
+    from allocator.domain import Covariates, Floats, Panel, RiskSurface
     from allocator.tessellation import Tessellation
 
 Array = npt.NDArray[np.float64]
@@ -78,6 +78,8 @@ class Design:
         Harm weights.
     shares : tuple of float
         Shares of the area, those of the hit-rate curve included.
+    covariates : Covariates, optional
+        What is known of places and days beside the events.
     """
 
     models: tuple[str, ...]
@@ -89,6 +91,7 @@ class Design:
     seed: int
     harm: Array
     shares: tuple[float, ...]
+    covariates: Covariates | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +117,7 @@ def backtest(
     panel: Panel, *, models: Sequence[str] | None = None, folds: int = DEFAULTS.folds,
     horizon: int | ShiftSection = 7, step: int | None = None, options: RiskSection | None = None, seed: int = 0,
     harm: Mapping[str, float] | None = None, area_shares: Sequence[float] = DEFAULTS.area_shares,
-    executor: Executor | None = None, progress: Progress | None = None,
+    covariates: Covariates | None = None, executor: Executor | None = None, progress: Progress | None = None,
 ) -> Scorecard:  # fmt: skip
     """Forecast the last windows of a panel from what was known before each, and score the forecasts.
 
@@ -139,6 +142,9 @@ def backtest(
         Harm weight per kind; 1 where not given.
     area_shares : sequence of float
         Shares of the area, above 0 and up to 1.
+    covariates : Covariates, optional
+        What is known of places and days beside the events; see `allocator.fit`. Dated points and daily values count
+        as they were known at each cutoff; all else counts as given, so it must have been known then.
     executor : concurrent.futures.Executor, optional
         Does the folds; without one they are done one after the other. Give processes `options.threads = 1`.
     progress : callable, optional
@@ -159,6 +165,7 @@ def backtest(
         If a worker of the executor ends before its fold is done.
     """
     design = _design(panel, models, horizon, options, seed, harm, area_shares)
+    design = dataclasses.replace(design, covariates=covariates)
     plan = _folds(panel, design, folds=folds, step=_step(design, panel, step))
     results = _done(panel, design, plan, executor, progress)
     skipped = tuple(one for result in results for one in result.skipped)
@@ -325,6 +332,11 @@ def _notes(panel: Panel, design: Design, plan: Sequence[Fold]) -> tuple[str, ...
             f"5 % of the events were reported {delay} days or more after they happened: the last windows lack those "
             "that were still unknown at the end of the history"
         )
+    if design.covariates is not None:
+        notes += design.covariates.notes
+        if design.covariates.cells:
+            given = some(design.covariates.cells, 10)
+            notes.append(f"covariates without dates count as given at every cutoff: {given}")
     if panel.clipped:
         notes.append(f"corrections: {panel.clipped:,} events by which net counts fell below 0 are left out")
     return tuple(notes)
@@ -431,8 +443,9 @@ def unscored(panel: Panel, known: Panel, design: Design, fold: Fold) -> list[Ski
 def forecasts(known: Panel, design: Design, fold: Fold) -> dict[str, RiskSurface]:
     """Return the risk surface of each model, made from the known panel alone."""
     fitted = fit_all(
-        known, design.models, design.fit_days // known.period_days, options=design.options, seed=design.seed
-    )
+        known, design.models, design.fit_days // known.period_days, options=design.options,
+        covariates=design.covariates, seed=design.seed,
+    )  # fmt: skip
     shifts: tuple[Shift, ...] | None = None
     if design.shift is not None:
         shifts = shifts_of([design.shift], first_day=fold.cutoff, days=1, timezone=known.timezone)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pyogrio
 import pyproj
 import shapely
@@ -16,7 +18,7 @@ import shapely.geometry
 
 from allocator.config import Job
 from allocator.errors import ConfigError, DataError, some
-from allocator.io.tables import GIS_SUFFIXES, as_text, require_columns
+from allocator.io.tables import GIS_SUFFIXES, as_numbers, as_text, read_header, require_columns
 from allocator.tessellation import Area, Geometries
 
 _MOST_REPAIRED = 0.01
@@ -106,6 +108,32 @@ def read_polygons(
     return polygons, tuple(str(n) for n in range(len(polygons)))
 
 
+def read_valued_polygons(
+    path: str | Path, crs: str, column: str, *, layer: str | None = None, source_crs: str | None = None
+) -> tuple[Geometries, npt.NDArray[np.float64], tuple[str, ...]]:
+    """Return the polygons of a file in `crs`, the numbers of one of its columns (NaN where missing), and notes.
+
+    Raises
+    ------
+    DataError
+        As `read_polygons`, or if the column is missing or holds something else than finite numbers.
+    """
+    name = Path(path).name
+    require_columns([column], read_header(path, layer=layer), where=name)
+    frame = _load(path, layer=layer, source_crs=source_crs, columns=[column], hint="crs of the covariate")
+    numbers, bad = as_numbers(frame[column])
+    wrong = bad | np.isinf(numbers)
+    if wrong.any():
+        examples = frame[column][wrong].astype(str).unique().tolist()[:3]
+        raise DataError(
+            f"{name}: column {column!r}: {int(wrong.sum()):,} of {len(wrong):,} values are no finite numbers, for "
+            f"example {some(examples)}",
+            column=column, count=int(wrong.sum()), examples=examples,
+        )  # fmt: skip
+    frame, notes = _repaired(frame, where=name, labels=None)
+    return shapely.force_2d(frame.to_crs(crs).geometry.to_numpy()), numbers, notes
+
+
 @dataclass(frozen=True, eq=False)
 class _Layer:
     polygons: Geometries
@@ -137,8 +165,11 @@ def _read_layer(
     return _Layer(polygons, distinct, working, notes)
 
 
-def _load(path: str | Path, *, source_crs: str | None, layer: str | None = None) -> gpd.GeoDataFrame:
-    """Return the polygon features of a file with a coordinate system, or refuse it."""
+def _load(
+    path: str | Path, *, source_crs: str | None, layer: str | None = None, columns: Sequence[str] | None = None,
+    hint: str = "area.source_crs",
+) -> gpd.GeoDataFrame:  # fmt: skip
+    """Return the polygon features of a file with a coordinate system, or refuse it; `hint`: the key that sets one."""
     path = Path(path)
     if not path.exists():
         raise DataError(f"there is no file {path}")
@@ -147,7 +178,7 @@ def _load(path: str | Path, *, source_crs: str | None, layer: str | None = None)
     if path.suffix.lower() not in GIS_SUFFIXES:
         raise DataError(f"{path.name}: polygons are read from {', '.join(GIS_SUFFIXES)}, not {path.suffix!r}")
     try:
-        frame = pyogrio.read_dataframe(path, layer=layer)
+        frame = pyogrio.read_dataframe(path, layer=layer, columns=columns)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, ValueError) as error:
         raise DataError(f"{path.name} cannot be read as a map file: {str(error)[:120]}") from error
     if not isinstance(frame, gpd.GeoDataFrame) or not len(frame):
@@ -157,19 +188,19 @@ def _load(path: str | Path, *, source_crs: str | None, layer: str | None = None)
         found = sorted({str(kind) for kind in frame.geometry.geom_type[wrong]})
         share = f"{int(wrong.sum()):,} of {len(frame):,} features"
         raise DataError(f"{path.name}: {share} are not polygons but {some(found)}", count=int(wrong.sum()))
-    return _with_crs(frame, path, source_crs)
+    return _with_crs(frame, path, source_crs, hint)
 
 
-def _with_crs(frame: gpd.GeoDataFrame, path: Path, source_crs: str | None) -> gpd.GeoDataFrame:
+def _with_crs(frame: gpd.GeoDataFrame, path: Path, source_crs: str | None, hint: str) -> gpd.GeoDataFrame:
     if source_crs is not None and (frame.crs is None or _degrees_impossible(frame)):
-        return frame.set_crs(_crs(source_crs, "area.source_crs"), allow_override=True)
+        return frame.set_crs(_crs(source_crs, hint), allow_override=True)
     if frame.crs is None:
-        raise DataError(f"{path.name} states no coordinate system: set area.source_crs")
+        raise DataError(f"{path.name} states no coordinate system: set {hint}")
     if _degrees_impossible(frame):  # GeoJSON without a system is WGS84 by RFC 7946, whatever its numbers say
         low, high = frame.total_bounds[:2], frame.total_bounds[2:]
         raise DataError(
             f"{path.name} states no coordinate system of its own and its coordinates are no degrees "
-            f"({low[0]:,.6g} … {high[0]:,.6g} by {low[1]:,.6g} … {high[1]:,.6g}): set area.source_crs"
+            f"({low[0]:,.6g} … {high[0]:,.6g} by {low[1]:,.6g} … {high[1]:,.6g}): set {hint}"
         )
     return frame
 

@@ -28,14 +28,13 @@ from allocator.io.sources import (
     read_piece,
     too_many_kinds,
 )
-from allocator.io.tables import as_text
+from allocator.io.tables import as_numbers, as_text
 from allocator.io.times import ParsedTimes, combine_date_and_clock, parse_times, to_utc
 
 Floats = npt.NDArray[np.floating[Any]]
 Bools = npt.NDArray[np.bool_]
 
 _DAY_SHARE = 0.95
-_WITHHELD = ("redacted", "withheld", "unknown", "-", "n/a", "na")
 _TOLD = {
     "weight": "the column of weights is kept but does not enter counts yet",
     "end": "events with an interval count on the day on which it begins; within the week they are spread over it",
@@ -279,21 +278,9 @@ def _utc(
     return utc
 
 
-def _numbers(values: pd.Series[Any]) -> tuple[Floats, Bools]:
-    """Return the numbers of a column, NaN where there is none, and the rows that hold other text."""
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        return values.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(values), bool)
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    odd = np.isnan(numbers)
-    bad = np.zeros(len(values), bool)
-    text = as_text(values[odd])
-    bad[odd] = (text.ne("") & ~text.str.lower().isin(_WITHHELD)).to_numpy()
-    return numbers, bad
-
-
 def _places(frame: pd.DataFrame, section: DataSection, book: _Book) -> tuple[Floats, Floats]:
     roles = ("lon", "lat") if "lon" in frame else ("x", "y")
-    (x, bad_x), (y, bad_y) = (_numbers(frame[role]) for role in roles)
+    (x, bad_x), (y, bad_y) = (as_numbers(frame[role]) for role in roles)
     bad = bad_x | bad_y
     if bad.any():
         values = frame[roles[0]].where(pd.Series(bad_x), frame[roles[1]])[bad]
@@ -306,7 +293,7 @@ def _places(frame: pd.DataFrame, section: DataSection, book: _Book) -> tuple[Flo
         found = source >= 0
         x, y, missing = np.where(found, x[source], x), np.where(found, y[source], y), missing & ~found
         book.count(int(found.sum()), "correction without place (put where the row it corrects is)")
-        if lost := int((missing & (_numbers(frame["count"])[0] < 0)).sum()):
+        if lost := int((missing & (as_numbers(frame["count"])[0] < 0)).sum()):
             book.notes.append(f"{lost:,} corrections have no place and correct no known row: they are left out")
     book.drop(missing, "without place")
     if roles == ("lon", "lat"):
@@ -318,7 +305,7 @@ def _places(frame: pd.DataFrame, section: DataSection, book: _Book) -> tuple[Flo
 def _corrected_rows(frame: pd.DataFrame, *, missing: Bools) -> npt.NDArray[np.intp]:
     """Return for each negative row without place the first placed positive row of the same id, else -1."""
     identity = as_text(frame["id"])
-    counts, _ = _numbers(frame["count"])
+    counts, _ = as_numbers(frame["count"])
     usable = identity.ne("").to_numpy()
     known = np.flatnonzero(usable & ~missing & (counts > 0))
     first = pd.Series(known, index=identity.iloc[known].to_numpy())
@@ -361,7 +348,7 @@ def _kinds(frame: pd.DataFrame, section: DataSection, book: _Book) -> tuple[npt.
 def _counts(frame: pd.DataFrame, section: DataSection, book: _Book) -> npt.NDArray[np.int8]:
     if "count" not in frame:
         return np.ones(len(frame), np.int8)
-    numbers, _ = _numbers(frame["count"])
+    numbers, _ = as_numbers(frame["count"])
     name = section.columns.count
     wrong = book.keep & ~np.isin(numbers, (-1, 0, 1))
     if wrong.any():
@@ -380,7 +367,7 @@ def _counts(frame: pd.DataFrame, section: DataSection, book: _Book) -> npt.NDArr
 def _weights(frame: pd.DataFrame, book: _Book) -> npt.NDArray[np.float32]:
     if "weight" not in frame:
         return np.ones(len(frame), np.float32)
-    numbers, _ = _numbers(frame["weight"])
+    numbers, _ = as_numbers(frame["weight"])
     wrong = book.keep & ~((numbers >= 0) & np.isfinite(numbers))
     if wrong.any():
         examples = some(frame["weight"][wrong].unique()[:3])

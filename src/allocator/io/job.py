@@ -65,6 +65,8 @@ def input_files(job: Job) -> tuple[tuple[str, str], ...]:
         ("roster.duty", job.roster.duty),
         ("roster.teams", job.roster.teams),
     ]
+    named += [(f"risk.covariates.{n}.file", covariate.file) for n, covariate in enumerate(job.risk.covariates)]
+    named.append(("risk.daily.file", job.risk.daily.file if job.risk.daily else None))
     named.append(("staffing.minimums_file", job.staffing.minimums_file))
     if job.outreach:
         named += [

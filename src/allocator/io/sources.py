@@ -77,14 +77,15 @@ def _setting_faults(section: DataSection, timezone: str) -> list[str]:
     for zone in (timezone, section.timezone):
         if zone is not None and zone not in zones:
             faults.append(f"timezone: unknown time zone {zone!r}{nearest(zone, zones)}")
-    if section.time_format and not _known_format(section.time_format):
+    if section.time_format and not known_format(section.time_format):
         faults.append(f"time_format: {section.time_format!r} is not a strptime format")
-    if section.crs and not _known_crs(section.crs):
+    if section.crs and not known_crs(section.crs):
         faults.append(f"crs: unknown coordinate system {section.crs!r}")
     return faults
 
 
-def _known_format(time_format: str) -> bool:
+def known_format(time_format: str) -> bool:
+    """Return whether a text is a strptime format."""
     try:
         pd.to_datetime(["2017"], format=time_format, errors="coerce")
     except ValueError:
@@ -92,7 +93,8 @@ def _known_format(time_format: str) -> bool:
     return True
 
 
-def _known_crs(crs: str) -> bool:
+def known_crs(crs: str) -> bool:
+    """Return whether a text names a coordinate system."""
     try:
         pyproj.CRS.from_user_input(crs)
     except pyproj.exceptions.CRSError:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
@@ -42,6 +43,7 @@ _SAMPLE = 1 << 18
 _BLOCK = 1 << 20
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _GIVE_UP = 1_000
+_WITHHELD = ("redacted", "withheld", "unknown", "-", "n/a", "na")
 _PROBE_ROWS = 2_000
 
 
@@ -154,6 +156,20 @@ def as_text(values: Any) -> pd.Series[str]:
         series = text.mask(whole, text.str.removesuffix(".0"))
     text = series.astype("str").fillna("").str.strip()
     return text.mask(text.str.lower().isin(["nan", "none", "null", "(null)", "<na>", "nat"]), "")
+
+
+def as_numbers(values: pd.Series[Any]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Return the numbers of a column, NaN where there is none, and the rows that hold other text."""
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return values.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(values), bool)
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):  # pandas would count nanoseconds
+        return np.full(len(values), np.nan), values.notna().to_numpy()
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    odd = np.isnan(numbers)
+    bad = np.zeros(len(values), bool)
+    text = as_text(values[odd])
+    bad[odd] = (text.ne("") & ~text.str.lower().isin(_WITHHELD)).to_numpy()
+    return numbers, bad
 
 
 def require_columns(wanted: Sequence[str], found: Sequence[str], *, where: str) -> None:

@@ -13,11 +13,13 @@ import pandas as pd
 
 from allocator.domain import ALL_KINDS
 from allocator.evaluation import Case, coverage, hit_rate
+from allocator.risk import READERS
 
 if TYPE_CHECKING:
     from allocator.config import Job
     from allocator.domain import (
         AllocationProblem,
+        Covariates,
         Events,
         Floats,
         OutreachPlan,
@@ -43,6 +45,8 @@ class Material:
         Objective of the baseline solvers on the same problem.
     actual, rates : (n_windows, n_kinds, n_cells), mapping of model to the same
         Held-out windows.
+    covariates : Covariates, optional
+        What is known of places and days beside the events.
     """
 
     job: Job
@@ -58,12 +62,19 @@ class Material:
     rivals: Mapping[str, float]
     actual: Floats
     rates: Mapping[str, Floats]
+    covariates: Covariates | None = None
 
 
 def figures(m: Material) -> dict[str, Any]:
     """Return `values` (numbers by name) and `lines` (label and text), fit for JSON."""
     values = {**_forecast_values(m), **_plan_values(m), "stamp": stamp(m.job)}
-    lines = [*_head(m, values), *_forecast_lines(m, values), *_plan_lines(m, values), *_outreach_lines(m)]
+    lines = [
+        *_head(m, values),
+        *_forecast_lines(m, values),
+        *_covariate_lines(m),
+        *_plan_lines(m, values),
+        *_outreach_lines(m),
+    ]
     return {"values": values, "lines": [[label, text] for label, text in lines]}
 
 
@@ -101,6 +112,20 @@ def _forecast_values(m: Material) -> dict[str, Any]:
         "held_out_events": int(m.actual.sum()),
         "held_out_windows": len(m.actual),
     }
+
+
+def _covariate_lines(m: Material) -> list[tuple[str, str]]:
+    if m.covariates is None:
+        return []
+    told = []
+    if m.covariates.names:
+        models = dict(zip(m.surface.kinds, m.surface.models, strict=True))
+        without = [f"{kind.lower()} ({model})" for kind, model in models.items() if model not in READERS]
+        unused = f"; not used for {', '.join(without)}" if without else ""
+        told.append(f"of places: {', '.join(m.covariates.names)}{unused}")
+    if m.covariates.daily_names:
+        told.append(f"of days, for the level of the city: {', '.join(m.covariates.daily_names)}")
+    return [("covariates" if not n else "", text) for n, text in enumerate(told)]
 
 
 def _chosen_rates(m: Material) -> Floats:

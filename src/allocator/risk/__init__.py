@@ -1,5 +1,6 @@
 """Panel → RiskSurface."""
 
+from allocator.risk.extras import READERS
 from allocator.risk.fit import AUTO, CANDIDATES, ENGINE, MODELS, Fitted, HoldOut, check_model, fit, fit_all
 from allocator.risk.training import windows_of
 
@@ -11,6 +12,7 @@ __all__ = [
     "CANDIDATES",
     "ENGINE",
     "MODELS",
+    "READERS",
     "Fitted",
     "HoldOut",
     "check_model",

@@ -12,6 +12,9 @@ from allocator.domain import Covariates, Floats, Panel
 from allocator.risk.features import CONTEXT, known_on
 from allocator.risk.level import Calendar, Outlook, feast_days, outlook
 
+READERS = ("glm", "boosted")
+"""The models that read covariates of cells; those of days go into the level of the city."""
+
 
 @dataclass(frozen=True, eq=False)
 class Extras:
@@ -50,7 +53,7 @@ class Extras:
         """Return what the `horizon` days from `day` bring of one kind to the whole city."""
         rows = known_on(panel, day) & (panel.kind == kind)
         counts = np.maximum(np.bincount(panel.day[rows], panel.count[rows], day)[:day], 0.0)
-        series = None if self.covariates is None else self.covariates.daily(panel.first_day, day + horizon)
+        series = None if self.covariates is None else self.covariates.daily(panel.first_day, day + horizon, known=day)
         calendar = Calendar(panel.first_day, self.country, series)
         return outlook(counts, panel.days_observed[:day, kind], calendar, horizon=horizon)
 

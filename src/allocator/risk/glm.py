@@ -48,7 +48,7 @@ class Glm:
                 beta[kind, -1] = -20.0
                 continue
             mean[kind], scale[kind] = _standard(raw[rows], weight[rows])
-            low[kind], high[kind] = np.nanmin(raw[rows], axis=0), np.nanmax(raw[rows], axis=0)
+            low[kind], high[kind] = value_range(raw[rows], mean[kind])
             design = _design(raw[rows], mean[kind], scale[kind], low[kind], high[kind])
             beta[kind] = poisson_ridge(design, training.count[rows].astype(np.float64), weight[rows], RIDGE)
         return FittedGlm(training.space, beta, mean, scale, low, high)
@@ -108,6 +108,13 @@ def _standard(raw: Floats, weight: Floats) -> tuple[Floats, Floats]:
     mean = (weight[:, None] * np.where(known, raw, 0.0)).sum(axis=0) / total
     spread = (weight[:, None] * np.where(known, raw - mean, 0.0) ** 2).sum(axis=0) / total
     return mean, np.where(spread > 1e-12, np.sqrt(spread), 1.0)
+
+
+def value_range(raw: Floats, mean: Floats) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the least and greatest known value of each column; the mean where a covariate has none in these rows."""
+    known = np.isfinite(raw)
+    low, high = np.where(known, raw, np.inf).min(axis=0), np.where(known, raw, -np.inf).max(axis=0)
+    return np.where(known.any(axis=0), low, mean), np.where(known.any(axis=0), high, mean)
 
 
 def _design(raw: Floats, mean: Floats, scale: Floats, low: Floats, high: Floats) -> npt.NDArray[np.float64]:
