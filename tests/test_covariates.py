@@ -538,7 +538,7 @@ def test_a_job_names_its_covariates_and_they_are_hashed_used_and_told(job_with_c
     text = " ".join(run.summary().split())
     assert "of places: bars, bars within 300 m" in text
     assert "of days, for the level of the city: match, heat" in text
-    assert "no values in the forecast days for match: taken as average" in text
+    assert "no values in the forecast days for 'match': taken as average" in text
     assert "'heat' are not known ahead" in text
     assert len(run.manifest["inputs"]["risk.covariates.0.file"]["sha256"]) == 64
     assert "risk.daily.file" in run.manifest["inputs"]
