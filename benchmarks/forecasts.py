@@ -191,7 +191,8 @@ def main() -> None:
     arguments.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     arguments.add_argument("--keep", type=Path)
     asked = arguments.parse_args()
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     cards = {}
     for city in CITIES:
         kept = asked.keep / f"{city}.pkl" if asked.keep else None

@@ -5,6 +5,7 @@ import os
 import pytest
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does; see cli.main
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from allocator import pipeline
 from allocator.io import read_events, read_job

@@ -47,6 +47,7 @@ def main() -> None:
     # LightGBM's OpenMP threads wait by spinning unless told otherwise before they start: beside other work a
     # Chicago forecast took 107 s instead of 20 s. Alone it is 12 to 14 s either way.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads spin too, for matrices of 60 columns
     try:
         code = app(standalone_mode=False)
     except AllocatorError as error:
