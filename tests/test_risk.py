@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import naive
 from allocator import risk
 from allocator.config import BoostedOptions, RiskSection, ShiftSection
-from allocator.domain import Panel, count_interval, shifts_of
+from allocator.domain import Panel, count_interval, hours_of, shifts_of
 from allocator.errors import ConfigError, DataError
 from allocator.risk.baselines import Moment
 from allocator.risk.extras import Extras
@@ -387,13 +387,11 @@ def test_parts_of_an_interval_add_up_over_the_week(minute, span, cuts):
 
 
 def test_hours_are_short_shifts(panel):
-    hours = tuple(
-        ShiftSection(name=f"{hour:02d}", start=dt.time(hour), stop=dt.time((hour + 1) % 24)) for hour in range(24)
-    )
-    by_hour, by_shift = shift_shares(panel, planned(panel, hours))[0], shift_shares(panel, planned(panel))[0]
+    hours = hours_of(panel.stop_day, days=7, timezone=TIMEZONE)
+    by_hour, by_shift = shift_shares(panel, hours)[0], shift_shares(panel, planned(panel))[0]
     assert by_hour.shape[0] == 168
     np.testing.assert_allclose(by_hour.sum(axis=0), 1, atol=5e-3)
-    evening = [i for i, shift in enumerate(planned(panel, hours)) if 15 <= int(shift.name) < 23]
+    evening = [i for i, hour in enumerate(hours) if 15 <= int(hour.name[:2]) < 23]
     whole = [i for i, shift in enumerate(planned(panel)) if shift.name == "evening"]
     city = [shares.mean(axis=2).sum(axis=0) for shares in (by_hour[evening], by_shift[whole])]
     np.testing.assert_allclose(city[0], city[1], atol=0.03)
@@ -447,3 +445,11 @@ def test_intervals_of_the_planned_cells_hold_what_they_promise(panel):
     assert mean == pytest.approx(surface.mean[chosen].sum(), rel=1e-5)
     assert lower < mean < upper
     assert surface.expected_in(np.zeros_like(chosen)) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(("day", "n"), [((2026, 3, 8), 23), ((2026, 11, 1), 24), ((2026, 6, 1), 24)])
+def test_hours_of_days_with_a_clock_change(day, n):
+    hours = hours_of(dt.date(*day), days=1, timezone="America/Chicago")
+    assert len(hours) == n
+    assert sum(hour.minutes for hour in hours) == 60 * {(2026, 3, 8): 23, (2026, 11, 1): 25}.get(day, 24)
+    assert all(a.stop == b.start for a, b in itertools.pairwise(hours))

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from allocator.config import Job, Policy
-    from allocator.domain import Covariates, Events, Panel, Plan, RiskSurface, Roster, Run, Shift, Unit, shifts_of
+    from allocator.domain import (
+        Covariates,
+        Events,
+        Panel,
+        Plan,
+        RiskSurface,
+        Roster,
+        Run,
+        Shift,
+        Unit,
+        hours_of,
+        shifts_of,
+    )
     from allocator.errors import (
         AllocatorError,
         ConfigError,
@@ -26,7 +38,19 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "config": ("Job", "Policy"),
-    "domain": ("Covariates", "Events", "Panel", "Plan", "RiskSurface", "Roster", "Run", "Shift", "Unit", "shifts_of"),
+    "domain": (
+        "Covariates",
+        "Events",
+        "Panel",
+        "Plan",
+        "RiskSurface",
+        "Roster",
+        "Run",
+        "Shift",
+        "Unit",
+        "hours_of",
+        "shifts_of",
+    ),
     "errors": ("AllocatorError", "ConfigError", "DataError", "InfeasibleError", "OutputError", "SolverError"),
     "evaluation": ("Scorecard", "backtest"),
     "io": ("load_run", "read_area", "read_covariates", "read_events", "read_job", "read_roster", "screen"),
@@ -61,6 +85,7 @@ __all__ = [
     "backtest",
     "explore_job",
     "fit",
+    "hours_of",
     "load_run",
     "new_job",
     "read_area",

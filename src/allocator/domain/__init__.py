@@ -18,7 +18,7 @@ from allocator.domain.plan import (
     Plan,
     gap,
 )
-from allocator.domain.roster import OutreachTeam, Roster, Shift, Unit, shifts_of
+from allocator.domain.roster import OutreachTeam, Roster, Shift, Unit, hours_of, shifts_of
 from allocator.domain.run import Run
 from allocator.domain.surface import Reasons, RiskSurface, count_interval
 
@@ -53,6 +53,7 @@ __all__ = [
     "Venue",
     "count_interval",
     "gap",
+    "hours_of",
     "local_clock",
     "shifts_of",
 ]

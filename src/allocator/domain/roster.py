@@ -9,12 +9,10 @@ import math
 import zoneinfo
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+from allocator.config import ShiftSection
 from allocator.errors import DataError, nearest, some
-
-if TYPE_CHECKING:
-    from allocator.config import ShiftSection
 
 
 @dataclass(frozen=True)
@@ -78,6 +76,34 @@ def shifts_of(sections: Iterable[ShiftSection], *, first_day: dt.date, days: int
             stop = _to_utc(dt.datetime.combine(stop_day, one.stop), zone)
             shifts.append(Shift(f"{day.isoformat()}/{one.name}", one.name, day, start, stop, one.share))
     return tuple(sorted(shifts, key=lambda shift: (shift.start, shift.stop, shift.id)))
+
+
+def hours_of(first_day: dt.date, *, days: int, timezone: str) -> tuple[Shift, ...]:
+    """Return the hours of the given local days as shifts, for forecasts by hour.
+
+    An hour that a daylight-saving change skips is left out; one that occurs twice lasts two hours.
+
+    Parameters
+    ----------
+    first_day : datetime.date
+        First local day.
+    days : int
+        Number of local days.
+    timezone : str
+        IANA name.
+
+    Returns
+    -------
+    tuple of Shift
+        In the order of their start, named "00h" to "23h".
+    """
+    clock = [dt.time(hour) for hour in range(24)]
+    hours = [
+        ShiftSection(name=f"{start:%H}h", start=start, stop=stop)
+        for start, stop in zip(clock, clock[1:] + clock[:1], strict=True)
+    ]
+    found = shifts_of(hours, first_day=first_day, days=days, timezone=timezone)
+    return tuple(hour for hour in found if hour.minutes > 0)
 
 
 def _to_utc(local: dt.datetime, zone: zoneinfo.ZoneInfo) -> dt.datetime:

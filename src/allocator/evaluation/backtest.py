@@ -23,7 +23,7 @@ from allocator.domain import ALL_KINDS, Shift, shifts_of
 from allocator.errors import ConfigError, DataError, SolverError, nearest, some
 from allocator.evaluation.metrics import NOMINAL, Case, deciles, interval_sums, place_sums, poisson_ceiling, tally
 from allocator.evaluation.scorecard import Scorecard, Skipped
-from allocator.risk import AUTO, BASELINES, MODELS, check_model, fit_all, windows_of
+from allocator.risk import AUTO, BASELINES, MODELS, check_model, covered, fit_all, windows_of
 
 if TYPE_CHECKING:
     from allocator.domain import Covariates, Floats, Panel, RiskSurface
@@ -401,12 +401,13 @@ def score(panel: Panel, design: Design, fold: Fold) -> FoldScore:
     skips = {reason.kind: reason for reason in unscored(panel, known, design, fold)}
     if ALL_KINDS in skips:
         return _empty(design, tuple(skips.values()))
-    covered = in_window(panel, design, fold).astype(np.float32)  # a kind that is not covered counts nowhere
+    # A kind that the source does not cover counts nowhere.
+    kept = covered(panel, panel.day_index(fold.cutoff), design.days).astype(np.float32)
     surfaces = {
-        model: dataclasses.replace(surface, mean=surface.mean * covered)
+        model: dataclasses.replace(surface, mean=surface.mean * kept)
         for model, surface in forecasts(known, design, fold).items()
     }
-    actual, past = window_counts(panel, design, fold) * covered, _past(known) * covered
+    actual, past = window_counts(panel, design, fold) * kept, _past(known) * kept
     sums, chosen = [], []
     for model, surface in surfaces.items():
         cases = Cases(surface, actual, past, design.harm)
@@ -421,12 +422,6 @@ def score(panel: Panel, design: Design, fold: Fold) -> FoldScore:
     )
 
 
-def in_window(panel: Panel, design: Design, fold: Fold) -> npt.NDArray[np.bool_]:
-    """Return which kinds the source covers in the whole window of a fold, (n_kinds,) bool."""
-    first = panel.day_index(fold.cutoff)
-    return np.asarray(panel.days_observed[first : first + design.days].all(axis=0))
-
-
 def unscored(panel: Panel, known: Panel, design: Design, fold: Fold) -> list[Skipped]:
     """Return the kinds of a fold that cannot be scored, and why; "all" among them means the whole fold."""
     seen = np.bincount(known.netted.kind, minlength=len(known.kinds))
@@ -436,7 +431,8 @@ def unscored(panel: Panel, known: Panel, design: Design, fold: Fold) -> list[Ski
     reason = "no event was known before the cutoff, so there is nothing to fit on"
     skips = [Skipped(fold.number, fold.cutoff, kind, reason) for kind in without]
     gap = "the source does not cover the whole window"
-    hidden = [kind for kind, seen_all in zip(panel.kinds, in_window(panel, design, fold), strict=True) if not seen_all]
+    whole = covered(panel, panel.day_index(fold.cutoff), design.days)
+    hidden = [kind for kind, seen_all in zip(panel.kinds, whole, strict=True) if not seen_all]
     return skips + [Skipped(fold.number, fold.cutoff, kind, gap) for kind in hidden if kind not in without]
 
 

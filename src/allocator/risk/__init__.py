@@ -1,6 +1,7 @@
 """Panel → RiskSurface."""
 
 from allocator.risk.extras import READERS
+from allocator.risk.features import covered
 from allocator.risk.fit import AUTO, CANDIDATES, ENGINE, MODELS, Fitted, HoldOut, check_model, fit, fit_all
 from allocator.risk.training import windows_of
 
@@ -16,6 +17,7 @@ __all__ = [
     "Fitted",
     "HoldOut",
     "check_model",
+    "covered",
     "fit",
     "fit_all",
     "windows_of",
