@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 GAP_DAYS, GAP_EVENTS = 14, 20.0
 """A stretch without events is a gap from 14 days and 20 expected events on: by chance, once in 5 × 10⁸."""
+
+_GAP_NOTE = ": taken as not covered by the source, not as zero"
+
+MAX_GAPS = 6
+"""More gaps than this in one kind are coarse dates, such as the first of each month."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +70,8 @@ class Panel:
         False where the source does not cover a kind: no event there is no zero. None: all is covered.
     notes : tuple of str
         What a planner should know, in plain words.
+    masks_gaps : bool
+        Whether `observed` comes from `find_gaps`, so that `until` finds it anew.
     """
 
     city: Tessellation
@@ -84,6 +91,7 @@ class Panel:
     span: Ints | None = None
     observed: Bools | None = None
     notes: tuple[str, ...] = ()
+    masks_gaps: bool = False
 
     def __post_init__(self) -> None:
         freeze(self)
@@ -136,11 +144,10 @@ class Panel:
             day = _spread_over_month(day)
         first = int(day[inside].min())
         last = _day_number(stop) if stop is not None else int(day[inside].max()) + 1
-        inside &= day < last
-        reported = None
-        if events.reported is not None:
-            known, _ = local_clock(np.where(np.isnat(events.reported), events.time, events.reported), events.timezone)
-            reported = np.maximum(known, day)[inside].astype(np.int32) - first
+        n_periods = max(int(last > first), (last - first) // days)  # a last period that is cut is left out
+        inside &= day < first + n_periods * days
+        known = _known_day(events, day)
+        reported = None if known is None else known[inside].astype(np.int32) - first
         span = _span_minutes(events)
         # 00:00 is often "unknown"; a true one is 1 in 1,440. An interval says itself how little is known.
         minute = np.where((minute == 0) & (span == 0), -1, minute)
@@ -149,7 +156,7 @@ class Panel:
             kinds=names,
             timezone=events.timezone,
             first_day=dt.date(1970, 1, 1) + dt.timedelta(days=first),
-            n_periods=max(0, -(-(last - first) // days)),
+            n_periods=n_periods,
             period_days=days,
             day=(day[inside] - first).astype(np.int32),
             minute=minute[inside].astype(np.int16),
@@ -167,7 +174,7 @@ class Panel:
     def _with_gaps(self, gaps: str) -> Panel:
         found = [] if gaps == "zero" or self.precision == "month" else self.find_gaps()
         if not found:
-            return self
+            return dataclasses.replace(self, masks_gaps=gaps == "mask")
         first = self.first_day
         told = [
             f"no {self.kinds[kind]} from {first + dt.timedelta(days=a)} to {first + dt.timedelta(days=b - 1)}"
@@ -183,27 +190,27 @@ class Panel:
         observed = np.ones((self.n_days, len(self.kinds)), np.bool_)
         for kind, a, b in found:
             observed[a:b, kind] = False
-        notes = tuple(f"{line}: taken as not covered by the source, not as zero" for line in told)
-        return dataclasses.replace(self, observed=observed, notes=(*self.notes, *notes))
+        notes = tuple(f"{line}{_GAP_NOTE}" for line in told)
+        return dataclasses.replace(self, observed=observed, notes=(*self.notes, *notes), masks_gaps=True)
 
     def find_gaps(self) -> list[tuple[int, int, int]]:
         """Return `(kind, first day, day after)` of stretches without events that are no chance.
 
-        A stretch of at least `GAP_DAYS` days in which `GAP_EVENTS` events or more were expected from the four weeks
-        beside it (the quieter side; at an end of the panel, the one side there is).
+        A stretch of at least `GAP_DAYS` days in which `GAP_EVENTS` events or more were expected, both from the four
+        weeks beside it (the quieter side; at an end of the panel, the one side there is) and from the median four
+        weeks of the rest of the history: a kind that comes in bursts has no gaps between them. A kind with more
+        than `MAX_GAPS` such stretches is dated coarsely, and has none.
         """
         found = []
         for kind in range(len(self.kinds)):
-            days = np.unique(self.day[(self.kind == kind) & (self.count > 0)])
-            if not len(days):
+            happened = self.day[(self.kind == kind) & (self.count > 0)]
+            if not len(happened):
                 continue
-            per_day = np.bincount(self.day[self.kind == kind], minlength=self.n_days)
-            edges = np.concatenate([[-1], days, [self.n_days]])
-            for long in np.flatnonzero(np.diff(edges) > GAP_DAYS):
-                a, b = int(edges[long]) + 1, int(edges[long + 1])
-                sides = [per_day[max(0, a - 28) : a]] * (a > 0) + [per_day[b : b + 28]] * (b < self.n_days)
-                if min(side.mean() for side in sides) * (b - a) >= GAP_EVENTS:
-                    found.append((kind, a, b))
+            per_day = np.bincount(happened, minlength=self.n_days)
+            edges = np.concatenate([[-1], np.unique(happened), [self.n_days]])
+            longest = [(int(edges[i]) + 1, int(edges[i + 1])) for i in np.flatnonzero(np.diff(edges) > GAP_DAYS)]
+            gaps = [(kind, a, b) for a, b in longest if _usual_rate(per_day, a, b) * (b - a) >= GAP_EVENTS]
+            found += gaps if len(gaps) <= MAX_GAPS else []
         return found
 
     @property
@@ -264,16 +271,21 @@ class Panel:
         known = self.day < n_periods * self.period_days  # a period that is cut is left out
         if self.reported is not None:
             known &= self.reported < self.day_index(cutoff)
-        observed = None if self.observed is None else self.observed[: n_periods * self.period_days]
-        return dataclasses.replace(self._rows(known), n_periods=n_periods, observed=observed)
+        early = dataclasses.replace(self._rows(known), n_periods=n_periods)
+        if self.masks_gaps:  # anew, from what was known then: a later event must not open or close a gap
+            notes = tuple(note for note in self.notes if not note.endswith(_GAP_NOTE))
+            return dataclasses.replace(early, observed=None, notes=notes)._with_gaps("mask")
+        observed = None if self.observed is None else self.observed[: early.n_days]
+        return dataclasses.replace(early, observed=observed)
 
     def append(self, newer: Panel) -> Panel:
         """Return this panel followed by the periods of `newer`, which must begin where it stops."""
         if newer.first_day != self.stop_day or newer.kinds != self.kinds or newer.city is not self.city:
             raise ValueError(f"the newer panel must start on {self.stop_day}, with the same cells and kinds")
         reported, span, observed = None, None, None
-        if self.reported is not None and newer.reported is not None:
-            reported = np.concatenate([self.reported, newer.reported + np.int32(self.n_days)])
+        if self.reported is not None or newer.reported is not None:
+            both = [p.day if p.reported is None else p.reported for p in (self, newer)]
+            reported = np.concatenate([both[0], both[1] + np.int32(self.n_days)])
         if self.span is not None or newer.span is not None:
             span = np.concatenate([np.zeros(len(p.day), np.int32) if p.span is None else p.span for p in (self, newer)])
         if self.observed is not None or newer.observed is not None:
@@ -290,12 +302,32 @@ class Panel:
             observed=observed,
             n_periods=self.n_periods + newer.n_periods,
             outside=self.outside + newer.outside,
+            notes=tuple(dict.fromkeys((*self.notes, *newer.notes))),
         )
 
     def _rows(self, rows: Bools | Ints) -> Panel:
         arrays = {name: getattr(self, name)[rows] for name in ("day", "minute", "cell", "kind", "count")}
         optional = {name: value[rows] for name in ("reported", "span") if (value := getattr(self, name)) is not None}
         return dataclasses.replace(self, **arrays, **optional)
+
+
+def _known_day(events: Events, day: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+    """Return the local day on which each event was known: reported, and over; None where it is that of the event."""
+    known = None
+    for late in (events.reported, events.end):
+        if late is not None:
+            then, _ = local_clock(np.where(np.isnat(late), events.time, late), events.timezone)
+            known = np.maximum(then, day) if known is None else np.maximum(known, then)
+    return known
+
+
+def _usual_rate(per_day: npt.NDArray[np.integer[Any]], a: int, b: int) -> float:
+    """Return events a day to be expected from day `a` to before `b`: the least of what lies beside and elsewhere."""
+    sides = [per_day[max(0, a - 28) : a]] * (a > 0) + [per_day[b : b + 28]] * (b < len(per_day))
+    rest = np.concatenate([per_day[:a], per_day[b:]])
+    n_blocks = max(1, len(rest) // 28)
+    usual = float(np.median([block.mean() for block in np.array_split(rest, n_blocks)])) if len(rest) else 0.0
+    return min([usual, *(float(side.mean()) for side in sides)])
 
 
 def _span_minutes(events: Events) -> npt.NDArray[np.int64]:

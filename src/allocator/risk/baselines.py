@@ -221,7 +221,7 @@ class Baseline:
         totals = np.zeros((len(training.kinds), 1))
         for number, day in enumerate(training.days):
             moment = Moment(training.panel, day, training.horizon, training.space)
-            values = _with_constant(self.columns(moment))
+            values = _with_constant(self.columns(moment), training.space.city)
             sum_of = values.sum(axis=1) * training.covered[number][:, None]
             totals = totals + sum_of
             rows = np.flatnonzero((training.window == number) & (training.count > 0))
@@ -263,10 +263,12 @@ class FittedBaseline:
         return ("past events of this place", "everywhere alike"), both
 
     def _parts(self, view: View) -> Floats:
-        values = _with_constant(self.columns(Moment(view.panel, view.day, view.window, view.space)))
+        values = _with_constant(self.columns(Moment(view.panel, view.day, view.window, view.space)), view.space.city)
         return np.asarray(values * self.weights[:, None, :] * (view.horizon / view.window))
 
 
-def _with_constant(raw: Floats) -> Floats:
+def _with_constant(raw: Floats, city: Tessellation) -> Floats:
+    """Return raw columns and the constant: the same for every km², so that a sliver of a cell is no hot spot."""
     values = raw[:, :, None] if raw.ndim == 2 else raw
-    return np.concatenate([values, np.ones((*values.shape[:2], 1))], axis=2)
+    constant = np.broadcast_to(city.area_km2 / city.area_km2.mean(), values.shape[:2])[:, :, None]
+    return np.concatenate([values, constant], axis=2)

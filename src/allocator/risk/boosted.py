@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from allocator.errors import SolverError
 from allocator.risk.mixture import FittedMixture, Mixture, to_level
-from allocator.risk.training import STEP_DAYS
 
 if TYPE_CHECKING:
     from allocator.config import RiskSection
@@ -20,7 +19,9 @@ if TYPE_CHECKING:
     from allocator.risk.features import View
     from allocator.risk.training import Training
 
-VALIDATION_WINDOWS = 4
+VALIDATION_WINDOWS, MIN_WINDOWS = 4, 4
+"""Windows that choose the number of rounds, and the fewest before them; with fewer there are no trees."""
+
 STEP, PATIENCE = 10, 30
 """Rounds between looks at the validation windows, and without a gain before training ends."""
 
@@ -61,10 +62,12 @@ class Boosted:
         SolverError
             If LightGBM fails.
         """
-        # The windows of long horizons overlap: those between may not train, or the validation would be no test.
-        between = -(-training.horizon // STEP_DAYS) - 1
+        # The windows of long horizons overlap: those that reach into the validation may not train.
         inner = training.n_windows - VALIDATION_WINDOWS
-        before, after = training.windows(0, max(inner - between, 1)), training.windows(inner, training.n_windows)
+        n_before = sum(day + training.horizon <= training.days[inner] for day in training.days)
+        before, after = training.windows(0, n_before), training.windows(inner, training.n_windows)
+        if n_before < MIN_WINDOWS or not before.events.any() or not after.events.any():
+            return FittedBoosted(Mixture(self.options).fit(training), None, 0, training.context_names)
         base = Mixture(self.options).fit(before)
         booster, rounds = self._train(before, base, after)
         return FittedBoosted(base, booster, rounds, training.context_names)
@@ -130,8 +133,8 @@ class FittedBoosted:
     ----------
     base : FittedMixture
         Where the trees start.
-    booster : lightgbm.Booster
-        The trees.
+    booster : lightgbm.Booster, optional
+        The trees; None where there are too few windows for any.
     rounds : int
         Rounds used; 0 where none improved the likelihood of the windows kept for that.
     context_names : tuple of str
@@ -139,21 +142,18 @@ class FittedBoosted:
     """
 
     base: FittedMixture
-    booster: lightgbm.Booster
+    booster: lightgbm.Booster | None
     rounds: int
     context_names: tuple[str, ...]
 
     def rate(self, view: View) -> Floats:
         """Return expected events per horizon, (n_kinds, n_cells) float64."""
         rates = self.base.rate(view)
-        if self.rounds:
+        if self.booster is not None and self.rounds:
             for kind in range(len(rates)):
-                rates[kind] *= np.exp(self._predict(view, kind))
+                columns = np.concatenate([view.components[kind], view.context[kind]], axis=1)
+                rates[kind] *= np.exp(self.booster.predict(columns, raw_score=True, num_iteration=self.rounds))
         return to_level(rates, view)
-
-    def _predict(self, view: View, kind: int) -> Floats:
-        columns = np.concatenate([view.components[kind], view.context[kind]], axis=1)
-        return np.asarray(self.booster.predict(columns, raw_score=True, num_iteration=self.rounds))
 
     def sources(self, view: View, cells: npt.NDArray[np.int64]) -> tuple[tuple[str, ...], Floats]:
         """Return the parts of the mixture for chosen cells, (n_kinds, n, n_sources); `contributions` has the rest."""
@@ -176,7 +176,7 @@ class FittedBoosted:
         parts = np.zeros((len(view.level), len(cells), len(names) + 1))
         rates, base = self.rate(view)[:, cells], self.base.rate(view)[:, cells]
         for kind in range(len(parts)):
-            if self.rounds:
+            if self.booster is not None and self.rounds:
                 columns = np.concatenate([view.components[kind, cells], view.context[kind, cells]], axis=1)
                 by_feature = np.asarray(self.booster.predict(columns, pred_contrib=True, num_iteration=self.rounds))
                 for feature, group in enumerate(groups):
@@ -185,7 +185,9 @@ class FittedBoosted:
         return (*names, "all alike"), parts
 
     def text(self) -> str:
-        """Return the trees in LightGBM's text format, without the number of threads."""
+        """Return the trees in LightGBM's text format, without the number of threads; empty without trees."""
+        if self.booster is None or not self.rounds:  # LightGBM takes 0 rounds as all
+            return ""
         lines = str(self.booster.model_to_string(num_iteration=self.rounds)).splitlines(keepends=True)
         return "".join(line for line in lines if not line.startswith("[num_threads:"))
 

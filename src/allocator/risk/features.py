@@ -181,7 +181,8 @@ class Histories:
                 kernel.weight,
                 self.state,
             )
-        np.maximum.at(self.last, (panel.kind[rows], panel.cell[rows]), panel.day[rows])
+        new = rows[panel.count[rows] > 0]
+        np.maximum.at(self.last, (panel.kind[new], panel.cell[new]), panel.day[new])
         self.day = day
 
     def expected(self, horizon: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
@@ -258,7 +259,7 @@ def component_rows(
         out = np.empty((len(cell), sum(total.shape[1] for total in totals) + 1), np.float32)
         start = 0
         for part in parts:
-            picked = part[kind, :, cell].reshape(len(cell), -1)
+            picked = part[kind, :, cell].reshape(len(cell), part.shape[1] * part.shape[3])
             out[:, start : start + picked.shape[1]] = picked
             start += picked.shape[1]
         out[:, -1] = (area / area.sum())[cell]
@@ -280,7 +281,7 @@ CONTEXT = (
     "season, sine",
     "public holidays",
 )
-"""Columns that only the boosted model reads, beside the components and the covariates."""
+"""Columns of the boosted model and the regression, beside the components and the covariates."""
 
 
 def context(histories: Histories, panel: Panel, horizon: int, extras: Extras) -> npt.NDArray[np.float32]:

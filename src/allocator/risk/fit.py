@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from allocator.config import RiskSection
-from allocator.domain import ALL_KINDS, Covariates, Reasons, RiskSurface, count_interval
+from allocator.config import RiskSection, ShiftSection
+from allocator.domain import ALL_KINDS, Covariates, Reasons, RiskSurface, count_interval, shifts_of
 from allocator.errors import ConfigError, DataError, nearest, some
 from allocator.kernels.likelihood import negative_binomial_loglik, poisson_loglik
 from allocator.risk import baselines
@@ -21,6 +22,7 @@ from allocator.risk.boosted import Boosted, FittedBoosted
 from allocator.risk.extras import Extras, country_of
 from allocator.risk.features import near_counts
 from allocator.risk.glm import Glm
+from allocator.risk.level import feast_days
 from allocator.risk.mixture import FittedMixture, Mixture
 from allocator.risk.profile import shift_shares
 from allocator.risk.self_exciting import SelfExciting
@@ -166,6 +168,17 @@ class Fitted:
         boosted = self.models.get("boosted")
         return boosted.text() if isinstance(boosted, FittedBoosted) else ""
 
+    def _shares(self, shifts: Sequence[Shift]) -> tuple[npt.NDArray[np.float32], str]:
+        """Return the share of the horizon's events in each shift, (n_shifts, n_kinds, n_cells), and its source."""
+        shares, source = shift_shares(self.panel.netted, shifts, self.country)
+        weeks, rest = divmod(self.horizon, 7)
+        if not rest:
+            return np.asarray(shares / np.float32(weeks)), source
+        midnight = ShiftSection(name="all day", start=dt.time(0), stop=dt.time(0), share=1.0)
+        days = shifts_of([midnight], first_day=self.panel.stop_day, days=rest, timezone=self.panel.timezone)
+        part, _ = shift_shares(self.panel.netted, days, self.country)
+        return np.asarray(shares / (weeks + part.sum(axis=0))), source
+
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """Return what a fast update of the forecast starts from: histories, weights and their settings."""
         histories = self.history.histories
@@ -211,9 +224,8 @@ class Fitted:
             mean, source = self.rate.T[None], "the whole horizon in one"
             shares = np.ones((1, *self.rate.shape), np.float32)
         else:
-            shares, source = shift_shares(self.panel.netted, shifts, self.country)
+            shares, source = self._shares(shifts)
             names = tuple(shift.id for shift in shifts)
-            shares = shares * (7 / self.horizon)
             mean = (shares * self.rate).transpose(0, 2, 1)
         mean = np.ascontiguousarray(mean, np.float32)
         level = self.options.interval
@@ -326,7 +338,7 @@ def fit(
     options : RiskSection, optional
         Settings.
     covariates : Covariates, optional
-        What is known of places and days beside the events; only the boosted model and the city's level read it.
+        What is known of places and days beside the events: places for `boosted` and `glm`, days for the level.
     seed : int
         Seed of the zero sample and of LightGBM.
 
@@ -367,8 +379,7 @@ def fit_all(
             f"{panel.stop_day}, exclusive): give a shorter horizon or a longer history",
             count=panel.n_days,
         )
-    country = country_of(panel.timezone) if options.holidays == AUTO else options.holidays
-    extras = Extras("" if country == "none" else country, covariates)
+    extras = Extras(_country(panel, options), covariates)
     history = read_history(panel, days, options, extras, seed=seed)
     wanted = dict.fromkeys(name for model in models for name in (CANDIDATES if model == AUTO else (model,)))
     wanted |= dict.fromkeys(CANDIDATES[:-2])
@@ -383,6 +394,17 @@ def fit_all(
     rest = {"panel": panel, "horizon": days, "history": history, "options": options, "notes": notes,
             "country": extras.country}  # fmt: skip
     return {model: _fitted(model, hold_out, fitted, now, rest) for model in models}
+
+
+def _country(panel: Panel, options: RiskSection) -> str:
+    if options.holidays in (AUTO, "none"):
+        return country_of(panel.timezone) if options.holidays == AUTO else ""
+    if not feast_days(options.holidays, panel.first_day.year):
+        raise ConfigError(
+            f"risk.holidays = {options.holidays!r}: no public holidays are known; give a country such as 'US' or a part "
+            "of one such as 'US-IL', 'auto' for the country of the time zone, or 'none'"
+        )
+    return options.holidays
 
 
 def _fitted(

@@ -39,8 +39,10 @@ class Mixture:
             rows = np.flatnonzero((training.kind == kind) & (training.count > 0))
             totals = training.totals[:, kind].sum(axis=0)
             weights[kind] = fit_weights(training.components[rows], training.count[rows], totals)
-            if not len(rows):  # a kind that no window covers: the level, spread as the long run of all kinds
-                weights[kind, training.space.component(0, -1)] = weights[kind, -1] = 1.0
+            if not len(rows):  # nothing in any window, or none covers the kind: its long run, and half an event
+                days = max(int(training.panel.days_observed[: training.days[-1], kind].sum()), 1)
+                weights[kind, training.space.component(0, -1)] = 1.0
+                weights[kind, -1] = 0.5 / days * training.horizon
         return FittedMixture(training.space, weights)
 
 

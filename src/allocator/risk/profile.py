@@ -6,7 +6,7 @@ import datetime as dt
 import zoneinfo
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,13 @@ from allocator.risk.daylight import daylight_hours
 from allocator.risk.level import feast_days
 
 if TYPE_CHECKING:
-    from allocator.domain import Ints, Panel, Shift
+    from allocator.domain import Floats, Ints, Panel, Shift
 
 DAY_MINUTES = 1440
 WEEK_MINUTES = 7 * DAY_MINUTES
+BLOCK_MINUTES = 480
+"""Blocks of eight hours part the week; on them the strengths are chosen."""
+
 STRENGTHS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 """Weights of the parent profile, in events, from which the one of greatest likelihood is taken."""
 
@@ -71,7 +74,11 @@ def shift_shares(panel: Panel, shifts: Sequence[Shift], country: str = "") -> tu
         if len(rows):
             windows = [_window(shift, panel.timezone) for shift in shifts]
             slots = [partial(_part_inside, minute, span[rows], start, length) for start, length in windows]
-            shares = _shrunk(panel, rows, slots) * _stretch(shifts, [n for _, n in windows])[:, None, None]
+            prior = np.array([length / WEEK_MINUTES for _, length in windows])
+            shares = (
+                _shrunk(panel, rows, slots, prior, minute // BLOCK_MINUTES)
+                * _stretch(shifts, [n for _, n in windows])[:, None, None]
+            )
             factors = _day_factors(panel, rows, slots, shifts, country)
             return shares * factors[:, :, None], "times of past events, by weekday and shift, daylight and holidays"
     if missing := sorted({shift.name for shift in shifts if shift.share is None}):
@@ -82,7 +89,7 @@ def shift_shares(panel: Panel, shifts: Sequence[Shift], country: str = "") -> tu
     given = np.array([shift.share for shift in shifts], dtype=np.float64)
     if panel.precision == "day":
         slots = [partial(_on_day, weekday, day) for day in range(7)]
-        by_day = _shrunk(panel, np.arange(len(panel.day)), slots)
+        by_day = _shrunk(panel, np.arange(len(panel.day)), slots, np.full(7, 1 / 7), weekday)
         shares = by_day[[shift.day.weekday() for shift in shifts]] * given[:, None, None]
         source = "shares given in the job file, as the event times carry no time of day; weekdays from past events"
     else:
@@ -125,23 +132,50 @@ Slot = Callable[[], npt.NDArray[np.float32]]
 """Gives the weight of each event in one slot of the week."""
 
 
-def _shrunk(panel: Panel, rows: npt.NDArray[np.int64], slots: Sequence[Slot]) -> npt.NDArray[np.float32]:
-    """Return shrunk shares of each slot, (n_slots, n_kinds, n_cells) float32."""
+def _shrunk(
+    panel: Panel, rows: npt.NDArray[np.int64], slots: Sequence[Slot], prior: Floats, block: Ints
+) -> npt.NDArray[np.float32]:
+    """Return shrunk shares of each slot, (n_slots, n_kinds, n_cells) float32.
+
+    The strengths are those of greatest likelihood on a fixed partition of the week, `block` per event, so that a slot
+    asked for alone has the share that it has beside others. `prior` is the share of each slot without any events.
+    """
     city, n_kinds = panel.city, len(panel.kinds)
     district = np.where(city.district < 0, len(city.districts), city.district)
     place = panel.kind[rows].astype(np.int64) * city.n_cells + panel.cell[rows]
     counts = np.stack([np.bincount(place, slot(), n_kinds * city.n_cells) for slot in slots])
     counts = counts.reshape(len(slots), n_kinds, city.n_cells)
     totals = np.bincount(place, minlength=n_kinds * city.n_cells).reshape(n_kinds, city.n_cells)
+    n_blocks = int(block.max(initial=0)) + 1
+    whole = np.bincount(place * n_blocks + block, minlength=n_kinds * city.n_cells * n_blocks)
+    whole = whole.reshape(n_kinds, city.n_cells, n_blocks)
     shares = np.empty(counts.shape, np.float32)
     for one in range(n_kinds):
+        upper, lower = _strengths(whole[one].T.astype(np.float64), district, len(city.districts) + 1)
         cells, total = counts[:, one], totals[one]
         by_district = np.stack([np.bincount(district, c, len(city.districts) + 1) for c in cells])
         district_total = np.bincount(district, total, len(city.districts) + 1)
-        top = ((cells.sum(axis=1) + 1 / 7) / (total.sum() + 1 / 7 * max(len(slots), 1)))[:, None]
-        middle = _shrink(by_district, district_total, np.repeat(top, len(district_total), axis=1))
-        shares[:, one] = _shrink(cells, total, middle[:, district])
+        top = ((cells.sum(axis=1) + prior) / (total.sum() + 1))[:, None]
+        middle = (by_district + upper * top) / (district_total + upper)
+        shares[:, one] = (cells + lower * middle[:, district]) / (total + lower)
     return shares
+
+
+def _strengths(blocks: Floats, district: Ints, n_districts: int) -> tuple[float, float]:
+    """Return the weight of the city's profile in a district's, and of the district's in a cell's, in events.
+
+    The likelihood is that of the Dirichlet-multinomial; see Minka (2000), Estimating a Dirichlet distribution.
+
+    Parameters
+    ----------
+    blocks : (n_blocks, n_cells)
+        Events of one kind in each block of the week; the blocks share none.
+    """
+    by_district = np.stack([np.bincount(district, one, n_districts) for one in blocks])
+    top = (blocks.sum(axis=1) + 1 / len(blocks)) / (blocks.sum() + 1)
+    upper = _likeliest(by_district, np.repeat(top[:, None], n_districts, axis=1))
+    middle = (by_district + upper * top[:, None]) / (by_district.sum(axis=0) + upper)
+    return upper, _likeliest(blocks, middle[:, district])
 
 
 def _day_factors(
@@ -223,18 +257,13 @@ def _light(shift: Shift, days: Ints, timezone: str, place: tuple[float, float]) 
     return daylight_hours(start, stop, lon=place[0], lat=place[1])
 
 
-def _shrink(
-    counts: npt.NDArray[Any], total: npt.NDArray[Any], parent: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Return (counts + strength × parent) / (total + strength) with the strength of greatest likelihood.
-
-    The likelihood is that of the Dirichlet-multinomial; see Minka (2000), Estimating a Dirichlet distribution.
-    """
+def _likeliest(counts: Floats, parent: Floats) -> float:
+    """Return the strength of greatest Dirichlet-multinomial likelihood of counts around their parent's shares."""
+    total = counts.sum(axis=0)
     used = np.flatnonzero(total > 0)
     slot, place = np.nonzero(counts[:, used])
     n, p, sums = counts[slot, used[place]], parent[slot, used[place]], total[used]
     likelihood = [
         float((gammaln(s) - gammaln(sums + s)).sum() + (gammaln(n + s * p) - gammaln(s * p)).sum()) for s in STRENGTHS
     ]
-    strength = STRENGTHS[int(np.argmax(likelihood))]
-    return np.asarray((counts + strength * parent) / (total + strength))
+    return STRENGTHS[int(np.argmax(likelihood))]
