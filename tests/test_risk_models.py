@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 
 from allocator import risk
 from allocator.config import BoostedOptions, RiskSection
-from allocator.domain import Panel
+from allocator.domain import Panel, count_interval
 from allocator.errors import ConfigError, DataError
 from allocator.risk import baselines, level
 from allocator.risk.baselines import Moment
@@ -246,11 +246,14 @@ def test_a_gap_lowers_no_forecast(panel, model):
 
 
 def test_a_kind_that_began_late_is_forecast_at_its_own_level(panel):
-    late = cut(panel, 0, panel.n_days - 100, 1)._with_gaps("mask")
-    assert late.observed is not None
-    fitted = risk.fit(late, options=OPTIONS)
-    recent = (late.day >= late.n_days - 90) & (late.kind == 1)
-    assert fitted.rate[1].sum() == pytest.approx(recent.sum() / 90 * 7, rel=0.3)
+    for days in (100, 40):
+        late = cut(panel, 0, panel.n_days - days, 1)._with_gaps("mask")
+        assert late.observed is not None
+        for model in ("auto", "near_repeat", "self_exciting", "empirical_bayes"):
+            fitted = risk.fit(late, model, options=OPTIONS)
+            recent = (late.day >= late.n_days - days) & (late.kind == 1)
+            assert fitted.rate[1].sum() == pytest.approx(recent.sum() / days * 7, rel=0.35), (days, model)
+            assert any("learn from all of them" in note for note in fitted.notes) == (days == 40)
 
 
 # --- daylight ----------------------------------------------------------------------------------------------------
@@ -311,3 +314,144 @@ def test_impossible_shares_of_the_area_are_refused(panel, share):
     surface = risk.fit(panel, "historic_mean", options=OPTIONS).forecast()
     with pytest.raises(ConfigError, match="above 0 and at most 1"):
         surface.top(share)
+
+
+@pytest.mark.parametrize("horizon", [7, 28, 90])
+def test_the_level_says_how_wrong_it_may_be(horizon):
+    """Random walks of 5 % a week: 90 % intervals of the sum hold it about as often as they say."""
+    rng, inside, runs = np.random.default_rng(3), 0, 60
+    for _ in range(runs):
+        mean = 40 * np.exp(np.repeat(np.cumsum(rng.normal(0, 0.05, 105)), 7))
+        counts = rng.poisson(mean).astype(float)
+        days = len(counts) - 91
+        found = level.outlook(counts[:days], np.ones(days, bool), level.Calendar(dt.date(2015, 1, 5)), horizon=horizon)
+        low, high = count_interval(np.array([found.expected]), np.array([found.dispersion]), 0.9)
+        inside += low[0] <= counts[days : days + horizon].sum() <= high[0]
+    assert 0.7 < inside / runs <= 1
+
+
+def test_uncovered_weeks_are_no_proof_of_precision():
+    rng = np.random.default_rng(5)
+    counts = rng.poisson(40 * np.repeat(rng.gamma(20, 1 / 20, 120), 7)).astype(float)
+    known = np.ones(len(counts), bool)
+    calendar = level.Calendar(dt.date(2015, 1, 5))
+    whole = level.outlook(counts, known, calendar, horizon=7).dispersion
+    known[280:560] = False
+    part = level.outlook(np.where(known, counts, 0), known, calendar, horizon=7).dispersion
+    assert whole == pytest.approx(0.05, rel=0.6)
+    assert part == pytest.approx(whole, rel=0.6)
+
+
+def test_late_reports_do_not_lower_the_forecast(panel):
+    rng = np.random.default_rng(0)
+    late = dataclasses.replace(
+        panel, reported=(panel.day + rng.exponential(7, len(panel.day)).astype(int)).astype(np.int32)
+    )
+    known = late.until(late.stop_day)
+    truth = (panel.day >= panel.n_days - 56).sum() / 8
+    for model in ("mixture", "boosted", "historic_mean"):
+        assert risk.fit(known, model, options=OPTIONS).rate.sum() == pytest.approx(truth, rel=0.15), model
+
+
+# --- found in review ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", ["mixture", "boosted", "glm", "self_exciting", "near_repeat"])
+def test_a_month_without_any_kind_is_masked(panel, model):
+    kept = ~((panel.day >= 200) & (panel.day < 230))
+    gappy = panel._rows(kept)._with_gaps("mask")
+    assert not gappy.days_observed[200:230].any()
+    rate = risk.fit(gappy, model, options=OPTIONS).rate.sum()
+    assert rate == pytest.approx(risk.fit(panel, model, options=OPTIONS).rate.sum(), rel=0.12)
+
+
+def test_bursts_and_coarse_dates_are_no_gaps(panel, middle):
+    cell = middle[0]
+    fireworks = [(year * 364 + 180 + i % 14, cell) for year in (0, 1) for i in range(60)]
+    assert with_events(panel, *fireworks, n_days=728).find_gaps() == []
+    assert with_events(panel, *[(100, cell)] * 60, n_days=400).find_gaps() == []
+    monthly = [(30 * month, cell) for month in range(20) for _ in range(40)]
+    assert with_events(panel, *monthly, n_days=601).find_gaps() == []
+
+
+def test_a_later_event_closes_no_gap(panel):
+    quiet = panel._rows(~((panel.day >= 300) & (panel.day < 330)))
+    cutoff = panel.first_day + dt.timedelta(days=309)
+    columns = {name: np.append(getattr(quiet, name), getattr(quiet, name)[-1:]) for name in ("minute", "cell", "count")}
+    day, kind = np.append(quiet.day, 313).astype(np.int32), np.append(quiet.kind, 0).astype(np.int16)
+    order = np.argsort(day, kind="stable")
+    planted = dataclasses.replace(
+        quiet, day=day[order], kind=kind[order], **{name: value[order] for name, value in columns.items()}
+    )
+    before, after = (one._with_gaps("mask").until(cutoff) for one in (quiet, planted))
+    np.testing.assert_array_equal(before.days_observed, after.days_observed)
+    assert before.notes == after.notes
+
+
+def test_events_are_known_when_their_interval_is_over(synthetic_events, synthetic_city):
+    end = synthetic_events.time + np.timedelta64(3, "D")
+    wide = dataclasses.replace(synthetic_events, end=end)
+    panel = Panel.from_events(wide, Tessellation.squares(synthetic_city.area, 300))
+    cutoff = panel.first_day + dt.timedelta(days=200)
+    known = panel.until(cutoff)
+    assert known.day.max() <= 197
+    assert len(known.day) < len(Panel.from_events(synthetic_events, panel.city).until(cutoff).day)
+
+
+def test_a_kind_with_hardly_any_events_is_forecast_at_hardly_any(panel, middle):
+    few = with_events(panel, (5, middle[0]), (150, middle[1]), (300, middle[0]), n_days=720)
+    for model in ("mixture", "boosted", "auto"):
+        assert risk.fit(few, model, options=OPTIONS).rate.sum() < 0.1, model
+
+
+def test_one_slot_alone_has_the_share_it_has_beside_others(panel):
+    from allocator.config import ShiftSection
+    from allocator.domain import shifts_of
+    from allocator.risk.profile import shift_shares
+
+    sections = [
+        ShiftSection(name=str(hour), start=dt.time(hour), stop=dt.time((hour + 8) % 24)) for hour in (7, 15, 23)
+    ]
+    shifts = shifts_of(sections, first_day=panel.stop_day, days=7, timezone=TIMEZONE)
+    whole, alone = shift_shares(panel, shifts)[0], shift_shares(panel, shifts[4:5])[0]
+    np.testing.assert_allclose(alone[0] / whole[4], np.median(alone[0] / whole[4]), rtol=0.02)
+    np.testing.assert_allclose(np.median(alone[0] / whole[4]), 1, rtol=0.05)
+    unknown = dataclasses.replace(panel, minute=np.where(panel.kind == 0, -1, panel.minute).astype(np.int16))
+    assert shift_shares(unknown, shifts[4:5])[0][0, 0].mean() == pytest.approx(8 / 168, rel=0.1)
+
+
+@pytest.mark.parametrize("horizon", [1, 3, 7, 10])
+def test_the_days_of_a_horizon_add_up_to_it(panel, horizon):
+    from allocator.config import ShiftSection
+    from allocator.domain import shifts_of
+
+    busy = np.repeat(np.arange(len(panel.day)), 1 + 2 * ((panel.day + panel.first_day.weekday()) % 7 == 5))
+    saturdays = panel._rows(busy)
+    halves = [
+        ShiftSection(name=name, start=dt.time(a), stop=dt.time(b)) for name, a, b in (("am", 0, 12), ("pm", 12, 0))
+    ]
+    fitted = risk.fit(saturdays, "mixture", horizon, options=OPTIONS)
+    days = shifts_of(halves, first_day=saturdays.stop_day, days=horizon, timezone=TIMEZONE)
+    whole, parts = fitted.forecast(), fitted.forecast(shifts=days)
+    assert parts.mean.sum() == pytest.approx(whole.mean.sum(), rel=0.03)
+
+
+def test_there_are_no_trees_where_validation_would_see_its_own_training(panel):
+    short = panel.until(panel.first_day + dt.timedelta(days=330))
+    fitted = risk.fit(short, "boosted", 90, options=OPTIONS)
+    assert fitted.models["boosted"].booster is None
+    assert fitted.model_text() == ""
+    assert np.isfinite(fitted.rate).all()
+
+
+def test_a_sliver_of_a_cell_is_no_hot_spot(panel, middle):
+    few = with_events(panel, (5, middle[0]), n_days=720)
+    surface = risk.fit(few, "historic_mean", options=OPTIONS).forecast()
+    density = surface.mean[0, :, 0] / panel.city.area_km2
+    smallest = int(np.argmin(panel.city.area_km2))
+    assert density[smallest] == pytest.approx(np.median(density), rel=1e-4)
+
+
+def test_unknown_holidays_are_refused(panel):
+    with pytest.raises(ConfigError, match="no public holidays are known"):
+        risk.fit(panel, "mixture", options=OPTIONS.model_copy(update={"holidays": "USA-Nowhere"}))

@@ -120,7 +120,8 @@ class RiskSurface:
     def expected_in(self, chosen: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
         """Return expected events in chosen cells and shifts, and the predictive interval of their count.
 
-        Districts vary independently around the level that they share, each by its own over-dispersion.
+        Districts vary independently around the level that they share, and cells within them, each by its own
+        over-dispersion.
 
         Parameters
         ----------
@@ -129,8 +130,10 @@ class RiskSurface:
         mean = np.where(chosen, self.mean.sum(axis=2, dtype=np.float64), 0.0).sum(axis=0)
         parts = np.bincount(np.where(self.city.district < 0, len(self.city.districts), self.city.district), mean)
         total = float(parts.sum())
-        own = max(float(self.district_dispersion[-1] - self.city_dispersion[-1]), 0.0)
-        spread = float(self.city_dispersion[-1]) + own * float((parts**2).sum()) / max(total**2, 1e-12)
+        of_city, of_district = (float(one[-1]) for one in (self.city_dispersion, self.district_dispersion))
+        of_cell = np.maximum(self.dispersion[:, -1].astype(np.float64) - of_district, 0.0)
+        squares = max(of_district - of_city, 0.0) * float((parts**2).sum()) + float((of_cell * mean**2).sum())
+        spread = of_city + squares / max(total**2, 1e-12)
         lower, upper = count_interval(np.array([total]), np.array([spread]), self.interval)
         return total, float(lower[0]), float(upper[0])
 

@@ -232,8 +232,10 @@ class Baseline:
         for kind, parts in enumerate(blocks):
             counts = np.concatenate([count for _, count in parts])
             weights[kind] = fit_weights(np.concatenate([rows for rows, _ in parts]), counts, totals[kind])
-            if not len(counts):  # a kind that no window covers: its raw columns as they are
-                weights[kind, :-1] = 1.0
+            if not len(counts):  # nothing in any window, or none covers the kind: the first column, and half an event
+                days = max(int(training.panel.days_observed[: training.days[-1], kind].sum()), 1)
+                weights[kind, 0] = 1.0
+                weights[kind, -1] = 0.5 / days * training.horizon / training.space.city.n_cells
         return FittedBaseline(self.columns, weights)
 
 

@@ -63,9 +63,9 @@ class Boosted:
             If LightGBM fails.
         """
         # The windows of long horizons overlap: those that reach into the validation may not train.
-        inner = training.n_windows - VALIDATION_WINDOWS
+        inner = max(training.n_own - VALIDATION_WINDOWS, 0)
         n_before = sum(day + training.horizon <= training.days[inner] for day in training.days)
-        before, after = training.windows(0, n_before), training.windows(inner, training.n_windows)
+        before, after = training.windows(0, n_before), training.windows(inner, training.n_own)
         if n_before < MIN_WINDOWS or not before.events.any() or not after.events.any():
             return FittedBoosted(Mixture(self.options).fit(training), None, 0, training.context_names)
         base = Mixture(self.options).fit(before)

@@ -49,13 +49,37 @@ class Extras:
             first <= feast.toordinal() < first + horizon for feast, _ in feast_days(self.country, panel.first_day.year)
         )
 
-    def outlook(self, panel: Panel, kind: int, day: int, horizon: int) -> Outlook | None:
-        """Return what the `horizon` days from `day` bring of one kind to the whole city."""
-        rows = known_on(panel, day) & (panel.kind == kind)
+    def outlook(self, panel: Panel, kind: int | None, day: int, horizon: int) -> Outlook | None:
+        """Return what the `horizon` days from `day` bring to the whole city, of one kind or (None) of all together."""
+        rows = known_on(panel, day)
+        covered = panel.days_observed[:day]
+        if kind is not None:
+            rows, covered = rows & (panel.kind == kind), covered[:, [kind]]
         counts = np.maximum(np.bincount(panel.day[rows], panel.count[rows], day)[:day], 0.0)
         series = None if self.covariates is None else self.covariates.daily(panel.first_day, day + horizon, known=day)
         calendar = Calendar(panel.first_day, self.country, series)
-        return outlook(counts, panel.days_observed[:day, kind], calendar, horizon=horizon)
+        share = reported_share(panel, day)
+        return outlook(counts, np.asarray(covered.all(axis=1)), calendar, horizon=horizon, reported=share)
+
+
+SETTLED_DAYS, SETTLED_EVENTS = 60, 50
+"""Delays are taken from events older than this, if there are so many."""
+
+
+def reported_share(panel: Panel, day: int) -> Floats | None:
+    """Return the share of each past day's events that is likely to be known at the start of `day`, (day,) float64.
+
+    From the delays of older events; None where the panel has no delays, or too few events to tell.
+    """
+    if panel.reported is None:
+        return None
+    old = known_on(panel, day) & (panel.day < day - SETTLED_DAYS)
+    delay = (panel.reported - panel.day)[old]
+    if len(delay) < SETTLED_EVENTS:
+        return None
+    within = np.cumsum(np.bincount(np.minimum(delay, SETTLED_DAYS), minlength=SETTLED_DAYS + 1)) / len(delay)
+    age = day - 1 - np.arange(day)
+    return np.asarray(within[np.minimum(age, SETTLED_DAYS)])
 
 
 @lru_cache(maxsize=8)

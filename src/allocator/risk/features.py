@@ -218,8 +218,8 @@ class View:
         The columns of `context_names`.
     level : (n_kinds,) float64
         Expected events of the whole city over the horizon; NaN where the history is too short to say.
-    level_dispersion : (n_kinds,) float64
-        Over-dispersion of the city's total around `level`.
+    level_dispersion : (n_kinds + 1,) float64
+        Over-dispersion of the city's total around `level`; all kinds together last, for the present alone.
     """
 
     panel: Panel
@@ -311,11 +311,12 @@ def context(histories: Histories, panel: Panel, horizon: int, extras: Extras) ->
 
 def view(histories: Histories, panel: Panel, window: int, extras: Extras, *, horizon: int) -> View:
     """Return what is known at the histories' day, for models that were trained on windows of `window` days."""
-    found = [extras.outlook(panel, kind, histories.day, horizon) for kind in range(histories.n_kinds)]
+    kinds: list[int | None] = [*range(histories.n_kinds), *([None] if histories.day == panel.n_days else [])]
+    found = [extras.outlook(panel, kind, histories.day, horizon) for kind in kinds]
     return View(
         panel=panel, day=histories.day, window=window, horizon=horizon, space=histories.space,
         components=components(histories, window), context=context(histories, panel, window, extras),
-        level=np.array([one.expected if one else np.nan for one in found]),
+        level=np.array([one.expected if one else np.nan for one in found[: histories.n_kinds]]),
         level_dispersion=np.array([one.dispersion if one else 0.0 for one in found]),
     )  # fmt: skip
 

@@ -19,7 +19,7 @@ from allocator.kernels.likelihood import negative_binomial_loglik, poisson_logli
 from allocator.risk import baselines
 from allocator.risk.baselines import Baseline
 from allocator.risk.boosted import Boosted, FittedBoosted
-from allocator.risk.extras import Extras, country_of
+from allocator.risk.extras import Extras, country_of, reported_share
 from allocator.risk.features import near_counts
 from allocator.risk.glm import Glm
 from allocator.risk.level import feast_days
@@ -174,8 +174,10 @@ class Fitted:
         weeks, rest = divmod(self.horizon, 7)
         if not rest:
             return np.asarray(shares / np.float32(weeks)), source
-        midnight = ShiftSection(name="all day", start=dt.time(0), stop=dt.time(0), share=1.0)
-        days = shifts_of([midnight], first_day=self.panel.stop_day, days=rest, timezone=self.panel.timezone)
+        halves = [
+            ShiftSection(name=f"from {a}", start=dt.time(a), stop=dt.time(b), share=0.5) for a, b in ((0, 12), (12, 0))
+        ]
+        days = shifts_of(halves, first_day=self.panel.stop_day, days=rest, timezone=self.panel.timezone)
         part, _ = shift_shares(self.panel.netted, days, self.country)
         return np.asarray(shares / (weeks + part.sum(axis=0))), source
 
@@ -386,7 +388,7 @@ def fit_all(
     fitted = {name: MODELS[name](options, seed).fit(history.training) for name in wanted}
     hold_out = HoldOut(
         np.stack([window.actual for window in history.held_out]),
-        {name: _rates(model, history.held_out) for name, model in fitted.items()},
+        {name: _rates(model, history.held_out, panel) for name, model in fitted.items()},
         np.stack([window.covered for window in history.held_out]),
     )
     notes = _notes(panel, days, history, covariates)
@@ -401,8 +403,8 @@ def _country(panel: Panel, options: RiskSection) -> str:
         return country_of(panel.timezone) if options.holidays == AUTO else ""
     if not feast_days(options.holidays, panel.first_day.year):
         raise ConfigError(
-            f"risk.holidays = {options.holidays!r}: no public holidays are known; give a country such as 'US' or a part "
-            "of one such as 'US-IL', 'auto' for the country of the time zone, or 'none'"
+            f"risk.holidays = {options.holidays!r}: no public holidays are known; give a country such as 'US' or a "
+            "part of one such as 'US-IL', 'auto' for the country of the time zone, or 'none'"
         )
     return options.holidays
 
@@ -426,8 +428,14 @@ def _fitted(
     )  # fmt: skip
 
 
-def _rates(fitted: FittedModel, held_out: Sequence[HeldOut]) -> npt.NDArray[np.float32]:
-    return np.stack([fitted.rate(window.view) for window in held_out]).astype(np.float32)
+def _rates(fitted: FittedModel, held_out: Sequence[HeldOut], panel: Panel) -> npt.NDArray[np.float32]:
+    """Return the rates of the held-out windows, of events that are reported by the end of the panel."""
+    share = reported_share(panel, panel.n_days)
+    rates = []
+    for window in held_out:
+        days = slice(window.view.day, window.view.day + window.view.window)
+        rates.append(fitted.rate(window.view) * (1.0 if share is None else share[days].mean()))
+    return np.stack(rates).astype(np.float32)
 
 
 def _choose(hold_out: HoldOut, kind: int, model: str) -> str:
@@ -446,7 +454,10 @@ def _notes(panel: Panel, days: int, history: History, covariates: Covariates | N
             f"the history is too short to hold back windows of {days} days: the models learn from windows of "
             f"{history.training.horizon} days, and their rates are scaled up"
         )
+    unseen = np.asarray(~np.stack([window.covered for window in history.held_out]).any(axis=0))
     for kind, name in enumerate(panel.kinds):
+        if unseen[kind]:
+            notes.append(f"too few weeks of {name} to hold some back: its models learn from all of them, unchecked")
         if not np.isfinite(history.present.level[kind]):
             notes.append(f"too few days or events of {name} for a level of their own: the model's total stands")
     if covariates is not None:
@@ -476,9 +487,7 @@ def _dispersions(
     inside = city.district >= 0
     member = np.eye(max(len(city.districts), 1))[city.district[inside]]
     wider = [np.einsum("wkc,cd->wkd", v[:, :, inside], member) for v in (counts, rates * level[:, :, None])]
-    missed = np.append(history.present.level_dispersion, 0.0)
-    share = rates.sum(axis=(0, 2)) / max(float(rates.sum()), 1e-9)
-    missed[-1] = float((share**2 * missed[:-1]).sum())  # kinds taken as independent
+    missed = history.present.level_dispersion
     together = [np.concatenate([v, v.sum(axis=1, keepdims=True)], axis=1) for v in (counts, rates, *wider)]
     kinds = range(len(chosen) + 1)
     cells, districts = (

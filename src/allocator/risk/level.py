@@ -31,6 +31,12 @@ MAX_DAYS = 5 * 366
 DISCOUNTS = (0.6, 0.75, 0.85, 0.9, 0.94, 0.97, 0.985, 1.0)
 """Shares of the weight of the past that are kept from week to week: memories of 2.5 weeks to all."""
 
+MIN_EVENTS = 20
+"""Fewer events than this have no level of their own."""
+
+PRIOR_DISPERSION, PRIOR_SUMS = 0.01, 8
+"""Before any forecast was tried, a level is taken to err by 10 %; that weighs as much as eight tries."""
+
 _KNOT_DAYS = 91
 _HARMONICS = 3
 _WEEKDAY_SD, _HOLIDAY_SD, _SEASON_SD, _KNOT_SD, _SERIES_SD = 0.5, 0.15, 0.15, 0.1, 0.1
@@ -108,7 +114,9 @@ class Outlook:
     dispersion: float
 
 
-def outlook(counts: Floats, known: npt.NDArray[np.bool_], calendar: Calendar, *, horizon: int) -> Outlook | None:
+def outlook(
+    counts: Floats, known: npt.NDArray[np.bool_], calendar: Calendar, *, horizon: int, reported: Floats | None = None
+) -> Outlook | None:
     """Return the expected events of the `horizon` days after the last of `counts`.
 
     Parameters
@@ -121,6 +129,8 @@ def outlook(counts: Floats, known: npt.NDArray[np.bool_], calendar: Calendar, *,
         Columns of the days.
     horizon : int
         Days.
+    reported : (n_days,) float64, optional
+        Share of each day's events that is likely to be reported by now; 1 without it.
 
     Returns
     -------
@@ -129,12 +139,13 @@ def outlook(counts: Floats, known: npt.NDArray[np.bool_], calendar: Calendar, *,
     end = len(counts)
     start = max(0, end - MAX_DAYS)
     days = np.arange(start, end)
-    used = known[start:]
-    if used.sum() < MIN_DAYS or counts[start:][used].sum() < 20:
+    share = np.ones(end) if reported is None else np.maximum(reported, 1e-3)
+    counts, share, used = counts[start:], share[start:], known[start:]
+    if used.sum() < MIN_DAYS or counts[used].sum() < MIN_EVENTS:
         return None
     ahead = np.arange(end, end + horizon)
-    factor, coming = _factors(counts[start:], used, days, ahead, calendar)
-    return _local_level(np.where(used, counts[start:], 0.0), np.where(used, factor, 0.0), coming)
+    factor, coming = _factors(counts / share, used & (share > 0.5), days, ahead, calendar)
+    return _local_level(np.where(used, counts, 0.0), np.where(used, factor * share, 0.0), coming)
 
 
 def _factors(
@@ -182,23 +193,47 @@ def _poisson_map(design: Floats, counts: Floats, precision: Floats, beta: Floats
 
 
 def _local_level(counts: Floats, factor: Floats, coming: Floats) -> Outlook:
-    """Return the outlook of the gamma-Poisson level on weeks counted back from the end."""
-    n_weeks = len(counts) // 7
-    events = counts[len(counts) - 7 * n_weeks :].reshape(n_weeks, 7).sum(axis=1)
-    exposure = factor[len(factor) - 7 * n_weeks :].reshape(n_weeks, 7).sum(axis=1)
-    discount = np.array(DISCOUNTS)
-    shape, rate = np.full(len(discount), events[:4].sum() + 1.0), np.full(len(discount), exposure[:4].sum() + 1e-9)
-    loglik, squares = np.zeros(len(discount)), np.zeros((n_weeks, len(discount)))
-    for week in range(4, n_weeks):
+    """Return the outlook of the gamma-Poisson level on blocks of a week (or of a shorter horizon) back from the end.
+
+    The over-dispersion is that of past forecasts of as many blocks as the horizon has, over the last two years.
+    """
+    horizon = len(coming)
+    block = min(7, horizon)
+    n_blocks = len(counts) // block
+    events, exposure = (
+        values[len(values) - block * n_blocks :].reshape(n_blocks, block).sum(axis=1) for values in (counts, factor)
+    )
+    events, exposure = events[exposure > 0], exposure[exposure > 0]
+    discount = np.array(DISCOUNTS) ** (block / 7)
+    first = 28 // block
+    shape = np.full(len(discount), events[:first].sum() + 1.0)
+    rate = np.full(len(discount), exposure[:first].sum() + 1e-9)
+    loglik, level = np.zeros(len(discount)), np.full((len(events), len(discount)), np.nan)
+    for number in range(first, len(events)):
         shape, rate = shape * discount, rate * discount
-        if exposure[week] > 0:
-            mean = shape / rate * exposure[week]
-            share = rate / (rate + exposure[week])
-            n = events[week]
-            loglik += gammaln(n + shape) - gammaln(shape) + shape * np.log(share) + n * np.log1p(-share)
-            squares[week] = (n - mean) ** 2 / mean**2 - 1 / mean
-        shape, rate = shape + events[week], rate + exposure[week]
+        level[number] = shape / rate
+        share = rate / (rate + exposure[number])
+        n = events[number]
+        loglik += gammaln(n + shape) - gammaln(shape) + shape * np.log(share) + n * np.log1p(-share)
+        shape, rate = shape + n, rate + exposure[number]
     best = int(np.argmax(loglik))
     expected = float(shape[best] / rate[best] * coming.sum())
-    errors = squares[max(4, n_weeks - 52) :, best]
-    return Outlook(expected, max(float(errors.mean()) if len(errors) else 0.0, 0.0))
+    ahead = -(-horizon // block)
+    return Outlook(expected, _missed(level[:, best], events, exposure, ahead=ahead, recent=2 * 365 // block))
+
+
+def _missed(level: Floats, events: Floats, exposure: Floats, *, ahead: int, recent: int) -> float:
+    """Return the over-dispersion of the sums of `ahead` blocks around what the level said before each of them."""
+    total, exposed = (np.concatenate([[0.0], np.cumsum(values)]) for values in (events, exposure))
+    start = np.arange(max(0, len(events) - ahead - recent), max(0, len(events) - ahead + 1))
+    start = start[start < len(level)]
+    start = start[np.isfinite(level[start])]
+    if not len(start):
+        return PRIOR_DISPERSION
+    mean = level[start] * (exposed[start + ahead] - exposed[start])
+    found = total[start + ahead] - total[start]
+    squares, scale = ((found - mean) ** 2 - mean).sum(), (mean**2).sum()
+    # Long sums overlap, so few are independent: as Student's t widens a normal interval, about 1 + 3 / n.
+    wider = 1 + 3 * ahead / len(start)
+    prior = PRIOR_DISPERSION * PRIOR_SUMS * float((mean**2).mean())
+    return max(float((wider * squares + prior) / (scale + PRIOR_SUMS * (mean**2).mean())), 0.0)

@@ -171,9 +171,9 @@ def _strengths(blocks: Floats, district: Ints, n_districts: int) -> tuple[float,
     blocks : (n_blocks, n_cells)
         Events of one kind in each block of the week; the blocks share none.
     """
-    by_district = np.stack([np.bincount(district, one, n_districts) for one in blocks])
+    by_district = np.stack([np.bincount(district, one, n_districts) for one in blocks]).astype(np.float64)
     top = (blocks.sum(axis=1) + 1 / len(blocks)) / (blocks.sum() + 1)
-    upper = _likeliest(by_district, np.repeat(top[:, None], n_districts, axis=1))
+    upper = _likeliest(by_district, np.repeat(top[:, None], n_districts, axis=1).astype(np.float64))
     middle = (by_district + upper * top[:, None]) / (by_district.sum(axis=0) + upper)
     return upper, _likeliest(blocks, middle[:, district])
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from allocator.risk.extras import Extras
 
 MIN_TRAIN_WINDOWS = 8
+MIN_COVERED = 4
 STEP_DAYS = 7
 SHORTER = (56, 28, 14, 7)
 """Window lengths in days to fall back on where the history cannot hold windows of the horizon."""
@@ -39,6 +40,8 @@ class Training:
         Days of a window.
     days : tuple of int
         First day of each window, counted from the panel's first.
+    n_own : int
+        Windows before the held-out ones; those after them hold the kinds alone that are too new for more.
     covered : (n_windows, n_kinds) bool
         Which kinds the source covers in each window; the others have no rows and no totals.
     window : (n,) int16
@@ -61,6 +64,7 @@ class Training:
     space: Space
     horizon: int
     days: tuple[int, ...]
+    n_own: int
     covered: npt.NDArray[np.bool_]
     window: npt.NDArray[np.int16]
     kind: npt.NDArray[np.int64]
@@ -98,6 +102,7 @@ class Training:
             space=self.space,
             horizon=self.horizon,
             days=self.days[first:stop],
+            n_own=max(0, min(stop, self.n_own) - first),
             covered=self.covered[first:stop],
             window=self.window[rows] - np.int16(first),
             **{name: getattr(self, name)[rows] for name in names},
@@ -202,27 +207,25 @@ def read_history(panel: Panel, horizon: int, options: RiskSection, extras: Extra
     positives = int(((panel.day >= plan.training[0]) & (panel.count > 0)).sum())
     zeros = max(options.boosted.rows - positives, options.boosted.rows // 3) / len(plan.training)
     blocks, totals, seen = [], [], []
-    for day in plan.training:
-        histories.advance(panel, day)
-        seen.append(covered(panel, day, plan.length))
-        block, sums = _rows(histories, panel, plan.length, extras, covered=seen[-1], zeros=zeros, rng=rng)
-        blocks.append(block)
-        totals.append(sums)
+    in_training = np.stack([covered(panel, day, plan.length) for day in plan.training])
+    new = in_training.sum(axis=0) < MIN_COVERED  # too new for a hold-out: such a kind learns from all there is
     held_out = []
-    for day in plan.held_out:
+    for day in plan.all:
         histories.advance(panel, day)
-        held_out.append(
-            HeldOut(
-                view(histories, panel, plan.length, extras, horizon=plan.length),
-                outcome(panel, day, plan.length),
-                covered(panel, day, plan.length),
-            )
-        )
-    window = np.repeat(np.arange(len(plan.training), dtype=np.int16), [len(block["kind"]) for block in blocks])
+        whole, late = covered(panel, day, plan.length), day >= plan.held_out[0]
+        if late:
+            told = view(histories, panel, plan.length, extras, horizon=plan.length)
+            held_out.append(HeldOut(told, outcome(panel, day, plan.length), whole & ~new))
+        if not late or new.any():
+            seen.append(whole & new if late else whole)
+            block, sums = _rows(histories, panel, plan.length, extras, covered=seen[-1], zeros=zeros, rng=rng)
+            blocks.append(block)
+            totals.append(sums)
+    window = np.repeat(np.arange(len(blocks), dtype=np.int16), [len(block["kind"]) for block in blocks])
     columns = {name: np.concatenate([block.pop(name) for block in blocks]) for name in list(blocks[0])}
     training = Training(
-        panel=panel, space=space, horizon=plan.length, days=plan.training, covered=np.stack(seen), window=window,
-        **columns, context_names=extras.context_names, totals=np.stack(totals),
+        panel=panel, space=space, horizon=plan.length, days=plan.all[: len(blocks)], n_own=len(plan.training),
+        covered=np.stack(seen), window=window, **columns, context_names=extras.context_names, totals=np.stack(totals),
     )  # fmt: skip
     histories.advance(panel, panel.n_days)
     return History(training, tuple(held_out), view(histories, panel, plan.length, extras, horizon=horizon), histories)
