@@ -98,9 +98,19 @@ class Grid:
         moved = affinity.rotate(shape, self.turn_deg, origin=centre)
         return affinity.translate(moved, self.east * self.side_m, self.north * self.side_m)
 
-    def back(self, shape, centre):
-        moved = affinity.translate(shape, -self.east * self.side_m, -self.north * self.side_m)
-        return affinity.rotate(moved, -self.turn_deg, origin=centre)
+    def back(self, shapes, centre):
+        """Return shapes of the turned grid where they lie; all at once, as 67,000 one by one take longer than a fit."""
+        angle = math.radians(-self.turn_deg)
+
+        def lie(points):
+            x = points[:, 0] - self.east * self.side_m - centre[0]
+            y = points[:, 1] - self.north * self.side_m - centre[1]
+            return np.c_[
+                math.cos(angle) * x - math.sin(angle) * y + centre[0],
+                math.sin(angle) * x + math.cos(angle) * y + centre[1],
+            ]
+
+        return shapely.transform(shapes, lie)
 
 
 def grids(seed: int) -> list[Grid]:
@@ -265,7 +275,7 @@ def whole(table, surface, grid: Grid, city: City):
     """Return the cells as whole squares, turned back to where they lie."""
     west, south = (np.floor(side / grid.side_m + 1e-9) * grid.side_m for side in _corner(surface))
     squares = shapely.box(west, south, west + grid.side_m, south + grid.side_m)
-    return table.assign(area_km2=grid.cell_km2).set_geometry([grid.back(one, city.centre) for one in squares])
+    return table.assign(area_km2=grid.cell_km2).set_geometry(grid.back(squares, city.centre))
 
 
 def _corner(surface):

@@ -149,7 +149,7 @@ def compare(given: argparse.Namespace) -> None:
     frame = pd.read_parquet(data / "events.parquet", columns=["occurred_at", "category", "lat", "lon"])
     frame = frame.rename(columns={"occurred_at": "t", "category": "tag"}).dropna()
     last = frame.t.max().normalize()
-    monday = last - pd.Timedelta(days=int(last.dayofweek)) - pd.Timedelta(days=7)
+    monday = last - pd.Timedelta(days=int(last.day_of_week)) - pd.Timedelta(days=7)
     cutoffs = [str((monday - pd.Timedelta(days=7 * back)).date()) for back in reversed(range(given.weeks))]
     area = al.read_area(data / "districts.geojson")
     with tempfile.TemporaryDirectory() as name:
@@ -164,15 +164,16 @@ def compare(given: argparse.Namespace) -> None:
         ours = _run(sys.executable, "ours", folder, "--model", given.model)
         theirs = _run(given.predspot, "theirs", folder)
         scores = score(theirs, ours, frame, al.read_area(folder / "area.geojson"), cutoffs)
-    rows = {name: {"s a week": _median(side["seconds"]), "cpu s": _median(side["cpu"]), "peak MB": round(side["peak_mb"])}
-            for name, side in (("predspot", theirs), (f"allocator, {given.model}", ours))}  # fmt: skip
+    rows = {
+        name: {"s a week": _median(side["seconds"]), "cpu s": _median(side["cpu"]), "peak MB": round(side["peak_mb"])}
+        for name, side in (("predspot", theirs), (f"allocator, {given.model}", ours))
+    }
     out = [f"Chicago, {len(frame):,} events, 1 km, weeks from {', '.join(cutoffs)}; load {os.getloadavg()[0]:.1f}"]
     out += [f"  {name}: {row}" for name, row in rows.items()]
     out += [f"  PAI at 5 %: { ({name: round(value, 3) for name, value in scores.items()}) }"]
     slow, fast = rows["predspot"], rows[f"allocator, {given.model}"]
-    out += [
-        f"  speed: {slow['s a week'] / fast['s a week']:.0f}× by the clock, {slow['cpu s'] / fast['cpu s']:.0f}× by CPU time"
-    ]
+    wall, cpu = (slow[name] / fast[name] for name in ("s a week", "cpu s"))
+    out += [f"  speed: {wall:.0f}× by the clock, {cpu:.0f}× by CPU time"]
     out += [f"  {json.dumps(theirs['versions'])}", f"  {json.dumps(ours['versions'])}"]
     sys.stdout.write("\n".join(out) + "\n")
 

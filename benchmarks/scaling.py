@@ -32,11 +32,11 @@ from allocator.risk.extras import Extras
 from allocator.risk.training import read_history
 
 OPTIONS = RiskSection(threads=1, train_weeks=26)
-CELLS, EVENTS, WEEKS = 6_000, 1_000, 80
+CELLS, EVENTS, WEEKS = 4_000, 1_000, 60
 GROWING = {
-    "cells": (4_000, 8_000, 16_000, 32_000),
-    "events a week": (500, 1_000, 2_000, 4_000, 8_000),
-    "weeks": (52, 104, 208, 416),
+    "cells": (3_000, 6_000, 12_000, 24_000),
+    "events a week": (500, 1_000, 2_000, 4_000),
+    "weeks": (52, 104, 208),
 }
 STAGES = ("features", "fit", "forecast")
 REPEATS = 2

@@ -1,4 +1,4 @@
-"""The feature core in total beside a pandas twin: group-by, ewm and cumsum by day and cell, merge and group-by in space.
+"""The feature core in total beside a pandas twin: group-by, ewm and cumsum by day, merge and group-by in space.
 
 Both make, at the start of each of some weeks, all that the models read of the events: decayed and smoothed histories of
 the kind itself and of the others, levels of district and beat, days since the last event. First they are compared.
@@ -38,7 +38,7 @@ def days_of(panel):
 
 
 def core(panel, space):
-    """Return components and context of each week, by the engine; the kernels of the city are ready-made on both sides."""
+    """Return components and context of each week, by the engine; both sides are given the spatial kernels."""
     histories, found = Histories(space, len(panel.kinds)), []
     for day in days_of(panel):
         histories.advance(panel, day)
@@ -125,7 +125,7 @@ def test_feature_core(benchmark, record, small, space):
         return
     seconds, slow = (cpu_seconds(lambda side=side: side(small, space), n) for side, n in ((core, 5), (pandas_twin, 1)))
     row = {
-        "features": f"{small.city.n_cells:,} cells, {len(small.kinds)} kinds, {len(small.day):,} events, {WEEKS} weeks read",
+        "features": f"{small.city.n_cells:,} cells, {len(small.kinds)} kinds, {len(small.day):,} events, {WEEKS} weeks",
         "CPU ms": in_ms(seconds), "pandas twin CPU ms": in_ms(slow), "speed-up": f"{slow / seconds:,.0f}×",
         "verdict": "≥ 20×" if slow >= 20 * seconds else "FAILS",
     }  # fmt: skip
