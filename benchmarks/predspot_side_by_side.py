@@ -24,12 +24,12 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # both sides: small matrices, and the machine is shared
 
-SHARE, LAGS = 0.05, 4
+SHARE = 0.05
 KM_PER_DEGREE = 111.32, 110.57  # of longitude, latitude: predspot's own, for its grid
 OPTIONS = {"bandwidths_m": (1000.0, 2000.0), "train_weeks": 26, "holdout_weeks": 4}  # of RiskSection, for 1 km
 
 
-def their_side(folder: Path) -> dict[str, object]:
+def their_side(folder: Path, lags: int) -> dict[str, object]:
     """Forecast with predspot; imports nothing of ours."""
     from importlib.metadata import version
 
@@ -43,7 +43,7 @@ def their_side(folder: Path) -> dict[str, object]:
         known = events[events.t < pd.Timestamp(cutoff)]
         wall, cpu = time.perf_counter(), time.process_time()
         found, pipeline = run_prediction_pipeline(
-            known, area, tfreq="W", grid_resolution=1, lags=LAGS, random_state=0
+            known, area, tfreq="W", grid_resolution=1, lags=lags, random_state=0
         )  # fmt: skip
         result["seconds"].append(time.perf_counter() - wall)
         result["cpu"].append(time.process_time() - cpu)
@@ -162,7 +162,7 @@ def compare(given: argparse.Namespace) -> None:
         outline.to_file(folder / "area.geojson", driver="GeoJSON")
         assert shapely.is_valid(outline.geometry.iloc[0])
         ours = _run(sys.executable, "ours", folder, "--model", given.model)
-        theirs = _run(given.predspot, "theirs", folder)
+        theirs = _run(given.predspot, "theirs", folder, "--lags", str(given.lags))
         scores = score(theirs, ours, frame, al.read_area(folder / "area.geojson"), cutoffs)
     rows = {
         name: {"s a week": _median(side["seconds"]), "cpu s": _median(side["cpu"]), "peak MB": round(side["peak_mb"])}
@@ -188,11 +188,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("ALLOCATOR_DATA", "../shared/data")))
     parser.add_argument("--weeks", type=int, default=2)
     parser.add_argument("--model", default="mixture")
+    parser.add_argument("--lags", type=int, default=2, help="lags and STL period of predspot; 2 is its default")
     parser.add_argument("--side", choices=("ours", "theirs"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.side:
-        result = their_side(given.folder) if given.side == "theirs" else our_side(given.folder, given.model)
+        result = their_side(given.folder, given.lags) if given.side == "theirs" else our_side(given.folder, given.model)
         result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         (given.folder / f"{given.side}.json").write_text(json.dumps(result))
         return
