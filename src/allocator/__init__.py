@@ -29,8 +29,17 @@ if TYPE_CHECKING:
         OutputError,
         SolverError,
     )
-    from allocator.evaluation import Scorecard, backtest
-    from allocator.io import load_run, read_area, read_covariates, read_events, read_job, read_roster, screen
+    from allocator.evaluation import Scorecard, backtest, hotspots
+    from allocator.io import (
+        load_run,
+        read_area,
+        read_covariates,
+        read_events,
+        read_job,
+        read_roster,
+        screen,
+        write_cells,
+    )
     from allocator.pipeline import explore_job, new_job, run, save_exploration, save_run, validate
     from allocator.planning import allocate
     from allocator.risk import fit
@@ -52,8 +61,17 @@ _HOMES = {
         "shifts_of",
     ),
     "errors": ("AllocatorError", "ConfigError", "DataError", "InfeasibleError", "OutputError", "SolverError"),
-    "evaluation": ("Scorecard", "backtest"),
-    "io": ("load_run", "read_area", "read_covariates", "read_events", "read_job", "read_roster", "screen"),
+    "evaluation": ("Scorecard", "backtest", "hotspots"),
+    "io": (
+        "load_run",
+        "read_area",
+        "read_covariates",
+        "read_events",
+        "read_job",
+        "read_roster",
+        "screen",
+        "write_cells",
+    ),
     "pipeline": ("explore_job", "new_job", "run", "save_exploration", "save_run", "validate"),
     "planning": ("allocate",),
     "risk": ("fit",),
@@ -85,6 +103,7 @@ __all__ = [
     "backtest",
     "explore_job",
     "fit",
+    "hotspots",
     "hours_of",
     "load_run",
     "new_job",
@@ -99,6 +118,7 @@ __all__ = [
     "screen",
     "shifts_of",
     "validate",
+    "write_cells",
 ]
 
 

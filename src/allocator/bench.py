@@ -101,15 +101,16 @@ def _allocate(size: Size, seed: int, folder: Path) -> Task:
     return task
 
 
-def synthetic_panel(cells: int, *, weeks: int = 104, seed: int = 0) -> Panel:
-    """Return a synthetic history on about `cells` squares of 150 m, with an event per eight cells a week."""
+def synthetic_panel(cells: int, *, weeks: int = 104, events_per_week: float | None = None, seed: int = 0) -> Panel:
+    """Return a synthetic history on about `cells` squares of 150 m; by default with an event per eight cells a week."""
     from allocator.domain import Panel
     from allocator.io import read_events
     from allocator.synthetic import TIMEZONE, make_city
     from allocator.tessellation import Tessellation
 
     side_km = (cells * 0.15**2 / 0.9) ** 0.5  # the outline fills about nine tenths of its box
-    city = make_city(seed=seed, width_km=side_km, height_km=side_km, weeks=weeks, events_per_week=cells / 8)
+    often = cells / 8 if events_per_week is None else events_per_week
+    city = make_city(seed=seed, width_km=side_km, height_km=side_km, weeks=weeks, events_per_week=often)
     columns = {"time": "occurred_at", "kind": "kind", "lon": "lon", "lat": "lat", "id": "incident"}
     events = read_events(city.events, columns=columns, timezone=TIMEZONE)
     return Panel.from_events(events, Tessellation.squares(city.area, 150.0))

@@ -11,14 +11,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import shapely
+from scipy import sparse
 
-from allocator.errors import DataError
+from allocator.errors import ConfigError, DataError, some
 
 Geometries = npt.NDArray[np.object_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
 
 MAX_CELLS = 1_000_000
+HOP_M = 150.0
+"""Metres that one step between neighbouring regions stands for where regions have no coordinates."""
+
 _SLIVER = 1e-6  # of a cell's area: numerical crumbs of clipping, not places
 
 
@@ -71,7 +75,7 @@ class Lattice:
 class Tessellation:
     """The cells of a study area.
 
-    Make one with `squares`, `hexagons` or `polygons`. The same area and size give the same cells in the
+    Make one with `squares`, `hexagons`, `polygons` or `regions`. The same area and size give the same cells in the
     same order, because lattices snap to the origin of the projection.
 
     Parameters
@@ -79,20 +83,21 @@ class Tessellation:
     geometry : (n_cells,) object
         Polygons clipped to the area.
     x, y : (n_cells,) float64
-        Centroids in metres.
+        Centroids in metres; NaN for regions of which only the neighbours are known.
     area_km2 : (n_cells,) float64
         Area of the clipped cells.
     district, beat : (n_cells,) int32
         Row of `districts`, `beats` with the largest overlap; -1 for none.
     indptr, indices : int32
         Neighbours in CSR form: those of cell c are `indices[indptr[c]:indptr[c + 1]]`, ascending. Squares
-        have up to 8, hexagons up to 6; polygons are neighbours if they touch.
+        have up to 8, hexagons up to 6; polygons are neighbours if they touch; regions as given.
     crs : str
-        Projected coordinate system.
+        Projected coordinate system; empty for regions.
     kind : str
-        "squares", "hexagons" or "polygons".
+        "squares", "hexagons", "polygons" or "regions".
     size_m : float
-        Side of a square, edge of a hexagon; for polygons the root of the mean area.
+        Side of a square, edge of a hexagon; for polygons the root of the mean area; for regions the distance that
+        one step to a neighbour stands for.
     """
 
     geometry: Geometries
@@ -120,6 +125,11 @@ class Tessellation:
     def n_cells(self) -> int:
         """Number of cells."""
         return len(self.x)
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the cells have coordinates; without, distances are steps between neighbours."""
+        return not np.isnan(self.x).any()
 
     @cached_property
     def _tree(self) -> Any:
@@ -178,6 +188,58 @@ class Tessellation:
         )
 
     @classmethod
+    def regions(
+        cls,
+        adjacency: Any,
+        *,
+        x: npt.ArrayLike | None = None,
+        y: npt.ArrayLike | None = None,
+        area_km2: npt.ArrayLike | None = None,
+        districts: Sequence[str] | None = None,
+        size_m: float | None = None,
+    ) -> Tessellation:
+        """Return regions of which the neighbours are known, as in published tensor benchmarks, without polygons.
+
+        Parameters
+        ----------
+        adjacency : (n, n) array of 0 and 1, scipy sparse matrix, or tuple (indptr, indices)
+            Who is whose neighbour, both ways; a region's link to itself is ignored.
+        x, y : (n,) float, optional
+            Centres in metres. Without them the distance of two regions is `size_m` times the steps between them.
+        area_km2 : (n,) float, optional
+            Areas; by default all are squares of `size_m`.
+        districts : sequence of str, optional
+            District of each region; by default all are in one.
+        size_m : float, optional
+            Metres of one step; by default the median distance of neighbours, or 150 without coordinates, so that
+            bandwidths of 150, 300 and 600 m are one, two and four steps.
+
+        Raises
+        ------
+        DataError
+            If the adjacency is not symmetric or not of 0 and 1, or lengths, coordinates, areas or `size_m` are wrong.
+        """
+        indptr, indices = _neighbours_of(adjacency)
+        n = len(indptr) - 1
+        labels = ["city"] * n if districts is None else [str(label) for label in districts]
+        names = tuple(sorted(set(labels)))
+        place = None if x is None or y is None else (_per_region("x", x, n), _per_region("y", y, n))
+        if (x is None) != (y is None) or len(labels) != n:
+            raise DataError(f"{n} regions need x and y, or neither, and one district each ({len(labels)} given)")
+        size = _step_m(place, indptr, indices) if size_m is None else float(size_m)
+        area = np.full(n, size**2 / 1e6) if area_km2 is None else _per_region("area_km2", area_km2, n)
+        if not (np.isfinite(size) and size > 0 and (area > 0).all()):
+            raise DataError(f"sizes must be above 0: size_m = {size:g}, {int((area <= 0).sum())} areas of 0 or less")
+        unknown = np.full(n, np.nan)
+        return cls(
+            geometry=np.full(n, shapely.Polygon(), dtype=object), x=unknown if place is None else place[0],
+            y=unknown if place is None else place[1], area_km2=area,
+            district=np.array([names.index(label) for label in labels], np.int32), districts=names,
+            beat=np.full(n, -1, np.int32), beats=(), indptr=indptr, indices=indices, crs="", kind="regions",
+            size_m=size,
+        )  # fmt: skip
+
+    @classmethod
     def _regular(cls, area: Area, kind: str, size: float) -> Tessellation:
         row, column = _candidates(area.outline, kind, size)
         shapes = _SHAPES[kind][0](row, column, size)
@@ -231,6 +293,42 @@ class Tessellation:
         found[check[~covered]] = -1
         cell[finite] = found
         return cell
+
+    def steps_within(self, radius_m: float, *, most: int) -> tuple[npt.NDArray[np.int64], Ints, Floats]:
+        """Return, for each cell, itself and the cells that are at most `radius_m / size_m` steps away.
+
+        Returns
+        -------
+        indptr, indices : int64, int32
+            Rows in CSR form, ascending.
+        distance : float64
+            Steps times `size_m`.
+
+        Raises
+        ------
+        ConfigError
+            If there are more than `most` pairs.
+        """
+        n = self.n_cells
+        links = sparse.csr_array((np.ones(len(self.indices), np.int32), self.indices, self.indptr), shape=(n, n))
+        reached = newest = sparse.eye_array(n, dtype=np.int32, format="csr")  # stored: 1 + steps
+        for step in range(1, int(radius_m / self.size_m * (1 + 1e-9)) + 1):
+            newest = newest @ links
+            newest.data[:] = 1
+            newest = newest - newest.multiply(reached.sign())
+            newest.eliminate_zeros()
+            if not newest.nnz:
+                break
+            reached = reached + newest * np.int32(step + 1)
+            if reached.nnz > most:
+                raise ConfigError(
+                    f"{n:,} regions have {reached.nnz:,} pairs within {step} steps, more than memory allows "
+                    f"({most:,}): use smaller risk.bandwidths_m (one step is {self.size_m:g} m, kernels reach 2.5 "
+                    "bandwidths) or fewer regions"
+                )
+        reached.sort_indices()
+        distance = (reached.data - 1.0) * self.size_m
+        return reached.indptr.astype(np.int64), reached.indices.astype(np.int32), distance
 
     def within(self, polygon: Any) -> npt.NDArray[np.bool_]:
         """Return which cells have their centre inside `polygon`, (n_cells,) bool."""
@@ -398,3 +496,68 @@ def _csr(left: npt.NDArray[Any], right: npt.NDArray[Any], n: int) -> tuple[Ints,
     indptr = np.zeros(n + 1, np.int32)
     np.cumsum(np.bincount(left, minlength=n), out=indptr[1:])
     return indptr, right[order].astype(np.int32)
+
+
+def _neighbours_of(adjacency: Any) -> tuple[Ints, Ints]:
+    """Return the CSR neighbours of an adjacency in any of the three forms, checked."""
+    graph = _graph_of(adjacency)
+    n = graph.shape[0]
+    if odd := int((graph.data != 1).sum()):  # NaN too
+        examples = some(sorted(set(graph.data[graph.data != 1].tolist()[:50])))
+        raise DataError(f"the adjacency has {odd:,} entries that are neither 0 nor 1: {examples}", count=odd)
+    left, right = graph.nonzero()
+    lone = graph - graph.T
+    lone.eliminate_zeros()
+    if lone.nnz:
+        a, b = (side[:3].tolist() for side in lone.nonzero())
+        raise DataError(
+            f"the adjacency is not symmetric: {lone.nnz // 2:,} pairs are linked one way only, such as "
+            f"{some(zip(a, b, strict=True))}",
+            count=lone.nnz // 2,
+        )
+    kept = left != right
+    return _csr(left[kept], right[kept], n)
+
+
+def _graph_of(adjacency: Any) -> Any:
+    """Return the adjacency as a square scipy matrix."""
+    if isinstance(adjacency, tuple) and len(adjacency) == 2:
+        indptr, indices = (np.asarray(part) for part in adjacency)
+        n = len(indptr) - 1
+        whole = all(part.ndim == 1 and np.issubdtype(part.dtype, np.integer) for part in (indptr, indices))
+        if not whole or n < 1 or indptr[0] != 0 or indptr[-1] != len(indices) or (np.diff(indptr) < 0).any():
+            raise DataError(
+                "the pair (indptr, indices) is no CSR: indptr must be whole numbers that rise from 0 to len(indices)"
+            )
+        if ((indices < 0) | (indices >= n)).any():
+            wrong = indices[(indices < 0) | (indices >= n)]
+            raise DataError(f"{len(wrong):,} neighbours are no regions: {some(wrong.tolist())}; there are 0 to {n - 1}")
+        graph = sparse.csr_array((np.ones(len(indices)), indices, indptr), shape=(n, n))
+        graph.sum_duplicates()
+        return graph
+    try:
+        graph = sparse.csr_array(adjacency if sparse.issparse(adjacency) else np.asarray(adjacency, np.float64))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"the adjacency is no matrix of numbers: {error}") from error
+    if len(graph.shape) != 2 or graph.shape[0] != graph.shape[1] or not graph.shape[0]:
+        raise DataError(f"the adjacency must be square, one row and column per region, not {graph.shape}")
+    graph.sum_duplicates()
+    graph.eliminate_zeros()
+    return graph
+
+
+def _per_region(name: str, values: npt.ArrayLike, n: int) -> npt.NDArray[np.float64]:
+    found = np.asarray(values, np.float64)
+    if found.shape != (n,):
+        raise DataError(f"{name} must have one value per region: {n} regions, {found.shape} given")
+    if wrong := int((~np.isfinite(found)).sum()):
+        raise DataError(f"{name} is missing or infinite for {wrong} of {n} regions", column=name, count=wrong)
+    return found
+
+
+def _step_m(place: tuple[Floats, Floats] | None, indptr: Ints, indices: Ints) -> float:
+    """Return the median distance of neighbours, or the default where there is none."""
+    if place is None or not len(indices):
+        return HOP_M
+    row = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+    return float(np.median(np.hypot(*(side[row] - side[indices] for side in place))))

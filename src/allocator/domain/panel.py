@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocator.domain.arrays import Bools, Ints, Times, freeze
+from allocator.domain.counts import Counts, kind_names, places_of
 from allocator.domain.events import Events
 from allocator.errors import DataError
 
@@ -170,6 +171,61 @@ class Panel:
         )
         order = np.argsort(panel.day, kind="stable")
         return panel._rows(order)._with_gaps(gaps)
+
+    @classmethod
+    def from_counts(
+        cls, counts: npt.ArrayLike, adjacency: Any, *, first_day: dt.date | str, period: str = "1D",
+        kinds: Sequence[str] | None = None, timezone: str = "UTC", area_km2: npt.ArrayLike | None = None,
+        x: npt.ArrayLike | None = None, y: npt.ArrayLike | None = None, labels: Sequence[dt.date | str] | None = None,
+    ) -> Panel:  # fmt: skip
+        """Return the panel of an array of counts, such as published tensor benchmarks.
+
+        Parameters
+        ----------
+        counts : (n_periods, n_regions, n_kinds) or (n_periods, n_regions)
+            Whole numbers from 0 on. NaN in all regions: that kind was not observed in that period, which is masked.
+        adjacency : (n_regions, n_regions) array of 0 and 1, scipy sparse matrix, (indptr, indices), or Tessellation
+            The regions: see `Tessellation.regions`, which is called unless a tessellation is given.
+        first_day : date
+            First day of period 0.
+        period : str
+            "1D", "7D", "2W" for instance. A month, "1M", is taken as 30 days, and a note says so.
+        kinds : sequence of str, optional
+            Names of the kinds.
+        timezone : str
+            IANA name; public holidays are those of its country.
+        area_km2, x, y : (n_regions,), optional
+            Areas, and centres in metres.
+        labels : sequence of date, optional
+            First day of each period, from `first_day` on. Periods that are left out are masked.
+
+        Raises
+        ------
+        DataError
+            If the counts, the adjacency, the names or the labels are wrong; the message has the numbers.
+        """
+        months = period[-1:].upper() == "M" and period[:-1].isdigit()
+        days = 30 * int(period[:-1]) if months else _whole_days(period)
+        given = adjacency is not None and hasattr(adjacency, "n_cells")
+        if given and not (area_km2 is None and x is None and y is None):
+            raise DataError("a tessellation has its own areas and coordinates: leave out area_km2, x and y")
+        city = adjacency if given else _regions(adjacency, x=x, y=y, area_km2=area_km2)
+        known = Counts.of(counts, city.n_cells)
+        first = _date(first_day)
+        if labels is not None:
+            known = _labelled(known, [_date(label) for label in labels], first, days)
+        n_periods, _, n_kinds = known.values.shape
+        names = kind_names(kinds, n_kinds)
+        hidden = int((~known.observed).sum())
+        notes = [f"months are taken as {days} days each: dates drift from the calendar"] if months else []
+        notes += (
+            [f"{hidden:,} of {known.observed.size:,} periods and kinds were not observed: masked"] if hidden else []
+        )
+        return cls(
+            city=city, kinds=names, timezone=timezone, first_day=first, n_periods=n_periods, period_days=days,
+            **known.rows(days), precision="day" if days == 1 else "month",
+            observed=np.repeat(known.observed, days, axis=0) if hidden else None, notes=tuple(notes),
+        )  # fmt: skip
 
     def _with_gaps(self, gaps: str) -> Panel:
         found = [] if gaps == "zero" or self.precision == "month" else self.find_gaps()
@@ -328,6 +384,29 @@ def _usual_rate(per_day: npt.NDArray[np.integer[Any]], a: int, b: int) -> float:
     n_blocks = max(1, len(rest) // 28)
     usual = float(np.median([block.mean() for block in np.array_split(rest, n_blocks)])) if len(rest) else 0.0
     return min([usual, *(float(side.mean()) for side in sides)])
+
+
+def _date(day: dt.date | str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(day) if isinstance(day, str) else day
+    except ValueError as error:
+        raise DataError(f"{day!r} is no date such as '2015-01-31'") from error
+
+
+def _regions(adjacency: Any, **places: Any) -> Tessellation:
+    from allocator.tessellation import Tessellation  # shapely takes 0.1 s to import; most panels come from events
+
+    return Tessellation.regions(adjacency, **places)
+
+
+def _labelled(counts: Counts, labels: Sequence[dt.date], first: dt.date, days: int) -> Counts:
+    if len(labels) != len(counts.values) or labels[0] != first:
+        raise DataError(
+            f"there are {len(counts.values)} periods from {first} on, and {len(labels)} labels"
+            + (f" from {labels[0]} on" if labels else "")
+        )
+    places = places_of(labels, days)
+    return counts.at(places, int(places[-1]) + 1)
 
 
 def _span_minutes(events: Events) -> npt.NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from allocator.evaluation.backtest import backtest
 from allocator.evaluation.change import Changes, CodeReview, complete_until, find_changes, monitor, review_codes
+from allocator.evaluation.hotspots import hotspots
 from allocator.evaluation.metrics import (
     METRICS,
     Case,
@@ -40,6 +41,7 @@ __all__ = [
     "find_changes",
     "find_trends",
     "hit_rate",
+    "hotspots",
     "interval_coverage",
     "interval_width",
     "knox_test",

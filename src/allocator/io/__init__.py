@@ -5,6 +5,7 @@ from allocator.io.covariates import read_covariates, read_job_covariates
 from allocator.io.events import read_events, read_job_events
 from allocator.io.exports import csv_text
 from allocator.io.folders import check_output, whole_folder
+from allocator.io.gis import write_cells
 from allocator.io.job import check_files, dump_job, input_files, read_job
 from allocator.io.placing import check_placed
 from allocator.io.presets import preset, preset_names
@@ -38,6 +39,7 @@ __all__ = [
     "read_venues",
     "screen",
     "whole_folder",
+    "write_cells",
     "write_results",
     "write_run",
 ]

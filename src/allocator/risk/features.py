@@ -55,6 +55,9 @@ def binned(city: Tessellation, radius_m: float) -> tuple[Floats, Floats, Ints, I
 
 def within(city: Tessellation, radius_m: float) -> Csr:
     """Return, for each cell, the cells whose centres lie within `radius_m`, with the distance as weight."""
+    if not city.is_placed:
+        indptr, indices, steps = city.steps_within(radius_m, most=MAX_PAIRS)
+        return Csr(indptr, indices, steps.astype(np.float32))
     bins = binned(city, radius_m)
     length = np.empty(city.n_cells, np.int64)
     count_within(*bins, length)
