@@ -263,10 +263,13 @@ def test_differences_are_paired_and_against_the_best_baseline(card):
 
 
 def test_verdicts_need_folds():
-    assert verdict(0.1, 0.2, n_folds=12) == "better"
-    assert verdict(-0.2, -0.1, n_folds=12) == "worse"
-    assert verdict(-0.1, 0.1, n_folds=12) == "no clear difference"
-    assert verdict(0.1, 0.2, n_folds=5) == verdict(math.nan, math.nan, n_folds=12) == "too few folds to tell"
+    assert verdict(0.1, 0.2, n_folds=12, events=99) == "better"
+    assert verdict(-0.2, -0.1, n_folds=12, events=99) == "worse"
+    assert verdict(-0.1, 0.1, n_folds=12, events=99) == "no clear difference"
+    unknown = "too few folds or events to tell"
+    assert verdict(0.1, 0.2, n_folds=5, events=99) == unknown
+    assert verdict(0.1, 0.2, n_folds=12, events=3) == unknown
+    assert verdict(math.nan, math.nan, n_folds=12, events=99) == unknown
 
 
 def test_calibration_curve_and_ceiling_agree_with_the_table(card):

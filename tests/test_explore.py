@@ -124,7 +124,9 @@ def weekly(counts, covered=None, districts=("1",)):
     counts = np.asarray(counts, np.int64)
     covered = np.ones(counts.shape[-1], bool) if covered is None else covered
     kinds = tuple(f"K{n}" for n in range(len(counts)))
-    return WeeklyCounts(kinds, districts, counts, dt.date(2024, 1, 1), covered)
+    return WeeklyCounts(
+        kinds, districts, counts, dt.date(2024, 1, 1), np.broadcast_to(covered, (len(kinds), counts.shape[-1]))
+    )
 
 
 def test_alarms_are_told_in_plain_words():

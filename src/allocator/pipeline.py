@@ -101,6 +101,7 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
         facts = report.Material(
             job=job, events=events, panel=panel, surface=surface, roster=roster, problem=problem, plan=plan,
             outreach=outreach, skill=fitted.skill(), notes=fitted.notes, rivals=rivals, actual=fitted.hold_out.actual,
+            window_days=fitted.history.training.horizon,
             rates=fitted.hold_out.rates, covariates=covariates,
         )  # fmt: skip
         figures = report.figures(facts)
@@ -171,7 +172,7 @@ def backtest_job(
         harm={kind: weight for kind, weight in job.policy.harm.items() if kind in panel.kinds},
         area_shares=job.evaluation.area_shares, covariates=covariates, executor=executor, progress=tell,
     )  # fmt: skip
-    return dataclasses.replace(card, notes=(*card.notes, *area.notes, *events.notes))
+    return dataclasses.replace(card, notes=(*card.notes, *panel.notes, *area.notes, *events.notes))
 
 
 def save_backtest(card: Scorecard, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
@@ -231,7 +232,7 @@ def validate(job: Job) -> tuple[str, ...]:
         f"{len(roster.units)} units, {len(roster.duty):,} unit-shifts in {len(shifts)} shifts",
     )
     known = _notes_of(covariates)
-    return (report.stamp(job), *sizes, *counted, *area.notes, *events.notes, *roster.notes, *known)
+    return (report.stamp(job), *sizes, *counted, *area.notes, *panel.notes, *events.notes, *roster.notes, *known)
 
 
 def explore_job(job: Job, *, progress: Progress | None = None, permutations: int = 199) -> report.Exploration:
@@ -276,7 +277,8 @@ def explore_job(job: Job, *, progress: Progress | None = None, permutations: int
     }  # fmt: skip
     return report.Exploration(
         job=job, weekly=weekly, trends=trends, changes=changes, codes=codes, repeats=repeats,
-        notes=tuple(note for note in (late, *notes, *area.notes, *events.notes) if note), manifest=told,
+        notes=tuple(note for note in (late, *notes, *panel.notes, *area.notes, *events.notes) if note),
+        manifest=told,
     )  # fmt: skip
 
 

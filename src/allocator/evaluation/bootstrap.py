@@ -11,9 +11,9 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 LEVEL = 0.95
-BETTER, WORSE, NEITHER, UNKNOWN = "better", "worse", "no clear difference", "too few folds to tell"
+BETTER, WORSE, NEITHER, UNKNOWN = "better", "worse", "no clear difference", "too few folds or events to tell"
 FEW_FOLDS = 8
-MIN_FOLDS = 6
+MIN_FOLDS, MIN_EVENTS = 6, 20
 """Folds that share no days below which nothing is called better or worse: a sign test of 5 cannot reach 5 %."""
 
 
@@ -64,8 +64,8 @@ def _quantile(in_order: Array, known: npt.NDArray[np.int64], share: float) -> Ar
     return np.asarray(below + (at - low) * (above - below))
 
 
-def verdict(low: float, high: float, *, n_folds: int) -> str:
-    """Return in words what the interval of a difference over `n_folds` separate folds says."""
-    if not (np.isfinite(low) and np.isfinite(high)) or n_folds < MIN_FOLDS:
+def verdict(low: float, high: float, *, n_folds: int, events: float) -> str:
+    """Return in words what the interval of a difference over `n_folds` separate folds and so many events says."""
+    if not (np.isfinite(low) and np.isfinite(high)) or n_folds < MIN_FOLDS or events < MIN_EVENTS:
         return UNKNOWN
     return BETTER if low > 0 else WORSE if high < 0 else NEITHER

@@ -400,7 +400,7 @@ def find_changes(weekly: WeeklyCounts, *, reporting_known: bool = False) -> Chan
     parts = counts[:, : len(districts)].reshape(len(counts) * len(districts), weekly.n_weeks)
     owner = np.repeat(np.arange(len(weekly.kinds)), len(districts))
     try:
-        found = monitor(counts[:, -1], parts=parts, owner=owner, covered=weekly.covered)
+        found, short = _monitor_each(counts[:, -1], parts, owner, weekly)
     except DataError as error:
         none = pd.DataFrame(columns=list(ALARM_COLUMNS)), pd.DataFrame(columns=list(SERIES_COLUMNS))
         return Changes(*none, None, None, (f"no change alarms: {error.message}",))
@@ -411,8 +411,43 @@ def find_changes(weekly: WeeklyCounts, *, reporting_known: bool = False) -> Chan
     )
     recent = np.concatenate([counts[:, -1], parts])[:, -4:].mean(axis=1)
     alarms = _alarm_table(found, weekly, names, recent, reporting_known=reporting_known)
-    notes = _notes(found, weekly, len(names), districts)
+    notes = (*_notes(found, weekly, len(names), districts), *short)
     return Changes(alarms, series, weekly.day(found.first_week), weekly.stop_day, notes)
+
+
+def _monitor_each(
+    wholes: Floats, parts: Floats, owner: Ints, weekly: WeeklyCounts
+) -> tuple[Monitoring, tuple[str, ...]]:
+    """Return `monitor` of kinds that share their gaps, put together, and a note per kind that is covered too shortly.
+
+    Raises
+    ------
+    DataError
+        If no kind is covered long enough.
+    """
+    n_kinds, n_series = len(wholes), len(wholes) + len(parts)
+    masks, group = np.unique(weekly.covered, axis=0, return_inverse=True)
+    values, found = np.full((3, n_series), np.nan), None
+    alarms: list[pd.DataFrame] = []
+    notes: list[str] = []
+    for number, mask in enumerate(masks):
+        kinds = np.flatnonzero(group.ravel() == number)
+        mine = np.flatnonzero(np.isin(owner, kinds))
+        series = np.concatenate([kinds, n_kinds + mine])
+        try:
+            found = monitor(wholes[kinds], parts=parts[mine], owner=np.searchsorted(kinds, owner[mine]), covered=mask)
+        except DataError as error:
+            if len(masks) == 1:
+                raise
+            notes += [f"no change alarms for {weekly.kinds[kind]}: {error.message}" for kind in kinds]
+            continue
+        values[:, series] = found.mean, found.dispersion, found.detectable
+        alarms.append(found.alarms.assign(series=series[found.alarms["series"].to_numpy(np.int64)]))
+    if found is None:
+        raise DataError("; ".join(notes))
+    table = pd.concat(alarms, ignore_index=True)
+    whole = Monitoring(table, values[0], values[1], values[2], found.first_week, found.season)
+    return whole, tuple(notes)
 
 
 def _alarm_table(
@@ -464,9 +499,12 @@ def _notes(found: Monitoring, weekly: WeeklyCounts, n_series: int, districts: tu
         notes.append("Districts are judged against the rest of the area: a swing of the whole area is one alarm.")
     else:
         notes.append("There is one district: only the whole area is watched.")
-    if gaps := int((~weekly.covered).sum()):
-        first = [weekly.day(int(week)).isoformat() for week in np.flatnonzero(~weekly.covered)]
-        notes.append(f"{gaps} weeks without any record are taken as gaps, not as weeks without crime: {some(first)}")
+    for kind, covered in zip(weekly.kinds, weekly.covered, strict=True):
+        if gaps := int((~covered).sum()):
+            first = [weekly.day(int(week)).isoformat() for week in np.flatnonzero(~covered)]
+            notes.append(
+                f"{kind}: {gaps} weeks without any record are taken as gaps, not as weeks without crime: {some(first)}"
+            )
     return tuple(notes)
 
 

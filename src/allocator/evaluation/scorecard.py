@@ -407,6 +407,7 @@ class Scorecard:
         if not known:
             return []
         best = max(known, key=lambda m: (value[m], -m))
+        events = float(np.nansum(self.sums["events"][:, best, k, 0]))
         low, high = self._interval(draws - draws[:, [best]])
         common = {
             "kind": kind, "metric": name, "area_share": self.area_shares[s] if _at_share(name) else np.nan,
@@ -414,7 +415,7 @@ class Scorecard:
         }  # fmt: skip
         return [
             {**common, "model": model, "value": value[m], "difference": value[m] - value[best], "low": low[m],
-             "high": high[m], "verdict": verdict(low[m], high[m], n_folds=self.n_folds // self.overlap)}
+             "high": high[m], "verdict": verdict(low[m], high[m], n_folds=self.n_folds // self.overlap, events=events)}
             for m, model in enumerate(self.models) if m != best
         ]  # fmt: skip
 

@@ -35,9 +35,8 @@ class WeeklyCounts:
         The last row of the districts is the whole area.
     first_day : datetime.date
         First day of week 0.
-    covered : (n_weeks,) bool
-        False where no event of any kind is recorded though many would be expected: a gap in the records, not
-        a week without crime.
+    covered : (n_kinds, n_weeks) bool
+        False where the source does not cover a kind: a gap in the records, not a week without crime.
     """
 
     kinds: tuple[str, ...]
@@ -73,7 +72,7 @@ class WeeklyCounts:
                 "kind": np.repeat(self.kinds, n_places * n_weeks),
                 "district": np.tile(np.repeat(names, n_weeks), n_kinds),
                 "events": self.counts.ravel(),
-                "covered": np.tile(self.covered, n_kinds * n_places),
+                "covered": np.repeat(self.covered, n_places, axis=0).ravel(),
             }
         )
 
@@ -81,8 +80,8 @@ class WeeklyCounts:
 def weekly_counts(panel: Panel, *, stop: dt.date | None = None) -> WeeklyCounts:
     """Return the counts of whole weeks, counted back from `stop` (by default the end of the panel).
 
-    Days before the first whole week are left out. A week without any event, where chance would do that less
-    than once in a million weeks, is marked as not covered.
+    Days before the first whole week are left out. A week in a gap of the panel, or without any event where chance
+    would do that less than once in a million weeks, is marked as not covered.
     """
     end = panel.n_days if stop is None else min(panel.day_index(stop), panel.n_days)
     n_weeks = max(end // 7, 0)
@@ -98,9 +97,10 @@ def weekly_counts(panel: Panel, *, stop: dt.date | None = None) -> WeeklyCounts:
     np.add.at(counts, (kind[known], district[known], week[known]), count[known])
     total = counts[:, -1].sum(axis=0)
     usual = float(np.median(total)) if n_weeks else 0.0
+    seen = panel.days_observed[end - 7 * n_weeks : end].reshape(n_weeks, 7, len(panel.kinds)).all(axis=1)
     return WeeklyCounts(
         kinds=panel.kinds, districts=panel.city.districts, counts=counts,
-        first_day=panel.first_day + (end - 7 * n_weeks) * _ONE_DAY, covered=(total > 0) | (usual < 14),
+        first_day=panel.first_day + (end - 7 * n_weeks) * _ONE_DAY, covered=seen.T & ((total > 0) | (usual < 14)),
     )  # fmt: skip
 
 

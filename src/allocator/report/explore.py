@@ -138,7 +138,10 @@ class Exploration:
         if not len(self.changes.series):
             return []
         if not len(new):
-            return [("alarms", "none was raised in the last four weeks")]
+            standing = self.changes.alarms[self.changes.alarms["state"] == "stands"]
+            told = [("", one.sentence) for one in _strongest_first(standing).head(3).itertuples()]
+            earlier = f"; {len(standing)} raised before that stand, the strongest:" if len(standing) else ""
+            return [("alarms", f"none was raised in the last four weeks{earlier}"), *told]
         shown = [(f"{one.strength}", one.sentence) for one in _strongest_first(new).itertuples()]
         firm, chance = int((new["strength"] == "firm").sum()), len(self.changes.series) * 0.8 * 4 / 52
         text = (
@@ -205,7 +208,7 @@ def _series_png(weekly: WeeklyCounts, alarms: pd.DataFrame, names: list[tuple[st
     places = [*weekly.districts, ALL_DISTRICTS]
     for axes, (kind, district) in zip(panels, names, strict=True):
         counts = weekly.counts[weekly.kinds.index(kind), places.index(district)].astype(np.float64)
-        counts[~weekly.covered] = np.nan
+        counts[~weekly.covered[weekly.kinds.index(kind)]] = np.nan
         axes.plot(days, counts, color=_LINE, linewidth=0.9)
         mine = alarms[(alarms["kind"] == kind) & (alarms["district"] == district)]
         for one in mine.itertuples():

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from allocator.config import Job, Policy
 from allocator.domain import ALL_KINDS
 from allocator.evaluation import Case, coverage, hit_rate
 from allocator.risk import READERS
 
 if TYPE_CHECKING:
-    from allocator.config import Job
     from allocator.domain import (
         AllocationProblem,
         Covariates,
@@ -43,6 +43,8 @@ class Material:
         Fallbacks of the forecast, in plain words.
     rivals : mapping of str to float
         Objective of the baseline solvers on the same problem.
+    window_days : int
+        Days of a held-out window.
     actual, rates : (n_windows, n_kinds, n_cells), mapping of model to the same
         Held-out windows.
     covariates : Covariates, optional
@@ -60,6 +62,7 @@ class Material:
     skill: pd.DataFrame
     notes: tuple[str, ...]
     rivals: Mapping[str, float]
+    window_days: int
     actual: Floats
     rates: Mapping[str, Floats]
     covariates: Covariates | None = None
@@ -111,6 +114,7 @@ def _forecast_values(m: Material) -> dict[str, Any]:
         "hit_rate_1_percent": hits,
         "held_out_events": int(m.actual.sum()),
         "held_out_windows": len(m.actual),
+        "held_out_days": m.window_days,
     }
 
 
@@ -186,7 +190,7 @@ def _head(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _forecast_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]:
     expected = values["expected_events"]
-    by_kind = ", ".join(f"{kind.lower()} {n:,.0f}" for kind, n in expected.items())
+    by_kind = ", ".join(f"{kind.lower()} {_count(n)}" for kind, n in expected.items())
     harm = "" if (m.surface.harm == 1).all() else f", {values['expected_harm']:,.0f} weighted by harm"
     models = ", ".join(dict.fromkeys(m.surface.models))
     skill, hits = values["loglik_per_event"], values["hit_rate_1_percent"]
@@ -197,12 +201,18 @@ def _forecast_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, s
     return [
         ("forecast", f"{sum(expected.values()):,.0f} events expected ({by_kind}){harm}; model {models}"),
         ("", f"split between shifts: {m.surface.profile_source}{_overlap(m)}; "
-             f"harm weights: {m.job.policy.harm_source}"),
+             f"harm weights: {_harm_words(m)}"),
         ("skill", f"held-out log-likelihood per event {skill['chosen']:.3f}{lead}; {others}"),
         ("", f"the top 1 % of the area held {hits['chosen']:.1%} of the {values['held_out_events']:,} events of the "
              f"{_windows(m, values)}; {rest}"),
         *(("", note) for note in m.notes),
     ]  # fmt: skip
+
+
+def _harm_words(m: Material) -> str:
+    if m.job.policy.harm and m.job.policy.harm_source == Policy().harm_source:
+        return "those of the job file; it names no source (policy.harm_source)"
+    return m.job.policy.harm_source
 
 
 def _overlap(m: Material) -> str:
@@ -213,8 +223,10 @@ def _overlap(m: Material) -> str:
 
 
 def _windows(m: Material, values: Mapping[str, Any]) -> str:
-    days = m.job.risk.horizon_days
-    return f"last {values['held_out_windows']} " + ("weeks" if days == 7 else f"windows of {days} days")
+    n, days = values["held_out_windows"], values["held_out_days"]
+    if days <= 7:
+        return f"last {n} weeks"
+    return f"last {n} windows of {days} days (begun a week apart, so an event counts in several)"
 
 
 def _plan_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -228,8 +240,8 @@ def _plan_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]
         ("patrol", f"{values['visits']:,} visits of {m.job.allocation.block_minutes} minutes at "
                    f"{values['places']:,} places cover {values['covered']:.2%} of the expected harm"),
         ("", f"no plan can cover more than {values['covered_bound']:.2%} (gap {_percent(values['gap'])}); {rivals}"),
-        ("", f"expected there and then: {hits['mean']:,.0f} events, {m.surface.interval:.0%} interval "
-             f"{hits['lower']:,.0f} to {hits['upper']:,.0f}"),
+        ("", f"expected in those places during those shifts: {hits['mean']:,.0f} events, "
+             f"{m.surface.interval:.0%} interval {hits['lower']:,.0f} to {hits['upper']:,.0f}"),
         ("delivered", f"{values['delivered']:.2%} after travel and time (gap {_percent(values['delivered_gap'])})"),
     ]  # fmt: skip
     busiest = plan.staffing.sort_values(["covered_harm", "district", "shift"], ascending=[False, True, True]).head(3)
@@ -239,6 +251,10 @@ def _plan_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]
     )
     lines.append(("most in", most))
     return lines + [("unmet" if not n else "", text) for n, text in enumerate(plan.unmet)]
+
+
+def _count(n: float) -> str:
+    return f"{n:,.0f}" if n >= 1 else f"{n:.2g}"
 
 
 def _units(n: int) -> str:

@@ -262,7 +262,7 @@ class FittedBaseline:
         """Return names of the parts of the rate of chosen cells, and the parts, (n_kinds, n, n_sources)."""
         parts = self._parts(view)[:, cells]
         both = np.stack([parts[:, :, :-1].sum(axis=2), parts[:, :, -1]], axis=2)
-        return ("past events of this place", "everywhere alike"), both
+        return ("past events of this place", "chance anywhere"), both
 
     def _parts(self, view: View) -> Floats:
         values = _with_constant(self.columns(Moment(view.panel, view.day, view.window, view.space)), view.space.city)

@@ -182,7 +182,7 @@ class FittedBoosted:
                 for feature, group in enumerate(groups):
                     parts[kind, :, names.index(group)] += by_feature[:, feature]
             parts[kind, :, -1] = np.log(rates[kind] / base[kind]) - parts[kind, :, :-1].sum(axis=1)
-        return (*names, "all alike"), parts
+        return (*names, "level of the city"), parts
 
     def text(self) -> str:
         """Return the trees in LightGBM's text format, without the number of threads; empty without trees."""
@@ -214,7 +214,10 @@ def _names(training: Training) -> list[str]:
 
 def _groups(view: View, context_names: tuple[str, ...]) -> list[str]:
     """Return the group of each feature, in plain words."""
-    memories = ["newest events"] * (len(view.space.half_lives) - 2) + ["level of the last months", "long-run level"]
+    memories = ["pattern of the newest events"] * (len(view.space.half_lives) - 2) + [
+        "pattern of the last months",
+        "long-run pattern",
+    ]
     memories = memories[-len(view.space.half_lives) :]
     own = [
         f"{memory} {'here' if band == 0 else 'nearby'}"
@@ -229,9 +232,9 @@ def _groups(view: View, context_names: tuple[str, ...]) -> list[str]:
 CONTEXT_GROUPS = {
     "kind": "kind",
     "area_km2": "size of the cell",
-    "district, long run": "district",
+    "district, long run": "level of the district",
     "district, newest over long run": "trend of the district",
-    "beat, long run": "beat",
+    "beat, long run": "level of the beat",
     "beat, newest over long run": "trend of the beat",
     "days since the last here": "time since the last event here",
     "days since the last of any kind here": "time since the last event here",

@@ -86,7 +86,7 @@ class FittedMixture:
             labels += [f"{name}{life} here" for life in lives] + [f"{name}{life} nearby" for life in lives]
             parts += [grid[:, :, block, 0], grid[:, :, block, 1:].sum(axis=2)]
         whole = np.concatenate([*parts, raw[:, :, -1:]], axis=2) * scale[:, :, None]
-        return (*labels, "everywhere alike"), whole
+        return (*labels, "chance anywhere"), whole
 
 
 def to_level(rates: Floats, view: View) -> Floats:
