@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _LINES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 _MARKERS = "osD^vPX*<>hp"
-MOST_KINDS = 6
+MOST_KINDS, MOST_NAMED = 6, 6
 WIDEST_SHARE = 0.1
 
 
@@ -41,12 +41,13 @@ def curves_png(card: Scorecard, kinds: Sequence[str]) -> bytes:
     frame = card.curve()
     frame = frame[frame["area_share"] <= WIDEST_SHARE * 1.3]
     figure, panels = _panels(len(kinds))
+    named = named_models(card)
     for axes, kind in zip(panels, kinds, strict=True):
         mine = frame[frame["kind"] == kind]
-        for model in card.models:
+        for model in sorted(card.models, key=lambda model: model in named):  # the named ones on top
             line = mine[mine["model"] == model]
             style = {**_style(card, model), "markevery": _marks(card, model, len(line))}
-            axes.plot(line["area_share"], line["hit_rate"], **style)
+            axes.plot(line["area_share"], line["hit_rate"], **(style if model in named else _UNNAMED))
         _bounds(axes, mine, card.best(kind))
         axes.set(xscale="log", xlim=(frame["area_share"].min(), WIDEST_SHARE))
         inside = mine[mine["area_share"] <= WIDEST_SHARE * 1.001]
@@ -55,12 +56,25 @@ def curves_png(card: Scorecard, kinds: Sequence[str]) -> bytes:
         _percent_axes(axes)
         axes.set_title(_plain(kind), fontsize=10, loc="left")
     _outer_labels(panels, "share of the area (most risk first)", "share of the events")
-    handles = [Line2D([], [], label=model, **_style(card, model)) for model in card.models]
+    handles = [Line2D([], [], label=model, **_style(card, model)) for model in named]
+    if len(named) < len(card.models):
+        handles.append(Line2D([], [], label="the other models", **_UNNAMED))
     handles += [Line2D([], [], color="#777777", lw=1.2, ls=ls, label=text) for ls, text in _BOUNDS]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5), fontsize=8, frameon=False)
     return _png(figure, "Hit-rate curves")
 
 
+def named_models(card: Scorecard) -> list[str]:
+    """Return the models that the picture names, at most six: the subject, plain counts, and the likeliest others."""
+    table = card.table()
+    loglik = table[table["kind"] == ALL_KINDS].set_index("model")["loglik"].fillna(-np.inf)
+    ranked = sorted(card.models, key=lambda model: -loglik[model])
+    first = [model for model in (card.subject, "historic_mean") if model in card.models]
+    kept = list(dict.fromkeys([*first, *ranked]))[:MOST_NAMED]
+    return [model for model in card.models if model in kept]
+
+
+_UNNAMED: dict[str, Any] = {"color": "#c4c4c4", "ls": "-", "lw": 0.8, "zorder": 1}
 _BOUNDS = ((":", "best possible cells"), ((0, (6, 2)), "ceiling if counts are Poisson"))
 
 
@@ -125,7 +139,8 @@ def differences_png(card: Scorecard) -> bytes:
 
 
 def _style(card: Scorecard, model: str) -> dict[str, Any]:
-    n, baseline = card.models.index(model), model in card.baselines
+    named, baseline = named_models(card), model in card.baselines
+    n = named.index(model) if model in named else len(named) + card.models.index(model)
     colour = _COLOURS[n % len(_COLOURS)]
     return {
         "color": colour, "ls": _LINES[n % len(_LINES)], "marker": _MARKERS[n % len(_MARKERS)], "ms": 4.5,
