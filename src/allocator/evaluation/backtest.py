@@ -327,6 +327,11 @@ def _notes(panel: Panel, design: Design, plan: Sequence[Fold]) -> tuple[str, ...
             f"{unknown:,} of {len(panel.minute):,} events have no known time of day: they are in no shift's count, but "
             "in the expected events, so observed/expected is lower by that share"
         )
+    if design.shift is not None and panel.span is not None:
+        notes.append(
+            f"the times of {int((panel.span > 0).sum()):,} events are intervals: they count in the shift of their middle, "
+            "while forecasts spread them over the whole, so observed/expected of single shifts is off"
+        )
     if panel.reported is not None and (delay := int(np.quantile(panel.reported - panel.day, 0.95))):
         notes.append(
             f"5 % of the events were reported {delay} days or more after they happened: the last windows lack those "
@@ -455,7 +460,9 @@ def window_counts(panel: Panel, design: Design, fold: Fold) -> Array:
     if design.shift is not None:
         start, stop = _minutes(design.shift)
         minute = (rows.day.astype(np.int64) - first) * 1440 + rows.minute
-        inside &= (rows.minute >= 0) & (minute >= start) & (minute < stop)
+        if rows.span is not None:  # an interval counts at its middle
+            minute = minute + rows.span // 2
+        inside = (rows.minute >= 0) & (minute >= start) & (minute < stop)
     return _by_cell(rows, inside)
 
 
