@@ -329,7 +329,7 @@ def _notes(panel: Panel, design: Design, plan: Sequence[Fold]) -> tuple[str, ...
         )
     if design.shift is not None and panel.span is not None:
         notes.append(
-            f"{int((panel.span > 0).sum()):,} events have intervals for times: they count in the shift of their middle, "
+            f"{int((panel.span > 0).sum()):,} events have intervals as times and count in the shift of their middle, "
             "while forecasts spread them over the whole, so observed/expected of single shifts is off"
         )
     if panel.reported is not None and (delay := int(np.quantile(panel.reported - panel.day, 0.95))):
