@@ -10,6 +10,7 @@ from allocator import pipeline, risk
 from allocator.config import RiskSection
 from allocator.domain import shifts_of
 from allocator.io import read_job
+from allocator.risk.extras import Extras
 from allocator.risk.training import read_history
 from planning_city import DAY
 
@@ -41,7 +42,7 @@ def size(panel):
 
 
 def test_read_history(stage, panel, size):
-    stage("read_history (features)", size, lambda: read_history(panel, 7, RiskSection(), seed=0), rounds=3)
+    stage("read_history (features)", size, lambda: read_history(panel, 7, RiskSection(), Extras(), seed=0), rounds=3)
 
 
 def test_fit(stage, panel, size):

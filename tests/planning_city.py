@@ -30,6 +30,7 @@ def square_city(side: int = 8, districts: int = 4, size_m: float = 150.0) -> Sim
         beat=(row * 2 // side).astype(np.int32),
         beats=("south", "north"),
         crs="EPSG:32616",
+        is_placed=True,
     )
 
 

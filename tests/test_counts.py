@@ -235,7 +235,7 @@ def test_odd_but_possible_panels():
     alone = panel_of(made(180, 1), [[1]])
     assert al.fit(alone, "mixture", options=OPTIONS).rate.shape == (2, 1)
     assert panel_of(made(1)).n_periods == 1
-    with pytest.raises(DataError, match="the history is too short"):
+    with pytest.raises(DataError, match="longer than the history of 1 days"):
         al.fit(panel_of(made(1)), options=OPTIONS)
     with pytest.raises(ValueError, match="a whole number of days or weeks"):
         panel_of(made(3), period="1H")

@@ -34,6 +34,7 @@ def surface_of(mean, city=CLIPPED, harm=(1.0, 1.0)) -> RiskSurface:
         city=city, kinds=KINDS, shifts=tuple(f"s{row}" for row in range(len(mean))), mean=mean, lower=flat, upper=flat,
         all_lower=flat[:, :, 0], all_upper=flat[:, :, 0], harm=np.array(harm), models=("kde", "kde"),
         cutoff=dt.date(2020, 1, 1), dispersion=np.zeros((city.n_cells, 3), np.float32), district_dispersion=np.zeros(3),
+        city_dispersion=np.zeros(3),
     )  # fmt: skip
 
 

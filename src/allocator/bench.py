@@ -137,7 +137,7 @@ def _fit(size: Size, seed: int, folder: Path) -> Task:
 
     def task() -> dict[str, float]:
         skill = risk.fit(panel, seed=seed).skill().iloc[-1]
-        return {"n_cells": panel.city.n_cells, **{name: float(skill[name]) for name in risk.MODELS}}
+        return {"n_cells": panel.city.n_cells, **{name: float(skill[name]) for name in risk.CANDIDATES}}
 
     return task
 
