@@ -156,7 +156,7 @@ def markdown(frame: pd.DataFrame) -> list[str]:
     return ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
 
 
-def page(cards) -> str:
+def page(cards, remark: str) -> str:
     from allocator.doctor import examine
 
     found = examine()
@@ -169,7 +169,7 @@ def page(cards) -> str:
     lines = [
         "# Forecasts: every model on unseen weeks",
         "",
-        *textwrap.wrap(INTRODUCTION, 120, break_on_hyphens=False),
+        *textwrap.wrap(f"{INTRODUCTION} {remark}".strip(), 120, break_on_hyphens=False),
         "",
         f"Machine: {found['cores']} cores, {platform.machine()}, {platform.system()}; {engines}.",
         "",
@@ -190,13 +190,15 @@ def main() -> None:
     arguments.add_argument("--city", action="append", choices=list(CITIES))
     arguments.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     arguments.add_argument("--keep", type=Path)
+    arguments.add_argument("--page-only", action="store_true", help="write the page from the kept scorecards")
+    arguments.add_argument("--remark", default="", help="a sentence for the head of the page")
     asked = arguments.parse_args()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     cards = {}
     for city in CITIES:
         kept = asked.keep / f"{city}.pkl" if asked.keep else None
-        if asked.city and city not in asked.city:
+        if asked.page_only or (asked.city and city not in asked.city):
             if kept and kept.exists():
                 cards[city] = pickle.loads(kept.read_bytes())
             continue
@@ -204,7 +206,7 @@ def main() -> None:
         if kept:
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_bytes(pickle.dumps(cards[city]))
-    PAGE.write_text(page(cards), "utf-8")
+    PAGE.write_text(page(cards, asked.remark), "utf-8")
     print(PAGE.read_text("utf-8"))
 
 

@@ -71,7 +71,7 @@ AUTO = "auto"
 ENGINE = ("mixture", "boosted")
 """The models that are ours; all others of the registry are baselines."""
 
-CANDIDATES = ("historic_mean", "recent", "decay", "kde", "mixture", "boosted")
+CANDIDATES = ("historic_mean", "recent", "decay", "kde", "empirical_bayes", "mixture", "boosted")
 """The models that "auto" chooses from, and that a run prints beside its own: baselines may win."""
 
 REASON_DAYS, REASON_METRES = 14, 300
