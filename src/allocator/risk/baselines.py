@@ -178,15 +178,16 @@ def empirical_bayes(moment: Moment) -> Floats:
     Gamma-Poisson shrinkage with local moments: Marshall (1991), Mapping disease and mortality rates using
     empirical Bayes estimators, Applied Statistics 40. Exposure is area times days.
     """
-    near, area = _neighbourhood(moment.panel.city), moment.panel.city.area_km2
+    (near, area_near), area = _neighbourhood(moment.panel.city), moment.panel.city.area_km2
     days = moment.days()
     counts = moment.counts()
     exposure = area * days
     rate = counts / exposure
-    around = spread_by(exposure, near)
-    mean = spread_by(counts, near) / around
+    around = area_near * days
+    events, squares = np.split(spread_by(np.concatenate([counts, counts * rate]), near), 2)
+    mean = events / around
     # Σ e (x - m)² with m of the receiving cell: expand the square, as m is not that of the sending one.
-    square = spread_by(exposure * rate**2, near) - 2 * mean * spread_by(counts, near) + mean**2 * around
+    square = squares - 2 * mean * events + mean**2 * around
     size = around / np.diff(near.indptr)
     variance = np.maximum(square / around - mean / size, 0.0)
     trust = variance / np.maximum(variance + mean / exposure, 1e-300)
@@ -194,9 +195,11 @@ def empirical_bayes(moment: Moment) -> Floats:
 
 
 @lru_cache(maxsize=4)
-def _neighbourhood(city: Tessellation) -> Csr:
+def _neighbourhood(city: Tessellation) -> tuple[Csr, Floats]:
+    """Return the neighbours of every cell with weight 1, and their area in km², (n_cells,)."""
     near = within(city, NEIGHBOURHOOD_METRES)
-    return Csr(near.indptr, near.indices, np.ones(len(near.indices), np.float32))
+    kernel = Csr(near.indptr, near.indices, np.ones(len(near.indices), np.float32))
+    return kernel, spread_by(city.area_km2[None], kernel)[0]
 
 
 def spread_by(counts: Floats, kernel: Csr) -> Floats:
