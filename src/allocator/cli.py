@@ -31,6 +31,7 @@ app = typer.Typer(
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (TOML).")]
 Week = Annotated[str | None, typer.Option(metavar="DATE", help="First day to plan, instead of the job's own.")]
+Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to make; by default inside output.folder.")]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the job, e.g. risk.model=mixture."),
@@ -116,9 +117,7 @@ def validate(job: JobFile, week: Week = None, overrides: Overrides = None) -> No
 @app.command()
 def run(
     job: JobFile,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Run folder; by default inside output.folder.")
-    ] = None,
+    out: Out = None,
     week: Week = None,
     overrides: Overrides = None,
     overwrite: Overwrite = False,
@@ -150,9 +149,7 @@ def run(
 @app.command()
 def explore(
     job: JobFile,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder to make; by default inside output.folder.")
-    ] = None,
+    out: Out = None,
     week: Week = None,
     overrides: Overrides = None,
     overwrite: Overwrite = False,

@@ -7,7 +7,6 @@ import datetime as dt
 import hashlib
 import importlib.metadata
 import importlib.resources as resources
-import json
 import platform
 import re
 import sys
@@ -185,14 +184,7 @@ def save_backtest(card: Scorecard, job: Job, folder: str | Path, *, overwrite: b
     """
     io.check_output(folder, overwrite=overwrite)
     notes = [text for text in (report.stamp(job), job.job.note, f"Made by {_versions_in_words()}") if text]
-    manifest = {
-        "versions": versions(),
-        "seed": job.job.seed,
-        "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "inputs": {key: {"path": path, "sha256": _sha256(path)} for key, path in io.input_files(job)},
-        "notes": list(card.notes),
-        "peak_mb": peak_mb(),
-    }
+    manifest = {**_origin(job), "notes": list(card.notes), "peak_mb": peak_mb()}
     return io.write_results(
         folder, tables={"scores": card.scores},
         pages={"backtest.html": report.backtest_page(card, title=f"Backtest: {job.job.name}", notes=notes)},
@@ -270,11 +262,7 @@ def explore_job(job: Job, *, progress: Progress | None = None, permutations: int
         changes = evaluation.find_changes(weekly, reporting_known=known)
     with clock("near repeats"):
         repeats, notes = evaluation.near_repeats(events, panel.kinds, permutations=permutations, seed=job.job.seed)
-    told = {
-        "versions": versions(), "seed": job.job.seed, "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "inputs": {key: {"path": path, "sha256": _sha256(path)} for key, path in io.input_files(job)},
-        "seconds": clock.seconds, "peak_mb": peak_mb(),
-    }  # fmt: skip
+    told = {**_origin(job), "seconds": clock.seconds, "peak_mb": peak_mb()}
     return report.Exploration(
         job=job, weekly=weekly, trends=trends, changes=changes, codes=codes, repeats=repeats,
         notes=tuple(note for note in (late, *notes, *panel.notes, *area.notes, *events.notes) if note),
@@ -291,15 +279,15 @@ def save_exploration(found: report.Exploration, folder: str | Path, *, overwrite
         If the folder exists (and `overwrite` is not given) or cannot be written.
     """
     pictures = report.explore_pictures(found)
-    with io.whole_folder(folder, overwrite=overwrite) as place:
-        for name, frame in found.tables().items():
-            (place / f"{name}.csv").write_text(io.csv_text(frame), "utf-8")
-        for name, png in pictures.items():
-            (place / f"{name}.png").write_bytes(png)
-        for name, content in (("summary.json", found.figures()), ("manifest.json", found.manifest)):
-            (place / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        (place / "explore.html").write_text(report.explore_page(found, pictures), "utf-8")
-    return Path(folder).absolute()
+    return io.write_results(
+        folder, tables={},
+        pages={
+            **{f"{name}.csv": io.csv_text(frame) for name, frame in found.tables().items()},
+            **{f"{name}.png": png for name, png in pictures.items()},
+            "explore.html": report.explore_page(found, pictures),
+        },
+        figures=found.figures(), manifest=found.manifest, overwrite=overwrite,
+    )  # fmt: skip
 
 
 def check_limits(job: Job, city: Tessellation, roster: Roster, places: Mapping[str, Bools]) -> None:
@@ -475,15 +463,22 @@ class _Stopwatch:
         self.seconds[stage] = round(time.perf_counter() - start, 3)
 
 
-def _manifest(
-    job: Job, facts: report.Material, area_notes: tuple[str, ...], seconds: Mapping[str, float]
-) -> dict[str, Any]:
-    events, panel = facts.events, facts.panel
+def _origin(job: Job) -> dict[str, Any]:
+    """Return what every manifest begins with: versions, seed, time, and the hashes of the inputs."""
     return {
         "versions": versions(),
         "seed": job.job.seed,
         "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "inputs": {key: {"path": path, "sha256": _sha256(path)} for key, path in io.input_files(job)},
+    }
+
+
+def _manifest(
+    job: Job, facts: report.Material, area_notes: tuple[str, ...], seconds: Mapping[str, float]
+) -> dict[str, Any]:
+    events, panel = facts.events, facts.panel
+    return {
+        **_origin(job),
         "rows": {**events.ledger, "outside every cell": panel.outside, "net counts clipped": panel.clipped},
         "dropped_columns": list(events.dropped_columns),
         "notes": [*area_notes, *events.notes, *facts.roster.notes, *_notes_of(facts.covariates)],

@@ -218,7 +218,6 @@ def _series_png(weekly: WeeklyCounts, alarms: pd.DataFrame, names: list[tuple[st
         axes.set_ylabel("events a week", fontsize=8)
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.xaxis.get_major_locator().maxticks["MONTHLY"] = 9  # type: ignore[attr-defined,unused-ignore]
     handles = [
         Line2D([], [], color=_LINE, linewidth=0.9, label="events of a week"),
         Line2D([], [], color=_RISE, marker="^", linewidth=5, alpha=0.7, label="rise: level and since when"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -73,6 +73,9 @@ ENGINE = ("mixture", "boosted")
 
 CANDIDATES = ("historic_mean", "recent", "decay", "kde", "empirical_bayes", "mixture", "boosted")
 """The models that "auto" chooses from, and that a run prints beside its own: baselines may win."""
+
+COMPARED = tuple(name for name in CANDIDATES if name not in ENGINE)
+"""The baselines that every fit is compared with on the held-out windows."""
 
 REASON_DAYS, REASON_METRES = 14, 300
 
@@ -384,15 +387,16 @@ def fit_all(
     extras = Extras(_country(panel, options), covariates)
     history = read_history(panel, days, options, extras, seed=seed)
     wanted = dict.fromkeys(name for model in models for name in (CANDIDATES if model == AUTO else (model,)))
-    wanted |= dict.fromkeys(CANDIDATES[:-2])
+    wanted |= dict.fromkeys(COMPARED)
     fitted = {name: MODELS[name](options, seed).fit(history.training) for name in wanted}
+    share = reported_share(panel, panel.n_days)
     hold_out = HoldOut(
         np.stack([window.actual for window in history.held_out]),
-        {name: _rates(model, history.held_out, panel) for name, model in fitted.items()},
+        {name: _rates(model, history.held_out, share) for name, model in fitted.items()},
         np.stack([window.covered for window in history.held_out]),
     )
     notes = _notes(panel, days, history, covariates)
-    now = {name: model.rate(history.present) for name, model in fitted.items()}
+    now = cache(lambda name: fitted[name].rate(history.present))  # only of models that are chosen
     rest = {"panel": panel, "horizon": days, "history": history, "options": options, "notes": notes,
             "country": extras.country}  # fmt: skip
     return {model: _fitted(model, hold_out, fitted, now, rest) for model in models}
@@ -413,24 +417,23 @@ def _fitted(
     model: str,
     hold_out: HoldOut,
     fitted: Mapping[str, FittedModel],
-    now: Mapping[str, Floats],
+    now: Callable[[str], Floats],
     rest: Mapping[str, Any],
 ) -> Fitted:
-    shown = CANDIDATES if model == AUTO else dict.fromkeys([*CANDIDATES[:-2], model])
+    shown = CANDIDATES if model == AUTO else dict.fromkeys([*COMPARED, model])
     own = HoldOut(hold_out.actual, {name: hold_out.rates[name] for name in shown}, hold_out.covered)
     panel, history = rest["panel"], rest["history"]
     chosen = tuple(_choose(own, kind, model) for kind in range(len(panel.kinds)))
     cells, districts, whole = _dispersions(own, chosen, panel.city, history)
     return Fitted(
-        chosen=chosen, rate=np.stack([now[name][kind] for kind, name in enumerate(chosen)]),
+        chosen=chosen, rate=np.stack([now(name)[kind] for kind, name in enumerate(chosen)]),
         dispersion=cells, district_dispersion=districts, city_dispersion=whole, hold_out=own,
         models={name: fitted[name] for name in dict.fromkeys(chosen)}, **rest,
     )  # fmt: skip
 
 
-def _rates(fitted: FittedModel, held_out: Sequence[HeldOut], panel: Panel) -> npt.NDArray[np.float32]:
-    """Return the rates of the held-out windows, of events that are reported by the end of the panel."""
-    share = reported_share(panel, panel.n_days)
+def _rates(fitted: FittedModel, held_out: Sequence[HeldOut], share: Floats | None) -> npt.NDArray[np.float32]:
+    """Return the rates of the held-out windows, of the `share` of each day's events that is reported by now."""
     rates = []
     for window in held_out:
         days = slice(window.view.day, window.view.day + window.view.window)

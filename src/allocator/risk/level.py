@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import holidays
 import numpy as np
@@ -67,7 +67,8 @@ class Calendar:
         week = np.equal.outer(weekday, np.arange(6)) - np.equal(weekday, 6)[:, None].astype(float)
         angle = 2 * np.pi * (days + self.first_day.toordinal())[:, None] / 365.2425 * np.arange(1, _HARMONICS + 1)
         season = np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
-        feasts = np.stack([np.isin(days, near) for near in self._feasts.values()], axis=1) if self._feasts else None
+        near_feasts = _around_feasts(self.country, self.first_day)
+        feasts = np.stack([np.isin(days, near) for near in near_feasts], axis=1) if near_feasts else None
         blocks = [(week, _WEEKDAY_SD), (season, _SEASON_SD)]
         blocks += [(feasts.astype(float), _HOLIDAY_SD)] if feasts is not None else []
         blocks += [(self.series[days], _SERIES_SD)] if self.series is not None else []
@@ -81,14 +82,15 @@ class Calendar:
         """Columns before the season: the weekdays."""
         return 6
 
-    @cached_property
-    def _feasts(self) -> dict[tuple[str, int], Ints]:
-        """Days of each public holiday, of the day before and of the day after."""
-        found: dict[tuple[str, int], list[int]] = {}
-        for day, name in feast_days(self.country, self.first_day.year):
-            for step in (-1, 0, 1):
-                found.setdefault((name, step), []).append((day - self.first_day).days + step)
-        return {key: np.array(days) for key, days in found.items()}
+
+@lru_cache(maxsize=8)
+def _around_feasts(country: str, first_day: dt.date) -> tuple[Ints, ...]:
+    """Return the days (from `first_day`) of each public holiday, of the days before and of the days after it."""
+    found: dict[tuple[str, int], list[int]] = {}
+    for day, name in feast_days(country, first_day.year):
+        for step in (-1, 0, 1):
+            found.setdefault((name, step), []).append((day - first_day).days + step)
+    return tuple(np.array(days) for days in found.values())
 
 
 @lru_cache(maxsize=8)
