@@ -43,7 +43,7 @@ Progress = Callable[[str], None]
 
 ENGINES = (
     "allocator", "numpy", "numba", "pandas", "pyarrow", "shapely", "geopandas", "pyproj", "scipy", "lightgbm",
-    "ortools",
+    "ortools", "pyvrp",
 )  # fmt: skip
 """Packages whose versions a manifest records."""
 
