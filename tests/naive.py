@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 
+import numpy as np
+
 
 def closed_tours(x, y, indptr, tour):
     """Nearest neighbour from the first point of each group, then 2-opt with first improvement."""
@@ -230,3 +232,86 @@ def excitation_pass(day, cell, weight, square, background, branching, decay):
             sums[1] += part / rate * lag
             sums[2] += part / rate * square[cell[j]][cell[i]]
     return chance, sums
+
+
+def best_limited(problem):
+    """Return the best (smallest fair sum, harm) over every allocation that keeps every limit, or None; toys only."""
+    n_districts, n_shifts = problem.minimum.shape
+    shape = problem.value.shape
+    each = [range(int(cap) + 1) if d >= 0 else (0,) for row in problem.cap for cap, d in zip(row, problem.district)]
+    blocks = np.array(list(itertools.product(*each))).reshape(-1, *shape)
+    blocks = blocks[[_keeps_cell_limits(problem, one) for one in blocks]]
+    harm = problem.value * (1 - np.exp(-problem.diminishing * blocks))
+    used = np.stack([blocks[:, :, problem.district == d].sum(axis=2) for d in range(n_districts)], axis=1)
+    best = None
+    for units in _unit_plans(problem):
+        fits = (used <= problem.room(units)).all(axis=(1, 2))
+        for limit in problem.limits:
+            total = _totals(limit, blocks, harm, units)
+            fits &= (total >= limit.least - 1e-9) & (total <= limit.most + 1e-9)
+        if fits.any():
+            fair = np.zeros(len(blocks))
+            if problem.fair:
+                fair = np.min([_totals(one, blocks, harm, units) for one in problem.fair], axis=0)
+            top = fair[fits].max()
+            among = fits & (fair >= top - 1e-9)
+            found = float(top), float(harm.sum(axis=(1, 2))[among].max())
+            best = found if best is None or found > best else best
+    return best
+
+
+def _totals(limit, blocks, harm, units):
+    total = np.zeros(len(blocks))
+    if limit.on_blocks is not None:
+        total += (blocks * limit.on_blocks).sum(axis=(1, 2))
+    if limit.on_harm is not None:
+        total += (harm * limit.on_harm).sum(axis=(1, 2))
+    if limit.on_units is not None:
+        total += (units * limit.on_units).sum()
+    return total
+
+
+def _keeps_cell_limits(problem, blocks):
+    week = blocks.sum(axis=0)
+    if problem.week_most is not None and ((week > problem.week_most) | (week < problem.week_least)).any():
+        return False
+    if problem.days_running is not None:
+        for cell in range(blocks.shape[1]):
+            days = {int(day) for day, n in zip(problem.day, blocks[:, cell]) if n}
+            for day in days:
+                if all(day + i in days for i in range(problem.days_running + 1)):
+                    return False
+    return True
+
+
+def _unit_plans(problem):
+    """Yield every units per (district, shift) that some posting of the classes makes, with its needs and bands met."""
+    n_districts, n_shifts = problem.minimum.shape
+    per_shift = []
+    for s in range(n_shifts):
+        crews = problem.on_duty[s : s + 1] if problem.crews is None else problem.crews[:, s]
+        options = []
+        for n in crews:
+            options.append([c for c in itertools.product(range(n + 1), repeat=n_districts) if sum(c) <= n])
+        found = set()
+        for postings in itertools.product(*options):
+            if _posting_works(problem, np.array(postings), s):
+                found.add(tuple(np.sum(postings, axis=0).tolist()))
+        per_shift.append(sorted(found))
+    for columns in itertools.product(*per_shift):
+        units = np.array(columns).T
+        week = units.sum(axis=1)
+        if (week >= problem.least).all() and (week <= problem.most).all():
+            yield units
+
+
+def _posting_works(problem, posting, s):
+    if (posting.sum(axis=0) < problem.minimum[:, s]).any():
+        return False
+    if problem.allowed is not None and (posting[~problem.allowed[:, :, s]] > 0).any():
+        return False
+    if problem.needs is not None:
+        for (d, when, n), counts in zip(problem.needs, problem.need_classes):
+            if when == s and posting[counts, d].sum() < n:
+                return False
+    return True

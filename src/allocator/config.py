@@ -12,7 +12,7 @@ import math
 import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -217,27 +217,39 @@ class ShiftSection(Section):
         return self
 
 
-class PlaceLimit(Section):
-    """`[[policy.limits]]`: a place with its own ceiling of patrol, 0 minutes for an exclusion or opt-out."""
+class Place(Section):
+    """A place: all cells of a district, of a beat, or whose centre lies in the polygons of a file."""
 
-    reason: str = Field(min_length=1)
-    """Why; shown with the plan."""
     district: str | None = None
     """The place: a district,"""
     beat: str | None = None
     """or a beat,"""
     file: FilePath | None = None
     """or a polygon file (cells whose centre lies inside)."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if sum(place is not None for place in (self.district, self.beat, self.file)) != 1:
+            raise ValueError("a limit names one place: give exactly one of district, beat, file")
+        return self
+
+    @property
+    def label(self) -> str:
+        """The place in words."""
+        if self.file is not None:
+            return Path(self.file).name
+        return f"district {self.district}" if self.district is not None else f"beat {self.beat}"
+
+
+class PlaceLimit(Place):
+    """`[[policy.limits]]`: a place with its own ceiling of patrol, 0 minutes for an exclusion or opt-out."""
+
+    reason: str = Field(min_length=1)
+    """Why; shown with the plan."""
     shifts: Texts = ()
     """Names of the shifts it holds for; empty means all."""
     max_minutes: int = Field(0, ge=0)
     """Most directed-patrol minutes per cell and shift there."""
-
-    @model_validator(mode="after")
-    def _one_place(self) -> PlaceLimit:
-        if sum(place is not None for place in (self.district, self.beat, self.file)) != 1:
-            raise ValueError("a limit names one place: give exactly one of district, beat, file")
-        return self
 
 
 class Policy(Section):
@@ -490,11 +502,100 @@ class Band(Section):
         return self
 
 
+class Exposure(Section):
+    """`[[allocation.exposure]]`: patrol minutes near a group of residents, held within a band of the city's."""
+
+    name: str = Field(min_length=1)
+    """The group, as it is called in the plan."""
+    file: FilePath
+    """Polygons with residents: GeoJSON, GeoPackage, Shapefile."""
+    column: str
+    """Column with the residents of the group."""
+    of: str
+    """Column with all residents."""
+    within: float = Field(0.1, ge=0, lt=1)
+    """Minutes per resident of the group may differ from minutes per resident of the city by this share."""
+
+
+class Equity(Section):
+    """`[allocation.equity]`: how differently districts may be served."""
+
+    measure: Literal["coverage", "minutes"] = "coverage"
+    """What is compared between districts: the share of a district's expected harm that is covered, or planned
+    minutes per expected harm."""
+    form: Literal["band", "max_min"] = "band"
+    """"band": every district within a share of the city's; "max_min": the worst-off district as well off as can be,
+    then harm."""
+    within: float = Field(0.1, ge=0, lt=1)
+    """Half width of the band, as a share of the city's value."""
+
+
+class Cost(Section):
+    """`[[allocation.costs]]`: what a unit costs in some shifts, where it is not `unit_cost`."""
+
+    shifts: Texts = ()
+    """Names of shifts; empty means all."""
+    weekdays: Annotated[tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...], Field(strict=False)] = ()
+    """Days on which the shift starts; empty means all."""
+    cost: float = Field(ge=0, le=1e9)
+    """Cost of one unit for one shift. A later entry goes before an earlier one."""
+
+
+class Need(Section):
+    """`[[allocation.needs]]`: units with a skill, or of a vehicle type, that districts must have."""
+
+    skill: str | None = None
+    """A skill of `units.csv`,"""
+    type: str | None = None
+    """or a type."""
+    district: str | None = None
+    """The district; None: every district."""
+    shifts: Texts = ()
+    """Names of shifts; empty means all."""
+    units: int = Field(1, ge=1)
+    """Fewest such units in the district and shift. A unit with two skills counts for both."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Need:
+        if (self.skill is None) == (self.type is None):
+            raise ValueError("a need names one of skill and type")
+        return self
+
+
+class Dosage(Place):
+    """`[[allocation.dosage]]`: least and most patrol of each cell of a place over the plan."""
+
+    reason: str = Field(min_length=1)
+    """Why; shown with the plan."""
+    least_minutes: int = Field(0, ge=0)
+    """Fewest minutes for each cell over the plan."""
+    most_minutes: int | None = Field(None, ge=0)
+    """Most minutes for each cell over the plan."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Dosage:
+        if self.most_minutes is not None and self.most_minutes < self.least_minutes:
+            raise ValueError(f"{self.label}: most_minutes {self.most_minutes} is below least {self.least_minutes}")
+        return self
+
+
+class Request(Place):
+    """`[[allocation.requests]]`: patrol that a community asks for."""
+
+    by: str = Field(min_length=1)
+    """The organisation that asks, never a person."""
+    minutes: int = Field(ge=1)
+    """Patrol minutes over the plan in the place as a whole."""
+    shifts: Texts = ()
+    """Names of the shifts in which they count; empty means all."""
+
+
 class AllocationSection(Section):
     """`[allocation]`: how patrol is shared out."""
 
     solver: str = "flow"
-    """A name of the registry `allocator.planning.SOLVERS`: "flow" (optimal), "greedy", "proportional"."""
+    """A name of the registry `allocator.planning.SOLVERS`: "flow" (optimal), "greedy", "proportional". Where a limit
+    below needs more than a flow, "flow" hands over to "highs"."""
     block_minutes: int = Field(15, ge=5, le=120)
     """Length of one visit. Koper (1995): 10 to 16 minutes give the longest calm afterwards."""
     diminishing: float = Field(0.7, gt=0, le=5)
@@ -502,11 +603,44 @@ class AllocationSection(Section):
     max_blocks: int = Field(3, ge=1, le=96)
     """K: most visits per cell and shift."""
     directed_share: float = Field(0.5, gt=0, le=1)
-    """Share of a shift free for directed patrol; the rest answers calls."""
+    """Share of a shift free for directed patrol; the rest answers calls. With `staffing.calls` the workload of the
+    calls decides instead."""
     travel_minutes: float = Field(4.0, ge=0)
     """Travel allowed for per visit when the plan is made; the routes then use real distances."""
+    spillover: float = Field(0.0, ge=0, le=1)
+    """Share of a visit's effect that each neighbouring cell has of it; an assumption, 0 by default."""
     bands: Annotated[tuple[Band, ...], Field(strict=False)] = ()
     """Weekly bands per district."""
+    max_days_running: int | None = Field(None, ge=1, le=27)
+    """Most days running on which one cell is visited."""
+    unit_cost: float = Field(1.0, ge=0, le=1e9)
+    """Cost of one posted unit for one shift; a unit in reserve costs nothing."""
+    costs: Annotated[tuple[Cost, ...], Field(strict=False)] = ()
+    """Shifts in which it is another."""
+    budget: float | None = Field(None, ge=0, le=1e12)
+    """Most cost over the plan."""
+    equity: Equity | None = None
+    """Equity between districts."""
+    exposure: Annotated[tuple[Exposure, ...], Field(strict=False)] = ()
+    """Equity between groups of residents."""
+    needs: Annotated[tuple[Need, ...], Field(strict=False)] = ()
+    """Skills and vehicle types."""
+    dosage: Annotated[tuple[Dosage, ...], Field(strict=False)] = ()
+    """Floors and caps of single cells over the plan."""
+    requests: Annotated[tuple[Request, ...], Field(strict=False)] = ()
+    """Requested attention."""
+    community: Annotated[tuple[Place, ...], Field(strict=False)] = ()
+    """Places of community patrol: parks, schools, shopping streets."""
+    community_share: Share = 0.0
+    """Least share of the visits that go to places of community patrol."""
+    worth: bool = True
+    """Say what each limit costs, by solving again without it or with one unit more."""
+
+    @model_validator(mode="after")
+    def _community_somewhere(self) -> AllocationSection:
+        if self.community_share and not self.community:
+            raise ValueError("community_share needs [[allocation.community]]: the places")
+        return self
 
 
 class RoutesSection(Section):

@@ -15,6 +15,7 @@ from allocator.domain.plan import (
     VISIT_COLUMNS,
     Allocation,
     AllocationProblem,
+    Limit,
     Plan,
     gap,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "Floats",
     "Initiative",
     "Ints",
+    "Limit",
     "OutreachPlan",
     "OutreachTeam",
     "Panel",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,55 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocator.domain.arrays import freeze
+
+
+@dataclass(frozen=True, eq=False)
+class Limit:
+    """A limit on a weighted sum over the plan: least ≤ Σ blocks + Σ covered harm + Σ units ≤ most.
+
+    Parameters
+    ----------
+    name : str
+        What is limited, in plain words, such as "requested patrol by the market association".
+    source : str
+        Where it is set, such as "allocation.budget"; limits of one source are dropped together when their worth is
+        told.
+    least, most : float
+        Bounds; -inf or inf for none.
+    on_blocks : (1 or n_shifts, n_cells) float64, optional
+        Weight of a visit block.
+    on_harm : (n_cells,) float64, optional
+        Weight of covered harm.
+    on_units : (n_districts, n_shifts) float64, optional
+        Weight of a posted unit.
+    unit : str
+        What the sum counts, for messages: "minutes", "visits", "cost".
+    scale : float
+        Sum / scale is in that unit.
+    """
+
+    name: str
+    source: str
+    least: float = -math.inf
+    most: float = math.inf
+    on_blocks: npt.NDArray[np.float64] | None = None
+    on_harm: npt.NDArray[np.float64] | None = None
+    on_units: npt.NDArray[np.float64] | None = None
+    unit: str = ""
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        freeze(self)
+
+    def total(
+        self, blocks: npt.NDArray[Any], harm: npt.NDArray[np.float64], units: npt.NDArray[np.integer[Any]]
+    ) -> float:
+        """Return the sum for blocks and covered harm per (shift, cell) and units per (district, shift)."""
+        return float(
+            (0.0 if self.on_blocks is None else (self.on_blocks * blocks).sum())
+            + (0.0 if self.on_harm is None else (harm @ self.on_harm).sum())
+            + (0.0 if self.on_units is None else (self.on_units * units).sum())
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +89,35 @@ class AllocationProblem:
         Names, for messages only.
     notes : tuple of str
         What the policy leaves out, in plain words; shown with the plan.
+    busy : (n_districts, n_shifts) int32, optional
+        Visit blocks of the district that calls take from its units as a whole. The fewest units there have to
+        answer them: `blocks` × `minimum` ≥ `busy`.
+    day : (n_shifts,) int32, optional
+        Day of each shift, from 0; by default all on one day.
+    week_least, week_most : (n_cells,) int32, optional
+        Fewest and most blocks of a cell over the plan.
+    days_running : int, optional
+        Most days running on which one cell is visited.
+    limits : tuple of Limit
+        Limits on sums over cells, shifts and districts.
+    crews : (n_classes, n_shifts) int32, optional
+        Units on duty by class, where units differ in what they can do or where they may go.
+    allowed : (n_classes, n_districts, n_shifts) bool, optional
+        Where the units of a class may serve.
+    needs : (n_needs, 3) int32, optional
+        Rows of district, shift, units: so many units of the classes in `need_classes`.
+    need_classes : (n_needs, n_classes) bool, optional
+        Classes that count for a need.
+    fair : tuple of Limit
+        Sums (their bounds do not count) whose smallest is to be as large as can be, before harm counts.
+    incumbent : (n_districts, n_shifts) int32, optional
+        Units of an earlier plan; each that stays is worth `stay_bonus`, which is no part of the objective.
+    stay_bonus : float
+        Expected harm that has to be gained before a unit of the earlier plan is moved.
+    spillover : float
+        Share of a visit's effect that each neighbouring cell has of it; needs `indptr`, `indices`.
+    indptr, indices : int32, optional
+        Neighbours of each cell, as compressed rows.
     """
 
     value: npt.NDArray[np.float64]
@@ -53,6 +132,22 @@ class AllocationProblem:
     districts: tuple[str, ...]
     shifts: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    busy: npt.NDArray[np.int32] | None = None
+    day: npt.NDArray[np.int32] | None = None
+    week_least: npt.NDArray[np.int32] | None = None
+    week_most: npt.NDArray[np.int32] | None = None
+    days_running: int | None = None
+    limits: tuple[Limit, ...] = ()
+    crews: npt.NDArray[np.int32] | None = None
+    allowed: npt.NDArray[np.bool_] | None = None
+    needs: npt.NDArray[np.int32] | None = None
+    need_classes: npt.NDArray[np.bool_] | None = None
+    fair: tuple[Limit, ...] = ()
+    incumbent: npt.NDArray[np.int32] | None = None
+    stay_bonus: float = 0.0
+    spillover: float = 0.0
+    indptr: npt.NDArray[np.int32] | None = None
+    indices: npt.NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
         freeze(self)
@@ -60,6 +155,17 @@ class AllocationProblem:
     def replace(self, **changes: Any) -> AllocationProblem:
         """Return a copy with some arrays changed."""
         return dataclasses.replace(self, **changes)
+
+    @property
+    def is_network(self) -> bool:
+        """Whether a min-cost flow solves it: no limit beyond units, minimums and bands."""
+        extra = (self.week_least, self.week_most, self.days_running, self.crews)
+        return not self.limits and not self.fair and all(one is None for one in extra)
+
+    def room(self, units: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
+        """Return the visit blocks of given units per (district, shift), after the calls."""
+        taken = 0 if self.busy is None else self.busy
+        return np.asarray(np.maximum(self.blocks * units.astype(np.int64) - taken, 0))
 
 
 @dataclass(frozen=True, eq=False)

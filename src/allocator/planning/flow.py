@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import numpy.typing as npt
 from ortools.graph.python.min_cost_flow import SimpleMinCostFlow
@@ -19,16 +21,22 @@ def solve(problem: AllocationProblem) -> Allocation:
 
     The increments of the concave F[district, shift] are unit arcs from shift to district; bands are the
     limits of the arcs from district to sink; units in reserve go straight to the sink. The matrix is totally
-    unimodular, so the flow is an integral optimum. `check_feasible` has to hold.
+    unimodular, so the flow is an integral optimum. `check_feasible` has to hold. Units of an earlier plan that
+    stay earn a bonus, which keeps their F concave; the bound is then that of the problem without it.
     """
     reduction = reduce(problem)
-    units, upper = _best_units(problem, reduction)
+    units, upper = best_units(problem, reduction)
+    if problem.incumbent is not None:
+        kept = np.arange(reduction.increment.shape[2]) < problem.incumbent[:, :, None]
+        sticky = dataclasses.replace(reduction, increment=reduction.increment + problem.stay_bonus * kept)
+        units, _ = best_units(problem, sticky)
     blocks = blocks_of(problem, reduction, units)
     objective = float(covered(problem, blocks).sum())
     return Allocation(units, blocks, objective, max(upper, objective), "flow")
 
 
-def _best_units(problem: AllocationProblem, reduction: Reduction) -> tuple[npt.NDArray[np.int32], float]:
+def best_units(problem: AllocationProblem, reduction: Reduction) -> tuple[npt.NDArray[np.int32], float]:
+    """Return the units per (district, shift) that gain most by the increments of a reduction, and a proven bound."""
     minimum, increment = problem.minimum, reduction.increment
     n_districts, n_shifts, n_units = increment.shape
     free = (problem.on_duty - minimum.sum(axis=0)).astype(np.int64)

@@ -11,41 +11,63 @@ from allocator.domain import AllocationProblem, Ints
 
 
 @dataclass(frozen=True, eq=False)
+class Priced:
+    """What is left of gains after the prices that limits charge.
+
+    Parameters
+    ----------
+    gain : (n_shifts, n_cells, n_blocks) float64
+        Of the nth block of a cell.
+    unit : (n_districts, n_shifts) float64
+        Price of a posted unit.
+    """
+
+    gain: npt.NDArray[np.float64]
+    unit: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
 class Reduction:
     """Sorted marginal gains of visit blocks, and what each further unit adds.
 
     Parameters
     ----------
-    gain, cell : tuple of (n_shifts, m) float64 and int32, one per district
-        Gains of single blocks in falling order (equal gains by cell) and their cells; 0 where no block is
-        left. Only as many as the units on duty can use are kept.
+    gain, cell, nth : tuple of (n_shifts, m) float64, int32 and int16, one per district
+        Gains of single blocks in falling order (equal gains by cell), their cells, and the number of the block in
+        its cell, from 0; gain 0 where no block is left. Only as many as the units on duty can use are kept.
     increment : (n_districts, n_shifts, n_units) float64
-        What the u-th unit adds; falling in u.
+        What the u-th unit adds; falling in u from the units that the calls take.
     """
 
     gain: tuple[npt.NDArray[np.float64], ...]
     cell: tuple[npt.NDArray[np.int32], ...]
+    nth: tuple[npt.NDArray[np.int16], ...]
     increment: npt.NDArray[np.float64]
 
 
-def reduce(problem: AllocationProblem) -> Reduction:
+def reduce(problem: AllocationProblem, priced: Priced | None = None) -> Reduction:
     """Return the reduction of a problem.
 
     The value of k blocks in a cell, v (1 - exp(-a k)), is concave, so inside one (district, shift) the best
-    B u blocks are the B u largest gains v (exp(-a (k-1)) - exp(-a k)); their sum F(u) is concave in u.
+    n blocks are the n largest gains v (exp(-a (k-1)) - exp(-a k)); their sum is concave in n. After prices the gains
+    of a cell may no longer fall; the largest are still the best that any order could reach, so bounds hold.
     """
     k = np.arange(max(int(problem.cap.max(initial=0)), 1))
     step = block_share(problem.diminishing, k)
     n_units = int(problem.on_duty.max(initial=0))
     width = n_units * int(problem.blocks.max(initial=0))
     increment = np.zeros((len(problem.districts), len(problem.shifts), n_units))
-    gains, cells = [], []
+    busy = np.zeros(problem.minimum.shape, np.int32) if problem.busy is None else problem.busy
+    gains, cells, nths = [], [], []
     for d in range(len(problem.districts)):
-        gain, cell = _sorted_gains(problem, np.flatnonzero(problem.district == d), step)
+        gain, cell, nth = _sorted_gains(problem, np.flatnonzero(problem.district == d), step, priced)
         gains.append(gain[:, :width].copy())
         cells.append(cell[:, :width].copy())
-        _fill_increments(gains[d], problem.blocks, increment[d])
-    return Reduction(tuple(gains), tuple(cells), increment)
+        nths.append(nth[:, :width].copy())
+        _fill_increments(gains[d], problem.blocks, busy[d], increment[d])
+    if priced is not None:
+        increment -= priced.unit[:, :, None]
+    return Reduction(tuple(gains), tuple(cells), tuple(nths), increment)
 
 
 def block_share(a: float, nth: Ints) -> npt.NDArray[np.float64]:
@@ -54,31 +76,37 @@ def block_share(a: float, nth: Ints) -> npt.NDArray[np.float64]:
 
 
 def _sorted_gains(
-    problem: AllocationProblem, cells: Ints, step: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]]:
+    problem: AllocationProblem, cells: Ints, step: npt.NDArray[np.float64], priced: Priced | None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32], npt.NDArray[np.int16]]:
     allowed = np.arange(len(step)) < problem.cap[:, cells, None]
-    gain = (problem.value[:, cells, None] * step * allowed).reshape(len(problem.value), -1)
+    gain = problem.value[:, cells, None] * step if priced is None else np.maximum(priced.gain[:, cells], 0.0)
+    gain = (gain * allowed).reshape(len(problem.value), -1)
     order = np.argsort(-gain, axis=1, kind="stable")  # cell-major, so equal gains stay in order of cells
-    return np.take_along_axis(gain, order, axis=1), cells[order // len(step)].astype(np.int32)
+    nth = (order % len(step)).astype(np.int16)
+    return np.take_along_axis(gain, order, axis=1), cells[order // len(step)].astype(np.int32), nth
 
 
 def _fill_increments(
-    gain: npt.NDArray[np.float64], blocks: npt.NDArray[np.int32], out: npt.NDArray[np.float64]
-) -> None:
+    gain: npt.NDArray[np.float64], blocks: npt.NDArray[np.int32], busy: npt.NDArray[np.int32],
+    out: npt.NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Sum the gains that fall to each unit: those of a shift begin after the blocks that calls take."""
+    if not gain.shape[1]:
+        return
     for b in np.unique(blocks[blocks > 0]):
         rows = np.flatnonzero(blocks == b)
-        n = min(out.shape[1], -(-gain.shape[1] // b))
-        padded = np.zeros((len(rows), n * b))
-        used = min(gain.shape[1], n * b)
-        padded[:, :used] = gain[rows, :used]
+        n = min(out.shape[1], -(-(gain.shape[1] + int(busy[rows].max())) // b))
+        place = np.arange(n * b) - busy[rows, None]
+        there = (place >= 0) & (place < gain.shape[1])
+        padded = np.where(there, np.take_along_axis(gain[rows], np.where(there, place, 0), axis=1), 0.0)
         out[rows, :n] = padded.reshape(len(rows), n, b).sum(axis=2)
 
 
 def blocks_of(problem: AllocationProblem, reduction: Reduction, units: npt.NDArray[np.int32]) -> npt.NDArray[np.int16]:
     """Return the best blocks per (shift, cell) for given units per (district, shift)."""
     blocks = np.zeros(problem.value.shape, np.int16)
-    for gain, cell, n in zip(reduction.gain, reduction.cell, units, strict=True):
-        shift, rank = np.nonzero((np.arange(gain.shape[1]) < (problem.blocks * n)[:, None]) & (gain > 0))
+    for gain, cell, n in zip(reduction.gain, reduction.cell, problem.room(units), strict=True):
+        shift, rank = np.nonzero((np.arange(gain.shape[1]) < n[:, None]) & (gain > 0))
         np.add.at(blocks, (shift, cell[shift, rank]), 1)
     return blocks
 
