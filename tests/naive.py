@@ -236,9 +236,13 @@ def excitation_pass(day, cell, weight, square, background, branching, decay):
 
 def best_limited(problem):
     """Return the best (smallest fair sum, harm) over every allocation that keeps every limit, or None; toys only."""
-    n_districts, n_shifts = problem.minimum.shape
+    n_districts = len(problem.districts)
     shape = problem.value.shape
-    each = [range(int(cap) + 1) if d >= 0 else (0,) for row in problem.cap for cap, d in zip(row, problem.district)]
+    each = [
+        range(int(cap) + 1) if d >= 0 else (0,)
+        for row in problem.cap
+        for cap, d in zip(row, problem.district, strict=True)
+    ]
     blocks = np.array(list(itertools.product(*each))).reshape(-1, *shape)
     blocks = blocks[[_keeps_cell_limits(problem, one) for one in blocks]]
     harm = problem.value * (1 - np.exp(-problem.diminishing * blocks))
@@ -277,7 +281,7 @@ def _keeps_cell_limits(problem, blocks):
         return False
     if problem.days_running is not None:
         for cell in range(blocks.shape[1]):
-            days = {int(day) for day, n in zip(problem.day, blocks[:, cell]) if n}
+            days = {int(day) for day, n in zip(problem.day, blocks[:, cell], strict=True) if n}
             for day in days:
                 if all(day + i in days for i in range(problem.days_running + 1)):
                     return False
@@ -311,7 +315,7 @@ def _posting_works(problem, posting, s):
     if problem.allowed is not None and (posting[~problem.allowed[:, :, s]] > 0).any():
         return False
     if problem.needs is not None:
-        for (d, when, n), counts in zip(problem.needs, problem.need_classes):
+        for (d, when, n), counts in zip(problem.needs, problem.need_classes, strict=True):
             if when == s and posting[counts, d].sum() < n:
                 return False
     return True

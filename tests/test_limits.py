@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import os
 
 import numpy as np
@@ -13,7 +11,7 @@ import naive
 from allocator.domain import AllocationProblem, Limit
 from allocator.errors import SolverError
 from allocator.planning import limited
-from allocator.planning.cellwise import broken_limits, crews_of
+from allocator.planning.cellwise import broken_limits
 from allocator.planning.problem import NO_LIMIT
 
 TOYS = int(os.environ.get("ALLOCATOR_TOYS", "12"))
@@ -60,7 +58,9 @@ def equity(problem, rng):
 
 def budget(problem, rng):
     cost = rng.uniform(0.5, 2, problem.minimum.shape)
-    return problem.replace(limits=(Limit("b", "budget", most=float(0.6 * cost.mean() * problem.on_duty.sum()), on_units=cost),))
+    return problem.replace(
+        limits=(Limit("b", "budget", most=float(0.6 * cost.mean() * problem.on_duty.sum()), on_units=cost),)
+    )
 
 
 def week(problem, rng):
@@ -86,7 +86,9 @@ def needs(problem, rng):
 
 def requests(problem, rng):
     there = rng.random((1, problem.value.shape[1])) < 0.5
-    return problem.replace(limits=(Limit("r", "requests", least=float(rng.integers(1, 4)), on_blocks=there.astype(float)),))
+    return problem.replace(
+        limits=(Limit("r", "requests", least=float(rng.integers(1, 4)), on_blocks=there.astype(float)),)
+    )
 
 
 def community(problem, rng):
@@ -112,7 +114,9 @@ def calls(problem, rng):
 
 
 def bands(problem, rng):
-    return community(problem.replace(most=np.full(len(problem.districts), 2, np.int32), least=np.array([1, 0], np.int32)), rng)
+    return community(
+        problem.replace(most=np.full(len(problem.districts), 2, np.int32), least=np.array([1, 0], np.int32)), rng
+    )
 
 
 def together(problem, rng):

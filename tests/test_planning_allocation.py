@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import naive
 import planning_city
 from allocator.config import AllocationSection, Band, Minimum, PlaceLimit, Policy, StaffingSection
-from allocator.domain import AllocationProblem
+from allocator.domain import AllocationProblem, Givens
 from allocator.errors import ConfigError, DataError, InfeasibleError
 from allocator.planning import SOLVERS, build_problem, check_feasible, flow, solve
 from allocator.planning.problem import NO_LIMIT
@@ -177,7 +177,7 @@ def toy():
 
 
 def build(toy, *, policy=Policy(), allocation=AllocationSection(), staffing=StaffingSection(), places=None):
-    return build_problem(*toy, policy, allocation=allocation, staffing=staffing, places=places or {})
+    return build_problem(*toy, policy, allocation=allocation, staffing=staffing, givens=Givens(places=places or {}))
 
 
 def test_values_follow_the_roster_whatever_the_order_of_the_forecast(toy):

@@ -25,6 +25,7 @@ from allocator.domain import (
     Bools,
     Covariates,
     Events,
+    Givens,
     Initiative,
     OutreachPlan,
     Panel,
@@ -48,13 +49,15 @@ ENGINES = (
 """Packages whose versions a manifest records."""
 
 
-def run(job: Job, *, progress: Progress | None = None) -> Run:
+def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> Run:
     """Return the run of a job: forecast, plan and everything needed to save, explain and re-plan it.
 
     Parameters
     ----------
     job : Job
         From `read_job`.
+    soften : bool
+        Where no plan keeps every limit, bend them as little as it takes, and say so.
     progress : callable, optional
         Called with the name of each stage as it starts.
 
@@ -72,8 +75,8 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
         shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
         roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
         staffed = with_minimums(job, roster, city)
-        places = _places(job, city)
-        check_limits(staffed, city, roster, places)
+        givens = _givens(job, city)
+        check_limits(staffed, city, roster, givens, soften=soften)
         offers = _offers(job, city)
     with clock("covariates"):
         covariates = io.read_job_covariates(job, city)
@@ -88,12 +91,14 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
         surface = fitted.forecast(shifts=shifts, harm=job.policy.harm)
     with clock("allocation"):
         problem = planning.build_problem(
-            surface, roster, job.policy, allocation=job.allocation, staffing=staffed.staffing, places=places
+            surface, roster, job.policy, allocation=job.allocation, staffing=staffed.staffing, givens=givens
         )
-        others = {name: solve for name, solve in planning.SOLVERS.items() if name != job.allocation.solver}
-        rivals = {name: solve(problem).objective for name, solve in others.items()}
+        problem, softened = planning.soften(problem) if soften else (problem, ())
+        rivals = planning.rivals_of(problem, job.allocation.solver)
     with clock("duty and routes"):
-        plan = planning.plan_patrol(problem, surface, roster, allocation=job.allocation, routes=job.routes)
+        plan = planning.plan_patrol(
+            problem, surface, roster, allocation=job.allocation, routes=job.routes, softened=softened
+        )
     with clock("outreach"):
         outreach = _outreach(job, surface, roster, offers)
     with clock("summary"):
@@ -210,7 +215,7 @@ def validate(job: Job) -> tuple[str, ...]:
     city = tessellate(job, area)
     shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
     roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
-    check_limits(with_minimums(job, roster, city), city, roster, _places(job, city))
+    check_limits(with_minimums(job, roster, city), city, roster, _givens(job, city))
     offers = _offers(job, city)
     covariates = io.read_job_covariates(job, city)
     events = history(job, area)
@@ -290,7 +295,7 @@ def save_exploration(found: report.Exploration, folder: str | Path, *, overwrite
     )  # fmt: skip
 
 
-def check_limits(job: Job, city: Tessellation, roster: Roster, places: Mapping[str, Bools]) -> None:
+def check_limits(job: Job, city: Tessellation, roster: Roster, givens: Givens, *, soften: bool = False) -> None:
     """Refuse, before any forecast, names that do not exist and limits that no plan can satisfy.
 
     Raises
@@ -308,9 +313,10 @@ def check_limits(job: Job, city: Tessellation, roster: Roster, places: Mapping[s
         city_dispersion=np.zeros(2),
     )  # fmt: skip
     problem = planning.build_problem(
-        blank, roster, job.policy, allocation=job.allocation, staffing=job.staffing, places=places
+        blank, roster, job.policy, allocation=job.allocation, staffing=job.staffing, givens=givens
     )
-    planning.check_feasible(problem)
+    if not soften:
+        planning.check_feasible(problem)
 
 
 def check_offers(initiatives: tuple[Initiative, ...], kinds: tuple[str, ...]) -> None:
@@ -433,8 +439,12 @@ def _offers(job: Job, city: Tessellation) -> tuple[Any, Any]:
     return io.read_initiatives(job.outreach.initiatives), venues
 
 
+def _givens(job: Job, city: Tessellation) -> Givens:
+    return Givens(places=_places(job, city), residents=io.read_job_residents(job, city))
+
+
 def _places(job: Job, city: Tessellation) -> dict[str, Bools]:
-    files = {limit.file for limit in job.policy.limits if limit.file}
+    files = {place.file for _, place in planning.places_named(job.policy, job.allocation) if place.file}
     shapes = {file: io.read_polygons(file, city.crs)[0] for file in sorted(files)}
     return {file: np.logical_or.reduce([city.within(shape) for shape in found]) for file, found in shapes.items()}
 

@@ -11,15 +11,19 @@ from allocator.domain.outreach import OUTREACH_COLUMNS, Initiative, OutreachPlan
 from allocator.domain.panel import Panel, local_clock
 from allocator.domain.plan import (
     ASSIGNMENT_COLUMNS,
+    LIMIT_COLUMNS,
     STAFFING_COLUMNS,
     VISIT_COLUMNS,
+    WORTH_COLUMNS,
     Allocation,
     AllocationProblem,
+    Givens,
     Limit,
     Plan,
+    empty_table,
     gap,
 )
-from allocator.domain.roster import OutreachTeam, Roster, Shift, Unit, hours_of, shifts_of
+from allocator.domain.roster import Edit, OutreachTeam, Roster, Shift, Unit, hours_of, shifts_of
 from allocator.domain.run import Run
 from allocator.domain.surface import Reasons, RiskSurface, count_interval
 
@@ -27,17 +31,21 @@ __all__ = [
     "ALL_KINDS",
     "ASSIGNMENT_COLUMNS",
     "CALL",
+    "LIMIT_COLUMNS",
     "OFFICER",
     "OUTREACH_COLUMNS",
     "STAFFING_COLUMNS",
     "VISIT_COLUMNS",
+    "WORTH_COLUMNS",
     "Allocation",
     "AllocationProblem",
     "Bools",
     "Covariates",
     "DatedPoints",
+    "Edit",
     "Events",
     "Floats",
+    "Givens",
     "Initiative",
     "Ints",
     "Limit",
@@ -54,6 +62,7 @@ __all__ = [
     "Unit",
     "Venue",
     "count_interval",
+    "empty_table",
     "gap",
     "hours_of",
     "local_clock",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,36 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from allocator.domain.arrays import freeze
+from allocator.domain.arrays import Bools, Floats, freeze
+from allocator.domain.roster import Edit
+
+
+@dataclass(frozen=True, eq=False)
+class Givens:
+    """What a plan has to know beside forecast, roster and policy.
+
+    Parameters
+    ----------
+    places : mapping of str to (n_cells,) bool
+        The cells of each polygon file that a limit names.
+    residents : mapping of str to (2, n_cells) float64
+        By name of `allocation.exposure`: residents of the group, and all residents, per cell.
+    required : (n_districts, n_shifts) int32, optional
+        Units without which calls are not answered in time.
+    busy_minutes : (n_districts, n_shifts) float64, optional
+        Unit-minutes that calls take.
+    other_share : float
+        Share of a unit's time that is neither for calls nor for directed patrol; used with `busy_minutes`.
+    edits : tuple of Edit
+        What was decided by hand.
+    """
+
+    places: Mapping[str, Bools] = dataclasses.field(default_factory=dict)
+    residents: Mapping[str, Floats] = dataclasses.field(default_factory=dict)
+    required: npt.NDArray[np.int32] | None = None
+    busy_minutes: npt.NDArray[np.float64] | None = None
+    other_share: float = 0.0
+    edits: tuple[Edit, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +138,8 @@ class AllocationProblem:
         Rows of district, shift, units: so many units of the classes in `need_classes`.
     need_classes : (n_needs, n_classes) bool, optional
         Classes that count for a need.
+    need_names : tuple of str
+        What each need asks for, such as "units with skill bike".
     fair : tuple of Limit
         Sums (their bounds do not count) whose smallest is to be as large as can be, before harm counts.
     incumbent : (n_districts, n_shifts) int32, optional
@@ -142,6 +174,7 @@ class AllocationProblem:
     allowed: npt.NDArray[np.bool_] | None = None
     needs: npt.NDArray[np.int32] | None = None
     need_classes: npt.NDArray[np.bool_] | None = None
+    need_names: tuple[str, ...] = ()
     fair: tuple[Limit, ...] = ()
     incumbent: npt.NDArray[np.int32] | None = None
     stay_bonus: float = 0.0
@@ -161,6 +194,13 @@ class AllocationProblem:
         """Whether a min-cost flow solves it: no limit beyond units, minimums and bands."""
         extra = (self.week_least, self.week_most, self.days_running, self.crews)
         return not self.limits and not self.fair and all(one is None for one in extra)
+
+    def network(self) -> AllocationProblem:
+        """Return the problem without the limits that a flow cannot hold."""
+        return self.replace(
+            limits=(), fair=(), week_least=None, week_most=None, days_running=None, crews=None, allowed=None,
+            needs=None, need_classes=None, need_names=(),
+        )  # fmt: skip
 
     def room(self, units: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
         """Return the visit blocks of given units per (district, shift), after the calls."""
@@ -214,7 +254,22 @@ VISIT_COLUMNS = ("unit", "shift", "seq", "cell", "start", "stop", "purpose", "re
 ASSIGNMENT_COLUMNS = ("unit", "shift", "district", "home_district")
 
 
-STAFFING_COLUMNS = ("district", "shift", "units_required", "units_assigned", "expected_harm", "covered_harm")
+STAFFING_COLUMNS = (
+    "district", "shift", "units_required", "units_assigned", "expected_harm", "covered_harm", "last_unit_harm",
+    "next_unit_harm",
+)  # fmt: skip
+
+
+LIMIT_COLUMNS = ("limit", "source", "least", "most", "value", "unit")
+
+
+WORTH_COLUMNS = ("change", "harm", "share")
+
+
+def empty_table(columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return a table of these columns without rows: text, but for numbers named so."""
+    numbers = {"least", "most", "value", "harm", "share"}
+    return pd.DataFrame({name: pd.Series(dtype="float64" if name in numbers else "str") for name in columns})
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,6 +293,12 @@ class Plan:
         Solver of the allocation.
     unmet : tuple of str
         Needs that the plan does not meet, each with its cause.
+    limits : DataFrame
+        `LIMIT_COLUMNS`: every limit on sums, its bounds and what the allocation makes of it.
+    worth : DataFrame
+        `WORTH_COLUMNS`: expected harm covered that one unit more in a shift, or doing without a limit, would add.
+    softened : tuple of str
+        Limits that were bent so that there is a plan, each with its numbers.
     """
 
     visits: pd.DataFrame
@@ -249,6 +310,9 @@ class Plan:
     delivered_bound: float
     solver: str
     unmet: tuple[str, ...] = ()
+    limits: pd.DataFrame = dataclasses.field(default_factory=lambda: empty_table(LIMIT_COLUMNS))
+    worth: pd.DataFrame = dataclasses.field(default_factory=lambda: empty_table(WORTH_COLUMNS))
+    softened: tuple[str, ...] = ()
 
     @property
     def gap(self) -> float:

@@ -152,6 +152,35 @@ class OutreachTeam:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """A decision made by hand, which every later plan keeps.
+
+    Parameters
+    ----------
+    action : str
+        "pin" or "forbid".
+    shift : str
+        Shift id, "2017-12-29/evening".
+    unit : str
+        Unit that it concerns; "" for the cell as such.
+    district : str
+        District that the unit serves, or may not serve; "" where a cell is named, or for "any district".
+    cell : int
+        Cell that gets a visit, or may not have one; -1 for none.
+    who, why : str
+        The desk or rank that decided, never a person's name; and the reason.
+    """
+
+    action: str
+    shift: str
+    unit: str = ""
+    district: str = ""
+    cell: int = -1
+    who: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Roster:
     """Who is on duty in the planned shifts.
 

@@ -102,4 +102,6 @@ def _same(left: Any, right: Any) -> bool:
         return type(left) is type(right) and all(_same(getattr(left, n), getattr(right, n)) for n in names)
     if isinstance(left, Mapping):
         return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    if isinstance(left, tuple):
+        return isinstance(right, tuple) and len(left) == len(right) and all(map(_same, left, right))
     return bool(left == right)

@@ -9,6 +9,7 @@ from allocator.io.gis import write_cells
 from allocator.io.job import check_files, dump_job, input_files, read_job
 from allocator.io.placing import check_placed
 from allocator.io.presets import preset, preset_names
+from allocator.io.residents import read_job_residents
 from allocator.io.results import write_results
 from allocator.io.rosters import read_initiatives, read_minimums, read_roster, read_venues
 from allocator.io.runs import load_run, write_run
@@ -33,6 +34,7 @@ __all__ = [
     "read_job_area",
     "read_job_covariates",
     "read_job_events",
+    "read_job_residents",
     "read_minimums",
     "read_polygons",
     "read_roster",

@@ -60,6 +60,8 @@ def input_files(job: Job) -> tuple[tuple[str, str], ...]:
         ("tessellation.file", job.tessellation.file),
     ]
     named += [(f"policy.limits.{n}.file", limit.file) for n, limit in enumerate(job.policy.limits)]
+    for key in ("dosage", "requests", "community", "exposure"):
+        named += [(f"allocation.{key}.{n}.file", one.file) for n, one in enumerate(getattr(job.allocation, key))]
     named += [
         ("roster.units", job.roster.units),
         ("roster.duty", job.roster.duty),

@@ -19,6 +19,7 @@ from allocator.config import parse_job
 from allocator.domain import (
     ALL_KINDS,
     AllocationProblem,
+    Limit,
     OutreachPlan,
     OutreachTeam,
     Plan,
@@ -36,7 +37,8 @@ from allocator.tessellation import Lattice, Tessellation
 
 FILES = (
     "job.toml", "manifest.json", "summary.json", "risk.parquet", "cells.parquet", "staffing.parquet",
-    "plan.parquet", "outreach.parquet", "plan.geojson", "risk.geojson", "model.txt", "skill.parquet",
+    "plan.parquet", "limits.parquet", "worth.parquet", "outreach.parquet", "plan.geojson", "risk.geojson", "model.txt",
+    "skill.parquet",
 )  # fmt: skip
 """Files of every run folder, beside `state/` and the pictures and pages of the report room."""
 
@@ -82,7 +84,8 @@ def _write(run: Run, place: Path) -> None:
     pq.write_table(_risk_table(surface), place / "risk.parquet", compression="zstd")
     cells = _cells_frame(surface.city)
     cells.to_parquet(place / "cells.parquet", index=False)
-    for name, frame in (("staffing", plan.staffing), ("plan", plan.visits), ("outreach", run.outreach.items)):
+    tables = {"staffing": plan.staffing, "plan": plan.visits, "limits": plan.limits, "worth": plan.worth}
+    for name, frame in {**tables, "outreach": run.outreach.items}.items():
         frame.to_parquet(place / f"{name}.parquet", index=False)
     run.skill.to_parquet(place / "skill.parquet", index=False)
     _write_geojson(_visit_points(plan.visits, cells), place / "plan.geojson")
@@ -93,7 +96,7 @@ def _write(run: Run, place: Path) -> None:
 def _write_state(run: Run, place: Path) -> None:
     surface, plan = run.surface, run.plan
     plan.assignments.to_parquet(place / "assignments.parquet", index=False)
-    _save_arrays(place / "problem.npz", _arrays_of(run.problem))
+    _save_arrays(place / "problem.npz", _arrays_of(run.problem) | _limit_arrays(run.problem))
     _save_arrays(place / "histories.npz", run.histories)
     city = surface.city
     arrays: dict[str, Any] = {"indptr": city.indptr, "indices": city.indices, "beat": city.beat}
@@ -120,7 +123,7 @@ def _write_state(run: Run, place: Path) -> None:
                         "models": surface.models, "cutoff": surface.cutoff.isoformat(),
                         "interval": surface.interval, "profile_source": surface.profile_source},
             "reasons": surface.reasons and _plain_of(surface.reasons),
-            "problem": _plain_of(run.problem),
+            "problem": _problem_plain(run.problem),
             "plan": _plain_of(plan),
             "outreach": _plain_of(run.outreach),
             "roster": _roster_plain(run.roster),
@@ -155,11 +158,13 @@ def _load(place: Path) -> Run:
         job=parse_job(tomllib.loads((place / "job.toml").read_text("utf-8")), source=str(place / "job.toml")),
         surface=_load_surface(place, state, city),
         roster=_roster_from(state["roster"]),
-        problem=AllocationProblem(**_npz(place / "state" / "problem.npz"), **_tuples(state["problem"])),
+        problem=_load_problem(place, state["problem"]),
         plan=Plan(
             visits=_read_timed(place / "plan.parquet"),
             assignments=pd.read_parquet(place / "state" / "assignments.parquet"),
             staffing=pd.read_parquet(place / "staffing.parquet"),
+            limits=pd.read_parquet(place / "limits.parquet"),
+            worth=pd.read_parquet(place / "worth.parquet"),
             **_tuples(state["plan"]),
         ),
         outreach=OutreachPlan(items=_read_timed(place / "outreach.parquet"), **_tuples(state["outreach"])),
@@ -285,6 +290,50 @@ def _arrays_of(record: Any) -> dict[str, Any]:
 def _plain_of(record: Any) -> dict[str, Any]:
     pairs = {one.name: getattr(record, one.name) for one in dataclasses.fields(record)}
     return {name: value for name, value in pairs.items() if not isinstance(value, (np.ndarray, pd.DataFrame))}
+
+
+_LIMIT_SETS = ("limits", "fair")
+
+
+def _limit_arrays(problem: AllocationProblem) -> dict[str, Any]:
+    """Return the arrays of every limit, named by where they belong: "limits/0/on_blocks"."""
+    return {
+        f"{name}/{n}/{key}": array
+        for name in _LIMIT_SETS
+        for n, limit in enumerate(getattr(problem, name))
+        for key, array in _arrays_of(limit).items()
+    }
+
+
+def _problem_plain(problem: AllocationProblem) -> dict[str, Any]:
+    plain = _plain_of(problem)
+    for name in _LIMIT_SETS:
+        # JSON has no infinity: bounds that are none are left out.
+        plain[name] = [
+            {key: value for key, value in _plain_of(limit).items() if value is not None and _is_finite(value)}
+            for limit in getattr(problem, name)
+        ]
+    return plain
+
+
+def _is_finite(value: Any) -> bool:
+    """Return whether a value is no infinite number."""
+    return not isinstance(value, float) or bool(np.isfinite(value))
+
+
+def _load_problem(place: Path, plain: Mapping[str, Any]) -> AllocationProblem:
+    arrays = _npz(place / "state" / "problem.npz")
+    own = {name: array for name, array in arrays.items() if "/" not in name}
+    sets: dict[str, Any] = {}
+    for name in _LIMIT_SETS:
+        made = []
+        for n, one in enumerate(plain[name]):
+            head = f"{name}/{n}/"
+            held = {key.removeprefix(head): array for key, array in arrays.items() if key.startswith(head)}
+            made.append(Limit(**one, **held))
+        sets[name] = tuple(made)
+    rest = {key: value for key, value in _tuples(plain).items() if key not in own and key not in sets}
+    return AllocationProblem(**own, **rest, **sets)
 
 
 def _tuples(plain: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """From a risk surface to a plan: problem, allocation, duty, routes, outreach."""
 
 from allocator.planning.allocate import allocate, plan_patrol
+from allocator.planning.conflicts import check_feasible, soften
 from allocator.planning.outreach import plan_outreach
-from allocator.planning.problem import build_problem, check_feasible
-from allocator.planning.solvers import SOLVERS, check_solver, solve
+from allocator.planning.problem import build_problem, places_named
+from allocator.planning.solvers import SOLVERS, check_solver, rivals_of, solve
 
 __all__ = [
     "SOLVERS",
@@ -11,7 +12,10 @@ __all__ = [
     "build_problem",
     "check_feasible",
     "check_solver",
+    "places_named",
     "plan_outreach",
     "plan_patrol",
+    "rivals_of",
+    "soften",
     "solve",
 ]

@@ -10,22 +10,27 @@ import pandas as pd
 
 from allocator.config import AllocationSection, Policy, RoutesSection, StaffingSection
 from allocator.domain import (
+    LIMIT_COLUMNS,
     STAFFING_COLUMNS,
     VISIT_COLUMNS,
+    WORTH_COLUMNS,
     Allocation,
     AllocationProblem,
     Bools,
+    Givens,
     Plan,
     Reasons,
     RiskSurface,
     Roster,
+    empty_table,
 )
 from allocator.errors import DataError
 from allocator.planning.duty import RESERVE, assignments_frame, post_units
 from allocator.planning.problem import build_problem, shift_rows
-from allocator.planning.reduction import covered
+from allocator.planning.reduction import covered, reduce
 from allocator.planning.routes import Visits, route
 from allocator.planning.solvers import solve
+from allocator.planning.worth import worth_of_limits
 
 PURPOSE = "directed patrol"
 
@@ -66,7 +71,9 @@ def allocate(
         If no plan satisfies all limits; it names them.
     """
     surface = surface.under(policy)
-    problem = build_problem(surface, roster, policy, allocation=allocation, staffing=staffing, places=places)
+    problem = build_problem(
+        surface, roster, policy, allocation=allocation, staffing=staffing, givens=Givens(places=places)
+    )
     return plan_patrol(problem, surface, roster, allocation=allocation, routes=routes)
 
 
@@ -77,6 +84,7 @@ def plan_patrol(
     *,
     allocation: AllocationSection = AllocationSection(),
     routes: RoutesSection = RoutesSection(),
+    softened: tuple[str, ...] = (),
 ) -> Plan:
     """Return the patrol plan for a problem: units to districts, named units to duty, visits to times.
 
@@ -90,6 +98,8 @@ def plan_patrol(
         The units behind `problem.on_duty`.
     allocation, routes
         Settings, as in a job file.
+    softened : tuple of str
+        Limits that were bent before, for the record.
     """
     if [len(roster.on_duty(shift)) for shift in roster.shifts] != problem.on_duty.tolist():
         raise DataError("the roster has other units on duty than the problem")
@@ -111,7 +121,25 @@ def plan_patrol(
             *_dropped(answer, visits, float(gained.sum())),
             *problem.notes,
         ),
+        limits=_limits_frame(problem, answer),
+        worth=_worth_frame(problem, answer) if allocation.worth else empty_table(WORTH_COLUMNS),
+        softened=softened,
     )
+
+
+def _limits_frame(problem: AllocationProblem, answer: Allocation) -> pd.DataFrame:
+    harm = covered(problem, answer.blocks)
+    rows = [
+        (one.name, one.source, one.least / one.scale, one.most / one.scale,
+         one.total(answer.blocks, harm, answer.units) / one.scale, one.unit)
+        for one in (*problem.limits, *problem.fair)
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=list(LIMIT_COLUMNS)).astype(empty_table(LIMIT_COLUMNS).dtypes.to_dict())
+
+
+def _worth_frame(problem: AllocationProblem, answer: Allocation) -> pd.DataFrame:
+    rows = [(one.change, one.harm, one.share) for one in worth_of_limits(problem, answer)]
+    return pd.DataFrame(rows, columns=list(WORTH_COLUMNS)).astype(empty_table(WORTH_COLUMNS).dtypes.to_dict())
 
 
 def _visits_frame(
@@ -188,8 +216,21 @@ def _staffing_frame(problem: AllocationProblem, answer: Allocation, gained: npt.
         answer.units.ravel().astype(np.int32),
         harm[0].ravel(),
         harm[1].ravel(),
+        *(one.ravel() for one in _margins(problem, answer)),
     )
     return pd.DataFrame(dict(zip(STAFFING_COLUMNS, columns, strict=True))).astype({"district": "str", "shift": "str"})
+
+
+def _margins(problem: AllocationProblem, answer: Allocation) -> npt.NDArray[np.float64]:
+    """Return what the last unit of each district and shift adds, and what one more would: (2, districts, shifts).
+
+    They answer "why not more units there": another unit would add less than the last one elsewhere does.
+    """
+    increment = reduce(problem.replace(on_duty=problem.on_duty + 1)).increment
+    last, following = np.maximum(answer.units - 1, 0), answer.units
+    margins = np.stack([np.take_along_axis(increment, n[:, :, None], axis=2)[:, :, 0] for n in (last, following)])
+    margins[0][answer.units == 0] = 0.0
+    return margins
 
 
 def _reserves(problem: AllocationProblem, answer: Allocation, posting: npt.NDArray[np.int32]) -> list[str]:

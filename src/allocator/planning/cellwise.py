@@ -112,9 +112,9 @@ def limit_weights(
     return on_blocks, on_units, size if size > 0 else 1.0
 
 
-def add_limit(rows: Rows, limit: Limit, problem: AllocationProblem, columns: Columns, *, first: int | None,
+def add_limit(rows: Rows, limit: Limit, problem: AllocationProblem, columns: Columns, *, first: int,
               posted: Ints | None) -> tuple[int, float]:  # fmt: skip
-    """Add the row of a limit, scaled to 1; units are columns from `first`, or `posted`. Return the row and the scale."""
+    """Add the row of a limit, with units as columns from `first` or `posted`; return it and what it was divided by."""
     on_blocks, on_units, size = limit_weights(limit, problem, columns)
     used = np.flatnonzero(on_blocks)
     column, weight = used, on_blocks[used] / size
@@ -200,11 +200,19 @@ def cell_program(
     rows = Rows()
     key = problem.district[columns.cell] * shape[1] + columns.shift
     if posted is not None:
-        rows.add(key, np.arange(n), 1.0, least=np.full(problem.minimum.size, -np.inf), most=problem.room(posted).ravel())
+        rows.add(
+            key, np.arange(n), 1.0, least=np.full(problem.minimum.size, -np.inf), most=problem.room(posted).ravel()
+        )
     else:
         taken = np.zeros(problem.minimum.size) if problem.busy is None else -problem.busy.ravel().astype(float)
         unit = n + np.arange(n_units)
-        rows.parts.append((np.arange(n_units) % problem.minimum.size, unit, -np.tile(problem.blocks, n_units // shape[1]).astype(float)))
+        rows.parts.append(
+            (
+                np.arange(n_units) % problem.minimum.size,
+                unit,
+                -np.tile(problem.blocks, n_units // shape[1]).astype(float),
+            )
+        )
         rows.add(key, np.arange(n), 1.0, least=np.full(problem.minimum.size, -np.inf), most=taken)
         add_unit_rows(rows, problem, n)
     placed = tuple(add_limit(rows, limit, problem, columns, first=n, posted=posted) for limit in problem.limits)
@@ -251,14 +259,18 @@ def _add_week_rows(rows: Rows, problem: AllocationProblem, columns: Columns, wee
     return cells
 
 
-def _add_day_rows(rows: Rows, problem: AllocationProblem, columns: Columns, *, first: int, watched: Bools | None) -> int:
+def _add_day_rows(
+    rows: Rows, problem: AllocationProblem, columns: Columns, *, first: int, watched: Bools | None
+) -> int:
     """Add columns for the days on which a cell is visited, and return their number."""
     windows = windows_of(problem)
     if not windows or problem.day is None:
         return 0
     days = int(problem.day.max()) + 1
     first_blocks = np.flatnonzero((columns.nth == 0) & (watched is None or watched[columns.cell]))
-    key, column = np.unique(columns.cell[first_blocks] * days + problem.day[columns.shift[first_blocks]], return_inverse=True)
+    key, column = np.unique(
+        columns.cell[first_blocks] * days + problem.day[columns.shift[first_blocks]], return_inverse=True
+    )
     n = len(first_blocks)
     rows.add(np.tile(np.arange(n), 2), np.concatenate([first_blocks, first + column]), np.repeat([1.0, -1.0], n),
              least=np.full(n, -np.inf), most=0.0)  # fmt: skip
@@ -332,4 +344,3 @@ def _slack(limit: Limit, blocks: Ints, harm: Floats, units: Ints) -> float:
     )
     bounds = [abs(bound) for bound in (limit.least, limit.most) if np.isfinite(bound)]
     return TOLERANCE * max(positive.total(blocks, np.asarray(harm, float), units), *bounds, 1e-9)
-

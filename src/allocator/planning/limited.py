@@ -57,9 +57,13 @@ def solve(problem: AllocationProblem) -> Allocation:
     columns = all_columns(problem)
     found = _exact(problem, columns) if len(columns.cell) <= SMALL else _priced(problem)
     if found is None:
-        raise SolverError("no allocation was found that keeps every limit")
+        raise NoAllocation("no allocation was found that keeps every limit")
     _check(problem, found)
     return found
+
+
+class NoAllocation(SolverError):
+    """No allocation keeps every limit, or none was found within the budget of work."""
 
 
 def _check(problem: AllocationProblem, found: Allocation) -> None:
@@ -69,11 +73,20 @@ def _check(problem: AllocationProblem, found: Allocation) -> None:
 
 def is_feasible(problem: AllocationProblem) -> bool:
     """Return whether an allocation keeps every limit; for large problems, whether one with parts of units does."""
-    columns = all_columns(problem)
+    columns = working_columns(problem)
     whole = np.full(len(columns.cell), len(columns.cell) <= SMALL)
     model = cell_program(problem, columns, whole=whole)
     idle = dataclasses.replace(model.program, gain=np.zeros_like(model.program.gain))
     return maximise(idle, nodes=NODES) is not None
+
+
+def working_columns(problem: AllocationProblem) -> Columns:
+    """Return all blocks of a small problem; of a large one those that gain, or that floors and requests ask for."""
+    columns = all_columns(problem)
+    if len(columns.cell) <= SMALL:
+        return columns
+    guide = _guide(problem, None, 0.0)
+    return all_columns(problem, _near(problem, guide, 0.2) | _asked_for(problem))
 
 
 def _exact(problem: AllocationProblem, columns: Columns) -> Allocation | None:
@@ -189,7 +202,11 @@ def _prices(problem: AllocationProblem, model: CellProgram, duals: Floats) -> tu
     price[(price < 0) & np.isinf(program.least)] = 0.0
     side = np.where(price > 0, program.most, program.least)
     constant = float((price * np.where(price == 0, 0.0, side)).sum())
-    worth, on_blocks, unit = np.ones(problem.value.shape[1]), np.zeros(problem.value.shape), np.zeros(problem.minimum.shape)
+    worth, on_blocks, unit = (
+        np.ones(problem.value.shape[1]),
+        np.zeros(problem.value.shape),
+        np.zeros(problem.minimum.shape),
+    )
     for limit, (row, size) in zip(problem.limits, model.limits, strict=True):
         y = price[row] / size
         worth -= 0 if limit.on_harm is None else y * limit.on_harm
@@ -283,7 +300,9 @@ def _bundles(problem: AllocationProblem, order: Reduction, low: Ints, high: Ints
     gain[:n] = gains[d, s, ends[1]] - gains[d, s, ends[0]]
     upper = np.concatenate([np.ones(n), (crews[:, None, :] * allowed).ravel()])
     whole = np.concatenate([np.ones(n, bool), np.full(n_units, len(crews) > 1)])
-    return Program(gain, np.zeros(len(gain)), upper, whole, rows.matrix(len(gain)), np.array(rows.least), np.array(rows.most))
+    return Program(
+        gain, np.zeros(len(gain)), upper, whole, rows.matrix(len(gain)), np.array(rows.least), np.array(rows.most)
+    )
 
 
 def _room_of(problem: AllocationProblem, d: Ints, s: Ints, units: Ints) -> Ints:
@@ -291,17 +310,17 @@ def _room_of(problem: AllocationProblem, d: Ints, s: Ints, units: Ints) -> Ints:
     return np.asarray(np.maximum(problem.blocks[s].astype(np.int64) * units - busy, 0))
 
 
-def _running_sums(problem: AllocationProblem, order: Reduction) -> tuple[npt.NDArray[np.float64], list[Floats]]:
+def _running_sums(
+    problem: AllocationProblem, order: Reduction
+) -> tuple[npt.NDArray[np.float64], list[npt.NDArray[np.float64]]]:
     """Return true gain, and weight in each limit, of the first n blocks of every (district, shift)."""
     n_districts, n_shifts = problem.minimum.shape
     width = int(problem.blocks.max(initial=0)) * int(problem.on_duty.max(initial=0)) + 1
-    gains = np.zeros((n_districts, n_shifts, width))
-    sums = [np.zeros_like(gains) for _ in problem.limits]
+    gains: npt.NDArray[np.float64] = np.zeros((n_districts, n_shifts, width))
+    sums: list[npt.NDArray[np.float64]] = [np.zeros_like(gains) for _ in problem.limits]
     step = block_share(problem.diminishing, np.arange(max(int(problem.cap.max(initial=0)), 1)))
     row = np.arange(n_shifts)[:, None]
-    for d, (gain, cell, nth) in enumerate(
-        zip(order.gain, order.cell, order.nth, strict=True)
-    ):
+    for d, (gain, cell, nth) in enumerate(zip(order.gain, order.cell, order.nth, strict=True)):
         m = gain.shape[1]
         true = np.where(gain > 0, problem.value[row, cell] * step[nth], 0.0)
         gains[d, :, 1 : m + 1] = np.cumsum(true, axis=1)
@@ -356,18 +375,15 @@ def _fairest(problem: AllocationProblem) -> Allocation:
         if found is not None:
             _check(held, found)
             return found
-    raise SolverError("no allocation was found that keeps every limit")
+    raise NoAllocation("no allocation was found that keeps every limit")
 
 
 def _fair_level(problem: AllocationProblem) -> float:
     """Return the largest smallest fair sum: exact for small problems, that of the relaxation for large ones."""
-    columns = all_columns(problem)
+    columns = working_columns(problem)
     small = len(columns.cell) <= SMALL
-    if not small:
-        guide = _guide(problem, None, 0.0)
-        columns = all_columns(problem, _near(problem, guide, 0.3) | _asked_for(problem))
     model = cell_program(problem, columns, whole=np.full(len(columns.cell), small), fair=True)
     solution = maximise(model.program, nodes=50 * NODES)
     if solution is None:
-        raise SolverError("no allocation was found that keeps every limit")
+        raise NoAllocation("no allocation was found that keeps every limit")
     return float(solution.values[-1])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from allocator.config import AllocationSection, PlaceLimit, Policy, StaffingSection
-from allocator.domain import AllocationProblem, Bools, Ints, RiskSurface, Roster
-from allocator.errors import ConfigError, DataError, InfeasibleError, nearest, some
+from allocator.config import AllocationSection, Place, Policy, StaffingSection
+from allocator.domain import AllocationProblem, Bools, Givens, Ints, RiskSurface, Roster
+from allocator.errors import ConfigError, DataError, nearest, some
+from allocator.planning.limits import cells_of, with_limits
 
 if TYPE_CHECKING:
     from allocator.tessellation import Tessellation
@@ -26,7 +27,7 @@ def build_problem(
     *,
     allocation: AllocationSection,
     staffing: StaffingSection,
-    places: Mapping[str, Bools] = {},
+    givens: Givens | None = None,
 ) -> AllocationProblem:
     """Return the arrays that a solver needs.
 
@@ -40,8 +41,8 @@ def build_problem(
         Limits on places.
     allocation, staffing
         Sections of the job. Rows of `staffing.minimums_file` are expected among `staffing.minimums`.
-    places : mapping of str to (n_cells,) bool
-        The cells of each polygon file that a limit names.
+    givens : Givens, optional
+        Places, residents, workload of calls and hand edits, if there are any.
 
     Raises
     ------
@@ -50,30 +51,52 @@ def build_problem(
     DataError
         If the forecast and the roster are not about the same shifts and districts, or the forecast is broken.
     """
-    city = surface.city
+    city, givens = surface.city, givens or Givens()
     value = np.ascontiguousarray(surface.expected_harm[shift_rows(surface, roster)])
     if wrong := int((~np.isfinite(value) | (value < 0)).sum()):
         raise DataError(f"expected harm is negative or not a number in {wrong:,} cells and shifts", count=wrong)
-    _check_names(city, roster, policy, allocation=allocation, staffing=staffing, places=places)
-    cap, notes = _caps(value, city, roster, policy=policy, allocation=allocation, places=places)
+    _check_names(city, roster, policy, allocation=allocation, staffing=staffing, places=givens.places)
+    cap, notes = _caps(value, city, roster, policy=policy, allocation=allocation, places=givens.places)
     least, most = _bands(city, allocation)
-    minutes = np.array([shift.minutes for shift in roster.shifts])
-    visit = allocation.block_minutes + allocation.travel_minutes
+    blocks, busy = _room(roster, allocation, givens)
+    minimum = _minimums(city, roster, staffing)
+    if givens.required is not None:
+        minimum = np.maximum(minimum, givens.required)
+    if busy is not None:  # units that are wholly taken by calls come first, so that each further one adds patrol
+        minimum = np.maximum(minimum, -(-busy // np.maximum(blocks, 1)))
     on_duty = [len(roster.on_duty(shift)) for shift in roster.shifts]
-    return AllocationProblem(
+    problem = AllocationProblem(
         value=value,
         district=np.asarray(city.district, np.int32),
         cap=cap,
         on_duty=np.array(on_duty, np.int32),
-        minimum=_minimums(city, roster, staffing),
+        minimum=minimum.astype(np.int32),
         least=least,
         most=most,
-        blocks=np.floor(allocation.directed_share * minutes / visit + 1e-9).astype(np.int32),
+        blocks=blocks,
         diminishing=allocation.diminishing,
         districts=city.districts,
         shifts=tuple(shift.id for shift in roster.shifts),
         notes=notes,
+        busy=busy,
+        day=np.array([(shift.day - roster.shifts[0].day).days for shift in roster.shifts], np.int32),
+        spillover=allocation.spillover,
+        indptr=np.asarray(city.indptr, np.int32) if allocation.spillover else None,
+        indices=np.asarray(city.indices, np.int32) if allocation.spillover else None,
     )
+    return with_limits(problem, roster, city, allocation=allocation, givens=givens)
+
+
+def _room(
+    roster: Roster, allocation: AllocationSection, givens: Givens
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32] | None]:
+    """Return visit blocks of a unit per shift, and blocks that calls take per (district, shift) where known."""
+    minutes = np.array([shift.minutes for shift in roster.shifts])
+    visit = allocation.block_minutes + allocation.travel_minutes
+    if givens.busy_minutes is None:
+        return np.floor(allocation.directed_share * minutes / visit + 1e-9).astype(np.int32), None
+    blocks = np.floor((1 - givens.other_share) * minutes / visit + 1e-9).astype(np.int32)
+    return blocks, np.ceil(givens.busy_minutes / visit - 1e-9).astype(np.int32)
 
 
 def shift_rows(surface: RiskSurface, roster: Roster) -> Ints:
@@ -96,59 +119,6 @@ def shift_rows(surface: RiskSurface, roster: Roster) -> Ints:
     return np.array([row[name] for name in planned], np.int64)
 
 
-def check_feasible(problem: AllocationProblem) -> None:
-    """Raise if no allocation can satisfy the problem.
-
-    The checks are complete: a free unit may go to any district, so a problem that passes them has a
-    solution.
-
-    Raises
-    ------
-    InfeasibleError
-        With every conflict, its names and numbers.
-    """
-    faults = [*_short_shifts(problem), *_broken_bands(problem)]
-    if problem.on_duty.sum() == 0:
-        faults.insert(0, f"no unit is on duty in any of the {len(problem.shifts)} shifts")
-    if faults:
-        raise InfeasibleError("no plan can satisfy the limits of this job", faults=faults)
-
-
-def _short_shifts(problem: AllocationProblem) -> Iterable[str]:
-    needed = problem.minimum.sum(axis=0)
-    for s in np.flatnonzero(needed > problem.on_duty):
-        order = np.argsort(-problem.minimum[:, s], kind="stable")
-        parts = [f"{problem.minimum[d, s]} in district {problem.districts[d]}" for d in order if problem.minimum[d, s]]
-        shown = ", ".join(parts[:3]) + (f" and {len(parts) - 3} more districts" if len(parts) > 3 else "")
-        yield (
-            f"shift {problem.shifts[s]} needs at least {needed[s]} units ({shown}), {problem.on_duty[s]} are on duty"
-        )
-
-
-def _broken_bands(problem: AllocationProblem) -> Iterable[str]:
-    committed = problem.minimum.sum(axis=1, dtype=np.int64)
-    on_duty = int(problem.on_duty.sum())
-    for d in np.flatnonzero(committed > problem.most):
-        yield (
-            f"district {problem.districts[d]} needs {committed[d]} unit-shifts for its minimums, "
-            f"its band allows at most {problem.most[d]}"
-        )
-    reachable = on_duty - committed.sum() + committed
-    beyond = problem.least > reachable
-    for d in np.flatnonzero(beyond):
-        yield (
-            f"the band of district {problem.districts[d]} asks for at least {problem.least[d]} unit-shifts, "
-            f"{max(0, reachable[d])} can reach it after the minimums of the other districts"
-        )
-    needed = int(np.maximum(problem.least, committed).sum())
-    if needed > on_duty and committed.sum() <= on_duty and not beyond.any():
-        names = [problem.districts[d] for d in np.flatnonzero(problem.least > committed)]
-        yield (
-            f"bands and minimums together ask for at least {needed} unit-shifts (districts with a band above "
-            f"their minimums: {some(names, 5)}), {on_duty} are on duty in the plan"
-        )
-
-
 def _check_names(
     city: Tessellation,
     roster: Roster,
@@ -158,28 +128,16 @@ def _check_names(
     staffing: StaffingSection,
     places: Mapping[str, Bools],
 ) -> None:
-    names = {shift.name for shift in roster.shifts}
-    shifts = names | {shift.id for shift in roster.shifts}
-    faults: list[str] = []
-
-    def known(where: str, what: str, name: str, among: Iterable[str]) -> None:
-        if name not in among:
-            faults.append(f"{where}: unknown {what} {name!r}{nearest(name, among)}")
-
-    for limit in policy.limits:
-        if limit.district is not None:
-            known("policy.limits", "district", limit.district, city.districts)
-        if limit.beat is not None:
-            known("policy.limits", "beat", limit.beat, city.beats)
-        if limit.file is not None and limit.file not in places:
-            faults.append(f"policy.limits: the cells of {limit.file!r} were not given")
-        for name in limit.shifts:
-            known("policy.limits", "shift", name, names)
-    for minimum in staffing.minimums:
-        known("staffing.minimums", "district", minimum.district, city.districts)
-        known("staffing.minimums", "shift", minimum.shift, shifts)
-    for band in allocation.bands:
-        known("allocation.bands", "district", band.district, city.districts)
+    faults = [
+        f"{where}: unknown {what} {name!r}{nearest(name, among)}"
+        for where, what, name, among in _names_used(city, roster, policy, allocation=allocation, staffing=staffing)
+        if name not in among
+    ]
+    faults += [
+        f"{where}: the cells of {place.file!r} were not given"
+        for where, place in places_named(policy, allocation)
+        if place.file is not None and place.file not in places
+    ]
     faults += _given_twice("allocation.bands", [(band.district, "") for band in allocation.bands])
     faults += _given_twice("staffing.minimums", [(one.district, one.shift) for one in staffing.minimums])
     if faults:
@@ -188,6 +146,47 @@ def _check_names(
     if homes:
         shown = [f"unknown home district {home!r}{nearest(home, city.districts)}" for home in sorted(homes)]
         raise DataError("units have home districts that do not exist", faults=shown, column="home_district")
+
+
+def _names_used(
+    city: Tessellation, roster: Roster, policy: Policy, *, allocation: AllocationSection, staffing: StaffingSection
+) -> Iterator[tuple[str, str, str, Collection[str]]]:
+    """Yield key, noun and name of everything that a job names, and the names there are."""
+    names = {shift.name for shift in roster.shifts}
+    for where, place in places_named(policy, allocation):
+        if place.district is not None:
+            yield where, "district", place.district, city.districts
+        if place.beat is not None:
+            yield where, "beat", place.beat, city.beats
+    at_shifts: list[tuple[str, tuple[str, ...]]] = [
+        *((where, getattr(place, "shifts", ())) for where, place in places_named(policy, allocation)),
+        *(("allocation.costs", cost.shifts) for cost in allocation.costs),
+        *(("allocation.needs", need.shifts) for need in allocation.needs),
+    ]
+    for where, used in at_shifts:
+        yield from ((where, "shift", name, names) for name in used)
+    for need in allocation.needs:
+        if need.skill is not None:
+            yield "allocation.needs", "skill", need.skill, {skill for unit in roster.units for skill in unit.skills}
+        if need.type is not None:
+            yield "allocation.needs", "type", need.type, {unit.type for unit in roster.units}
+        if need.district is not None:
+            yield "allocation.needs", "district", need.district, city.districts
+    for minimum in staffing.minimums:
+        yield "staffing.minimums", "district", minimum.district, city.districts
+        yield "staffing.minimums", "shift", minimum.shift, names | {shift.id for shift in roster.shifts}
+    for band in allocation.bands:
+        yield "allocation.bands", "district", band.district, city.districts
+
+
+def places_named(policy: Policy, allocation: AllocationSection) -> list[tuple[str, Place]]:
+    """Return the key and the place of every limit of a job that names one."""
+    return [
+        *(("policy.limits", place) for place in policy.limits),
+        *(("allocation.dosage", place) for place in allocation.dosage),
+        *(("allocation.requests", place) for place in allocation.requests),
+        *(("allocation.community", place) for place in allocation.community),
+    ]
 
 
 def _given_twice(where: str, keys: list[tuple[str, str]]) -> list[str]:
@@ -208,7 +207,7 @@ def _caps(
     cap = np.full(value.shape, allocation.max_blocks, np.int16)
     notes = []
     for limit in policy.limits:
-        there = _cells_of(limit, city, places)
+        there = cells_of(limit, city, places)
         rows = [s for s, shift in enumerate(roster.shifts) if not limit.shifts or shift.name in limit.shifts]
         blocks = min(limit.max_minutes // allocation.block_minutes, allocation.max_blocks)
         index = np.ix_(np.array(rows, np.int64), np.flatnonzero(there))
@@ -221,14 +220,6 @@ def _caps(
             f"expected harm there is {harm:.1f}, {harm / total:.1%} of all"
         )
     return cap, tuple(notes)
-
-
-def _cells_of(limit: PlaceLimit, city: Tessellation, places: Mapping[str, Bools]) -> Bools:
-    if limit.district is not None:
-        return np.asarray(city.district == city.districts.index(limit.district))
-    if limit.beat is not None:
-        return np.asarray(city.beat == city.beats.index(limit.beat))
-    return np.asarray(places[str(limit.file)], bool)
 
 
 def _minimums(city: Tessellation, roster: Roster, staffing: StaffingSection) -> npt.NDArray[np.int32]:

@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 from allocator.domain import Allocation, AllocationProblem
 from allocator.errors import ConfigError, nearest
-from allocator.planning import flow, greedy, proportional
-from allocator.planning.problem import check_feasible
+from allocator.planning import flow, greedy, limited, proportional
+from allocator.planning.conflicts import check_feasible, explain_conflict
 
 SOLVERS: dict[str, Callable[[AllocationProblem], Allocation]] = {
     "flow": flow.solve,
     "greedy": greedy.solve,
+    "highs": limited.solve,
     "proportional": proportional.solve,
 }
 """A solver turns a feasible problem into an allocation; without a proof its bound is `inf`."""
@@ -35,16 +36,41 @@ def check_solver(solver: str) -> None:
 def solve(problem: AllocationProblem, solver: str = "flow") -> Allocation:
     """Return the answer of the named solver, its bound always proven (by the flow where it has none).
 
+    Limits that a flow cannot hold are handed over from "flow" to "highs"; spillover to "spillover".
+
     Raises
     ------
     ConfigError
-        If there is no such solver.
+        If there is no such solver, or it cannot hold the limits.
     InfeasibleError
-        If no allocation satisfies the problem.
+        If no allocation satisfies the problem, with the limits that contradict each other.
     """
     check_solver(solver)
     check_feasible(problem)
+    if not problem.is_network:
+        return _solve_limited(problem, solver)
     allocation = SOLVERS[solver](problem)
     if math.isfinite(allocation.bound):
         return allocation
     return dataclasses.replace(allocation, bound=max(flow.solve(problem).bound, allocation.objective))
+
+
+def _solve_limited(problem: AllocationProblem, solver: str) -> Allocation:
+    if solver not in ("flow", "highs"):
+        raise ConfigError(
+            f'allocation.solver = "{solver}" cannot hold limits beyond minimums and bands: use "flow", which hands '
+            'over to "highs" for them'
+        )
+    try:
+        return limited.solve(problem)
+    except limited.NoAllocation:
+        if limited.is_feasible(problem.replace(fair=())):
+            raise
+        raise explain_conflict(problem) from None
+
+
+def rivals_of(problem: AllocationProblem, solver: str) -> dict[str, float]:
+    """Return the harm that others cover: the other solvers on a network, or the network without the further limits."""
+    if not problem.is_network:
+        return {"without the further limits": flow.solve(problem.network()).objective}
+    return {name: SOLVERS[name](problem).objective for name in ("flow", "greedy", "proportional") if name != solver}
