@@ -247,9 +247,12 @@ def best_limited(problem):
     blocks = blocks[[_keeps_cell_limits(problem, one) for one in blocks]]
     harm = problem.value * (1 - np.exp(-problem.diminishing * blocks))
     used = np.stack([blocks[:, :, problem.district == d].sum(axis=2) for d in range(n_districts)], axis=1)
+    worth = harm.sum(axis=2)
     best = None
     for units in _unit_plans(problem):
         fits = (used <= problem.room(units)).all(axis=(1, 2))
+        if problem.is_by_units:  # posted units make their best visits: no shift could cover more with them
+            fits &= (worth >= worth[fits].max(axis=0) - 1e-12).all(axis=1)
         for limit in problem.limits:
             total = _totals(limit, blocks, harm, units)
             fits &= (total >= limit.least - 1e-9) & (total <= limit.most + 1e-9)

@@ -520,14 +520,14 @@ class Exposure(Section):
 class Equity(Section):
     """`[allocation.equity]`: how differently districts may be served."""
 
-    measure: Literal["coverage", "minutes"] = "coverage"
-    """What is compared between districts: the share of a district's expected harm that is covered, or planned
-    minutes per expected harm."""
+    measure: Literal["minutes", "coverage"] = "minutes"
+    """What is compared between districts: patrol time for the harm expected there, or the share of that harm that is
+    covered. Small busy districts are covered more by the same time, so "coverage" can ask for the impossible."""
     form: Literal["band", "max_min"] = "band"
     """"band": every district within a share of the city's; "max_min": the worst-off district as well off as can be,
     then harm."""
     within: float = Field(0.1, ge=0, lt=1)
-    """Half width of the band, as a share of the city's value."""
+    """Half width of the band, as a share of the city's value: 0.1 is from 10 % below to 10 % above."""
 
 
 class Cost(Section):

@@ -60,7 +60,8 @@ class Limit:
     on_blocks : (1 or n_shifts, n_cells) float64, optional
         Weight of a visit block.
     on_harm : (n_cells,) float64, optional
-        Weight of covered harm.
+        Weight of covered harm. Where no limit is on blocks, posted units always make their best visits; else visits
+        may also be left out to keep it.
     on_units : (n_districts, n_shifts) float64, optional
         Weight of a posted unit.
     unit : str
@@ -194,6 +195,13 @@ class AllocationProblem:
         """Whether a min-cost flow solves it: no limit beyond units, minimums and bands."""
         extra = (self.week_least, self.week_most, self.days_running, self.crews)
         return not self.limits and not self.fair and all(one is None for one in extra)
+
+    @property
+    def is_by_units(self) -> bool:
+        """Whether every limit is on units and on what they cover: the best visits of posted units then decide."""
+        cellwise = (self.week_least, self.week_most, self.days_running)
+        on_blocks = any(limit.on_blocks is not None for limit in (*self.limits, *self.fair))
+        return not on_blocks and all(one is None for one in cellwise)
 
     def network(self) -> AllocationProblem:
         """Return the problem without the limits that a flow cannot hold."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from allocator.domain import Allocation, AllocationProblem, Bools, Floats, Ints
+from allocator.domain import Allocation, AllocationProblem, Bools, Floats, Ints, Limit
 from allocator.errors import SolverError
 from allocator.planning.cellwise import (
     CellProgram,
@@ -35,6 +35,9 @@ ROUNDS = 4
 GOAL = 1e-3
 """Gap at which no further round is made."""
 
+EXACT = 1e-6
+"""Relative gap at which the program over units stops."""
+
 NODES = 2_000
 """Most nodes of one integer program: a budget of work, not of time, so that plans repeat."""
 
@@ -54,12 +57,41 @@ def solve(problem: AllocationProblem) -> Allocation:
     """
     if problem.fair:
         return _fairest(problem)
-    columns = all_columns(problem)
-    found = _exact(problem, columns) if len(columns.cell) <= SMALL else _priced(problem)
+    found = _best(problem)
     if found is None:
         raise NoAllocation("no allocation was found that keeps every limit")
     _check(problem, found)
     return found
+
+
+def _best(problem: AllocationProblem) -> Allocation | None:
+    if problem.is_by_units:
+        return _by_units(problem)
+    columns = all_columns(problem)
+    return _exact(problem, columns) if len(columns.cell) <= SMALL else _priced(problem)
+
+
+def _by_units(problem: AllocationProblem) -> Allocation | None:
+    """Return the best units where no limit is on single blocks: the reduction of PLANNING.md is exact then."""
+    order = reduce(problem)
+    top = np.broadcast_to(problem.on_duty, problem.minimum.shape).astype(np.int64)
+    model = _bundles(problem, order, problem.minimum.astype(np.int64), top)
+    value = float(best_units(problem, order)[1])
+    solution = maximise(model, within=EXACT * value, nodes=NODES)
+    if solution is None:
+        return None
+    units = np.rint(_posted(problem, solution.values)).astype(np.int32)
+    blocks = blocks_of(problem, order, units)
+    objective = float(covered(problem, blocks).sum())
+    # The program counts from the minimums on: what they cover is the same in every plan.
+    base = objective - solution.objective
+    return Allocation(units, blocks, objective, max(base + solution.bound, objective), "highs")
+
+
+def _posted(problem: AllocationProblem, values: Floats) -> npt.NDArray[np.float64]:
+    """Return units per (district, shift) from the last columns of a program over bundles."""
+    shape = (len(crews_of(problem)[0]), *problem.minimum.shape)
+    return np.asarray(values[-int(np.prod(shape)) :].reshape(shape).sum(axis=0))
 
 
 class NoAllocation(SolverError):
@@ -73,6 +105,8 @@ def _check(problem: AllocationProblem, found: Allocation) -> None:
 
 def is_feasible(problem: AllocationProblem) -> bool:
     """Return whether an allocation keeps every limit; for large problems, whether one with parts of units does."""
+    if problem.is_by_units:
+        return _by_units(problem) is not None
     columns = working_columns(problem)
     whole = np.full(len(columns.cell), len(columns.cell) <= SMALL)
     model = cell_program(problem, columns, whole=whole)
@@ -246,7 +280,7 @@ def _whole(
             break
     else:
         return None
-    units = np.rint(solution.values[-n_units:]).reshape(-1, *problem.minimum.shape).sum(axis=0).astype(np.int32)
+    units = np.rint(_posted(problem, solution.values)).astype(np.int32)
     blocks = blocks_of(problem, order, units)
     objective = float(covered(problem, blocks).sum())
     found = None
@@ -268,41 +302,48 @@ def _order_of(problem: AllocationProblem, guide: _Guide, used: Columns, blocks: 
     return reduce(problem, Priced(gain, np.zeros(problem.minimum.shape)))
 
 
-def _bundles(problem: AllocationProblem, order: Reduction, low: Ints, high: Ints) -> Program:
-    """Return the program over units `low` to `high`: each further unit is a column with the blocks it would do."""
-    gains, sums = _running_sums(problem, order)
-    d, s, u = np.nonzero(np.arange(int(high.max(initial=0)))[None, None] < high[:, :, None])
+def _bundles(problem: AllocationProblem, order: Reduction, low: Ints, high: Ints, *, fair: bool = False) -> Program:
+    """Return the program over units `low` to `high`: each further unit is a column with the blocks it would do.
+
+    Columns: further units; the smallest fair sum (with `fair`); units by class, district and shift.
+    """
+    sums_of = (*problem.limits, *problem.fair) if fair else problem.limits
+    gains, sums = _running_sums(problem, order, sums_of)
+    d, s, u = np.nonzero(np.arange(int(high.max(initial=0))) < high[:, :, None])
     further = u >= low[d, s]
     d, s, u = d[further], s[further], u[further]
     crews, allowed = crews_of(problem)
     n, n_units = len(d), len(crews) * problem.minimum.size
-    ends = [_room_of(problem, d, s, u), _room_of(problem, d, s, u + 1)]
-    base = [problem.room(low)]
-    rows = Rows()
-    key = d * problem.minimum.shape[1] + s
-    column = n + np.arange(n_units)
-    rows.parts.append((np.arange(n_units) % problem.minimum.size, column, np.ones(n_units)))
-    rows.add(key, np.arange(n), -1.0, least=low.ravel(), most=low.ravel())
-    add_unit_rows(rows, problem, n)
+    first = n + int(fair)
+    begin, end = _room_of(problem, d, s, u), _room_of(problem, d, s, u + 1)
+    rows, unit = Rows(), first + np.arange(n_units)
+    rows.parts.append((np.arange(n_units) % problem.minimum.size, unit, np.ones(n_units)))
+    rows.add(d * problem.minimum.shape[1] + s, np.arange(n), -1.0, least=low.ravel(), most=low.ravel())
+    add_unit_rows(rows, problem, first)
     follows = np.flatnonzero((d[1:] == d[:-1]) & (s[1:] == s[:-1]))
     rows.add(np.tile(np.arange(len(follows)), 2), np.concatenate([follows + 1, follows]),
              np.repeat([1.0, -1.0], len(follows)), least=np.full(len(follows), -np.inf), most=0.0)  # fmt: skip
-    for limit, total in zip(problem.limits, sums, strict=True):
-        weight = total[d, s, ends[1]] - total[d, s, ends[0]]
+    grid, base = np.indices(problem.minimum.shape), problem.room(low)
+    for k, (limit, total) in enumerate(zip(sums_of, sums, strict=True)):
+        weight = total[d, s, end] - total[d, s, begin]
         on_units = np.zeros(problem.minimum.shape) if limit.on_units is None else limit.on_units
         size = max(np.abs(weight).max(initial=0.0), np.abs(on_units).max(initial=0.0)) or 1.0
-        grid = np.indices(problem.minimum.shape)
-        fixed = float(total[grid[0], grid[1], base[0]].sum())
-        rows.add(0, np.concatenate([np.arange(n), column]),
-                 np.concatenate([weight, np.tile(on_units.ravel(), len(crews))]) / size,
-                 least=(limit.least - fixed) / size, most=(limit.most - fixed) / size)  # fmt: skip
-    gain = np.zeros(n + n_units)
-    gain[:n] = gains[d, s, ends[1]] - gains[d, s, ends[0]]
-    upper = np.concatenate([np.ones(n), (crews[:, None, :] * allowed).ravel()])
-    whole = np.concatenate([np.ones(n, bool), np.full(n_units, len(crews) > 1)])
-    return Program(
-        gain, np.zeros(len(gain)), upper, whole, rows.matrix(len(gain)), np.array(rows.least), np.array(rows.most)
-    )
+        fixed = float(total[grid[0], grid[1], base].sum())
+        least, most = (limit.least, limit.most) if k < len(problem.limits) else (0.0, math.inf)
+        row = rows.add(0, np.concatenate([np.arange(n), unit]),
+                       np.concatenate([weight, np.tile(on_units.ravel(), len(crews))]) / size,
+                       least=(least - fixed) / size, most=(most - fixed) / size)  # fmt: skip
+        if k >= len(problem.limits):
+            rows.parts.append((np.array([row.start]), np.array([n]), np.array([-1.0 / size])))
+    gain, upper = np.zeros(first + n_units), np.ones(first + n_units)
+    gain[:n] = 0.0 if fair else gains[d, s, end] - gains[d, s, begin]
+    if fair:
+        gain[n], upper[n] = 1.0, np.inf
+    upper[first:] = (crews[:, None, :] * allowed).ravel()
+    whole = np.arange(len(gain)) < n
+    whole[first:] = len(crews) > 1
+    matrix = rows.matrix(len(gain))
+    return Program(gain, np.zeros(len(gain)), upper, whole, matrix, np.array(rows.least), np.array(rows.most))
 
 
 def _room_of(problem: AllocationProblem, d: Ints, s: Ints, units: Ints) -> Ints:
@@ -311,13 +352,13 @@ def _room_of(problem: AllocationProblem, d: Ints, s: Ints, units: Ints) -> Ints:
 
 
 def _running_sums(
-    problem: AllocationProblem, order: Reduction
+    problem: AllocationProblem, order: Reduction, limits: tuple[Limit, ...]
 ) -> tuple[npt.NDArray[np.float64], list[npt.NDArray[np.float64]]]:
     """Return true gain, and weight in each limit, of the first n blocks of every (district, shift)."""
     n_districts, n_shifts = problem.minimum.shape
     width = int(problem.blocks.max(initial=0)) * int(problem.on_duty.max(initial=0)) + 1
     gains: npt.NDArray[np.float64] = np.zeros((n_districts, n_shifts, width))
-    sums: list[npt.NDArray[np.float64]] = [np.zeros_like(gains) for _ in problem.limits]
+    sums: list[npt.NDArray[np.float64]] = [np.zeros_like(gains) for _ in limits]
     step = block_share(problem.diminishing, np.arange(max(int(problem.cap.max(initial=0)), 1)))
     row = np.arange(n_shifts)[:, None]
     for d, (gain, cell, nth) in enumerate(zip(order.gain, order.cell, order.nth, strict=True)):
@@ -325,7 +366,9 @@ def _running_sums(
         true = np.where(gain > 0, problem.value[row, cell] * step[nth], 0.0)
         gains[d, :, 1 : m + 1] = np.cumsum(true, axis=1)
         gains[d, :, m + 1 :] = gains[d, :, m : m + 1]
-        for limit, total in zip(problem.limits, sums, strict=True):
+        for limit, total in zip(limits, sums, strict=True):
+            if limit.on_blocks is None and limit.on_harm is None:
+                continue
             weight = np.zeros_like(true)
             if limit.on_blocks is not None:
                 weight += np.where(gain > 0, limit.on_blocks[np.minimum(row, len(limit.on_blocks) - 1), cell], 0.0)
@@ -370,20 +413,22 @@ def _fairest(problem: AllocationProblem) -> Allocation:
     for share in (1 - 1e-9, 0.999, 0.995, 0.99, 0.98, 0.95, 0.9, 0.8, 0.5, 0.0):
         floors = tuple(dataclasses.replace(one, least=share * level, most=math.inf) for one in problem.fair)
         held = problem.replace(fair=(), limits=(*problem.limits, *floors))
-        columns = all_columns(held)
-        found = _exact(held, columns) if len(columns.cell) <= SMALL else _priced(held)
-        if found is not None:
+        if (found := _best(held)) is not None:
             _check(held, found)
             return found
     raise NoAllocation("no allocation was found that keeps every limit")
 
 
 def _fair_level(problem: AllocationProblem) -> float:
-    """Return the largest smallest fair sum: exact for small problems, that of the relaxation for large ones."""
-    columns = working_columns(problem)
-    small = len(columns.cell) <= SMALL
-    model = cell_program(problem, columns, whole=np.full(len(columns.cell), small), fair=True)
-    solution = maximise(model.program, nodes=50 * NODES)
+    """Return the largest smallest fair sum: exact for small problems and limits on units, else of the relaxation."""
+    if problem.is_by_units:
+        top = np.broadcast_to(problem.on_duty, problem.minimum.shape).astype(np.int64)
+        program = _bundles(problem, reduce(problem), problem.minimum.astype(np.int64), top, fair=True)
+        solution = maximise(program, nodes=NODES)
+    else:
+        columns = working_columns(problem)
+        whole = np.full(len(columns.cell), len(columns.cell) <= SMALL)
+        solution = maximise(cell_program(problem, columns, whole=whole, fair=True).program, nodes=50 * NODES)
     if solution is None:
         raise NoAllocation("no allocation was found that keeps every limit")
-    return float(solution.values[-1])
+    return solution.objective

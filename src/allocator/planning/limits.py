@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -78,36 +79,41 @@ def _exposures(allocation: AllocationSection, givens: Givens) -> Iterator[Limit]
 
 def _shares(problem: AllocationProblem, equity: Equity, block_minutes: int) -> Iterator[Limit]:
     """Yield what each district gets for its expected harm; districts where nothing may be done are left out."""
+    minutes = np.broadcast_to(problem.blocks * float(block_minutes), problem.minimum.shape)
     for d, name in enumerate(problem.districts):
         own = problem.district == d
         harm = float(problem.value[:, own].sum())
-        if harm > 0 and (problem.cap[:, own] * (problem.value[:, own] > 0)).any():
-            yield _share(f"district {name}", own / harm, equity, block_minutes)
-
-
-def _share(name: str, weight: npt.NDArray[np.float64], equity: Equity, block_minutes: int) -> Limit:
-    if equity.measure == "coverage":
-        return Limit(name, "allocation.equity", on_harm=weight, unit="share of expected harm covered")
-    return Limit(name, "allocation.equity", on_blocks=weight[None] * block_minutes, unit="minutes per expected harm")
+        if not harm > 0 or not (problem.cap[:, own] * (problem.value[:, own] > 0)).any():
+            continue
+        if equity.measure == "coverage":
+            yield Limit(
+                f"share of the expected harm covered in district {name}", "allocation.equity", on_harm=own / harm
+            )
+        else:
+            there = np.arange(len(problem.districts))[:, None] == d
+            yield Limit(
+                f"patrol minutes for the harm expected in district {name}", "allocation.equity",
+                on_units=minutes * there / harm,
+            )  # fmt: skip
 
 
 def _equity_band(problem: AllocationProblem, equity: Equity, block_minutes: int) -> Iterator[Limit]:
-    """Yield that each district gets, for its expected harm, what the city gets, give or take the band."""
+    """Yield that each district gets, for its expected harm, what the city gets, give or take the band.
+
+    Minutes are compared with those of all units on duty, coverage with that of the city.
+    """
     shares = list(_shares(problem, equity, block_minutes))
-    whole = problem.value[:, problem.district >= 0].sum()
-    served = (problem.district >= 0) / whole * (1 if equity.measure == "coverage" else block_minutes)
+    harm = sum(problem.value[:, problem.district == d].sum() for d in range(len(problem.districts)))
+    level = float((problem.blocks * problem.on_duty).sum()) * block_minutes / max(harm, 1e-300)
+    city = (problem.district >= 0) / max(harm, 1e-300)
+    low, high = 1 - equity.within, 1 + equity.within
     for one in shares:
-        own = one.on_harm if one.on_harm is not None else one.on_blocks[0]  # type: ignore[index]  # one is given
-        for sign, bound in ((1, "at least"), (-1, "at most")):
-            weight = sign * (own - (1 - sign * equity.within) * served)
-            yield Limit(
-                f"{one.name}: {'coverage' if equity.measure == 'coverage' else 'minutes per expected harm'} "
-                f"{bound} {1 - sign * equity.within:.0%} of the city's",
-                "allocation.equity",
-                least=0.0,
-                on_harm=weight if equity.measure == "coverage" else None,
-                on_blocks=None if equity.measure == "coverage" else weight[None],
-            )
+        name = f"{one.name} between {low:.0%} and {high:.0%} of the city's"
+        if one.on_harm is None:
+            yield dataclasses.replace(one, name=name, least=low * level, most=high * level, unit="minutes per harm")
+        else:
+            yield dataclasses.replace(one, name=f"{name} (least)", least=0.0, on_harm=one.on_harm - low * city)
+            yield dataclasses.replace(one, name=f"{name} (most)", most=0.0, on_harm=one.on_harm - high * city)
 
 
 def _requests(
