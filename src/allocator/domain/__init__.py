@@ -20,12 +20,14 @@ from allocator.domain.plan import (
 )
 from allocator.domain.roster import OutreachTeam, Roster, Shift, Unit, hours_of, shifts_of
 from allocator.domain.run import Run
+from allocator.domain.staffing import HOURS, Calls, Staffing
 from allocator.domain.surface import Reasons, RiskSurface, count_interval
 
 __all__ = [
     "ALL_KINDS",
     "ASSIGNMENT_COLUMNS",
     "CALL",
+    "HOURS",
     "OFFICER",
     "OUTREACH_COLUMNS",
     "STAFFING_COLUMNS",
@@ -33,6 +35,7 @@ __all__ = [
     "Allocation",
     "AllocationProblem",
     "Bools",
+    "Calls",
     "Covariates",
     "DatedPoints",
     "Events",
@@ -48,6 +51,7 @@ __all__ = [
     "Roster",
     "Run",
     "Shift",
+    "Staffing",
     "Times",
     "Unit",
     "Venue",

@@ -4,6 +4,7 @@ from allocator.planning.allocate import allocate, plan_patrol
 from allocator.planning.outreach import plan_outreach
 from allocator.planning.problem import build_problem, check_feasible
 from allocator.planning.solvers import SOLVERS, check_solver, solve
+from allocator.planning.staffing import expected_waits, overloads, staff
 
 __all__ = [
     "SOLVERS",
@@ -11,7 +12,10 @@ __all__ = [
     "build_problem",
     "check_feasible",
     "check_solver",
+    "expected_waits",
+    "overloads",
     "plan_outreach",
     "plan_patrol",
     "solve",
+    "staff",
 ]
