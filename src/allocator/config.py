@@ -541,6 +541,9 @@ class StaffingSection(Section):
     staffing, 2013): above 60 % patrol only runs from call to call."""
     other_share: float = Field(0.0, ge=0, le=0.9)
     """Share of a unit's time for meals, reports and other duties, open neither to calls nor to patrol."""
+    help: Literal["none", "city"] = "none"
+    """Whether units answer calls of other districts: none does, or every unit helps everywhere: the city has one queue,
+    and its units are spread over the districts where they save most waiting. The truth lies between."""
     judged_on: Literal["shift", "worst_hour"] = "shift"
     """Targets hold for all calls of a shift together, or in its worst hour."""
     arrivals: Literal["hourly", "lagged"] = "hourly"

@@ -199,7 +199,7 @@ class Staffing:
         Minutes of the shift in that hour.
     rate : (n_districts, n_shifts, n_hours, n_priorities) float64
         Expected calls per hour.
-    requests : (n_priorities,) float64
+    units_per_call : (n_priorities,) float64
         Mean number of units sent to a call.
     service : (n_districts, n_priorities) float64
         Mean minutes that a call keeps a unit, from dispatch until cleared.
@@ -207,6 +207,8 @@ class Staffing:
         Expected unit-minutes of work that officers begin themselves; it makes no queue.
     other_share : float
         Share of a unit's time that goes to neither calls nor patrol.
+    helped : bool
+        Whether the waits are those of one queue of the whole city, in which every unit helps everywhere.
     target : (n_priorities,) float64
         Minutes of the wait targets; NaN without one.
     units_required : (n_districts, n_shifts) int32
@@ -235,10 +237,11 @@ class Staffing:
     hour: npt.NDArray[np.int16]
     minutes: npt.NDArray[np.float64]
     rate: npt.NDArray[np.float64]
-    requests: npt.NDArray[np.float64]
+    units_per_call: npt.NDArray[np.float64]
     service: npt.NDArray[np.float64]
     officer_minutes: npt.NDArray[np.float64]
     other_share: float
+    helped: bool
     target: npt.NDArray[np.float64]
     units_required: npt.NDArray[np.int32]
     wait_required: npt.NDArray[np.float64]
@@ -269,12 +272,12 @@ class Staffing:
     @property
     def busy_minutes(self) -> npt.NDArray[np.float64]:
         """Expected unit-minutes on calls, (n_districts, n_shifts); without those that officers begin."""
-        return np.asarray(np.einsum("dsp,p,dp->ds", self.calls, self.requests, self.service))
+        return np.asarray(np.einsum("dsp,p,dp->ds", self.calls, self.units_per_call, self.service))
 
     @property
     def hourly_load(self) -> npt.NDArray[np.float64]:
         """Units that calls keep busy in each hour, (n_districts, n_shifts, n_hours), in Erlang."""
-        return np.asarray(np.einsum("dshp,p,dp->dsh", self.rate, self.requests, self.service) / 60)
+        return np.asarray(np.einsum("dshp,p,dp->dsh", self.rate, self.units_per_call, self.service) / 60)
 
     def unit_minutes(self, units: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Return the minutes of `units` (n_districts, n_shifts) for calls and patrol."""

@@ -35,7 +35,7 @@ class Arrivals:
         Unit-minutes per hour of work that officers begin.
     service : (n_districts, n_priorities) float64
         Mean minutes that a call keeps a unit.
-    requests : (n_priorities,) float64
+    units_per_call : (n_priorities,) float64
         Mean units sent to a call.
     notes : tuple of str
         What a planner should know.
@@ -44,7 +44,7 @@ class Arrivals:
     rate: Floats
     officer: Floats
     service: Floats
-    requests: Floats
+    units_per_call: Floats
     notes: tuple[str, ...]
 
 
@@ -87,7 +87,7 @@ def expect(calls: Calls, *, week: dt.date, weeks: int) -> Arrivals:
         notes.append(f"{share:.1%} of the calls lie in no known district and are spread over all like the others")
     if silent := [name for d, name in enumerate(recent.districts) if not counts[:, d].any()]:
         notes.append(f"no call came from {len(silent)} of {n_d} districts: {', '.join(silent[:5])}")
-    return Arrivals(rate, _officer(recent, hour, exposure), _service(recent), _requests(recent), tuple(notes))
+    return Arrivals(rate, _officer(recent, hour, exposure), _service(recent), _units_per_call(recent), tuple(notes))
 
 
 def _recent(calls: Calls, week: dt.date, weeks: int) -> Calls:
@@ -183,7 +183,7 @@ def _service(calls: Calls) -> Floats:
     return minutes
 
 
-def _requests(calls: Calls) -> Floats:
+def _units_per_call(calls: Calls) -> Floats:
     public = calls.from_public
     n = np.bincount(calls.priority[public], minlength=len(calls.priorities))
     units = np.bincount(calls.priority[public], calls.units[public], len(calls.priorities))

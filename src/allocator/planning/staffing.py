@@ -81,17 +81,18 @@ def staff(
     hour, minutes = hours_of_shifts(shifts, placed.timezone)
     demand = _demand(arrivals, hour, minutes, priorities=placed.priorities, options=options)
     floor = _minimums(placed.districts, shifts, options)
-    required = np.maximum(_fewest(demand, options), floor)
+    pooled = _fewest(demand.pooled(), options)[0]
+    needed = _spread(demand, pooled, np.zeros_like(floor)) if options.help == "city" else _fewest(demand, options)
+    required = np.maximum(needed, floor)
     given = _given(shifts, options, roster=roster, required=required)
     spread = None if given is None else _spread(demand, given, floor)
-    wait, within = demand.waits(required)
-    wait_given, within_given = (None, None) if spread is None else demand.waits(spread)
-    pooled = _fewest(demand.pooled(), options)[0]
+    wait, within = _waits(demand, required, options)
+    wait_given, within_given = (None, None) if spread is None else _waits(demand, spread, options)
     officer = np.einsum("shd,sh->ds", np.where((hour >= 0)[..., None], arrivals.officer[hour], 0.0), minutes / 60)
     return Staffing(
         districts=placed.districts, priorities=placed.priorities, shifts=tuple(shifts), hour=hour, minutes=minutes,
-        rate=demand.rate, requests=arrivals.requests, service=arrivals.service, officer_minutes=officer,
-        other_share=options.other_share, target=demand.target,
+        rate=demand.rate, units_per_call=arrivals.units_per_call, service=arrivals.service, officer_minutes=officer,
+        other_share=options.other_share, helped=options.help == "city", target=demand.target,
         units_required=required, wait_required=wait, within_required=within,
         pooled_required=pooled, given=given, units_given=spread,
         wait_given=wait_given, within_given=within_given,
@@ -103,6 +104,8 @@ def staff(
 def expected_waits(staffing: Staffing, units: npt.ArrayLike) -> tuple[Floats, Floats]:
     """Return mean waits and shares in time, (n_districts, n_shifts, n_priorities), with other units.
 
+    Each district's units answer its own calls alone.
+
     Parameters
     ----------
     staffing : Staffing
@@ -111,8 +114,8 @@ def expected_waits(staffing: Staffing, units: npt.ArrayLike) -> tuple[Floats, Fl
         Units of each district in each shift.
     """
     demand = _Demand(
-        staffing.priorities, staffing.rate, staffing.minutes, staffing.requests, staffing.service, staffing.target,
-        staffing.other_share,
+        staffing.priorities, staffing.rate, staffing.minutes, staffing.units_per_call, staffing.service,
+        staffing.target, staffing.other_share,
     )  # fmt: skip
     return demand.waits(np.asarray(units))
 
@@ -124,16 +127,19 @@ def overloads(staffing: Staffing, units: npt.ArrayLike) -> list[str]:
     """
     count = np.asarray(units)
     load, time = staffing.hourly_load, 1 - staffing.other_share
+    required = staffing.units_required
+    if staffing.helped:
+        load, count, required = (one.sum(axis=0, keepdims=True) for one in (load, count, required))
     worst = load.argmax(axis=2)
     most = load.max(axis=2)
     said = []
     for d, s in zip(*np.nonzero((most > 0) & (most >= count * time)), strict=True):
         hour = int(staffing.hour[s, worst[d, s]])
-        where = "the city" if len(staffing.districts) == 1 else f"district {staffing.districts[d]}"
+        where = "the city" if len(load) == 1 else f"district {staffing.districts[d]}"
         said.append(
             f"{staffing.shifts[s].id}, {_WEEKDAYS[hour // 24]} {hour % 24:02d}:00 in {where}: calls keep "
             f"{most[d, s]:.1f} units busy and {count[d, s]} are there, so there is no finite wait; "
-            f"{staffing.units_required[d, s]} would do"
+            f"{required[d, s]} would do"
         )
     return said
 
@@ -145,7 +151,7 @@ class _Demand:
     priorities: tuple[str, ...]
     rate: Floats
     minutes: Floats
-    requests: Floats
+    units_per_call: Floats
     service: Floats
     target: Floats
     other_share: float
@@ -153,7 +159,7 @@ class _Demand:
     @property
     def load(self) -> Floats:
         """Units busy with calls in each hour, (n_districts, n_shifts, n_hours)."""
-        return np.asarray(np.einsum("dshp,p,dp->dsh", self.rate, self.requests, self.service) / 60)
+        return np.asarray(np.einsum("dshp,p,dp->dsh", self.rate, self.units_per_call, self.service) / 60)
 
     def pooled(self) -> _Demand:
         """Return the demand of the whole city as one district."""
@@ -176,12 +182,12 @@ class _Demand:
         return priority_tails(rate, servers, service, self.target)
 
     def _queues(self, d: Rows, s: Rows, units: Ints) -> tuple[Floats, Floats, Floats]:
-        requests = self.rate[d, s] * self.requests / 60
-        total = requests.sum(axis=-1)
-        work = np.einsum("nhp,np->nh", requests, self.service[d])
+        wanted = self.rate[d, s] * self.units_per_call / 60
+        total = wanted.sum(axis=-1)
+        work = np.einsum("nhp,np->nh", wanted, self.service[d])
         service = np.divide(work, total, out=np.ones(total.shape), where=total > 0)
         servers = np.asarray(units, np.float64)[:, None] * (1 - self.other_share)
-        return requests, np.broadcast_to(servers, total.shape), service
+        return wanted, np.broadcast_to(servers, total.shape), service
 
     def over_shift(self, d: Rows, s: Rows, by_hour: Floats) -> Floats:
         """Return the mean of hourly values over the calls of the shift, (n, n_priorities); 0 without calls."""
@@ -199,6 +205,15 @@ class _Demand:
         return wait.reshape(shape), np.where(np.isnan(self.target), np.nan, 1 - late.reshape(shape))
 
 
+def _waits(demand: _Demand, units: Units, options: StaffingSection) -> tuple[Floats, Floats]:
+    """Return mean waits and shares in time; where all units help everywhere, those of the city's one queue."""
+    if options.help == "none":
+        return demand.waits(units)
+    wait, within = demand.pooled().waits(units.sum(axis=0, keepdims=True))
+    shape = (*units.shape, len(demand.priorities))
+    return np.broadcast_to(wait, shape).copy(), np.broadcast_to(within, shape).copy()
+
+
 def _demand(
     arrivals: Arrivals, hour: npt.NDArray[np.int16], minutes: Floats, *, priorities: tuple[str, ...],
     options: StaffingSection,
@@ -214,7 +229,7 @@ def _demand(
         priorities,
         np.ascontiguousarray(rate),
         minutes,
-        arrivals.requests,
+        arrivals.units_per_call,
         arrivals.service,
         target,
         options.other_share,
@@ -380,8 +395,8 @@ def _help(
     travel = _travel(x, y, district, calls=calls, city=city) / 1000 * routes.detour / routes.speed_kmh * 60
     rows: list[pd.DataFrame] = []
     for s, shift in enumerate(shifts):
-        calls_of = (demand.rate[:, s] * demand.requests * demand.minutes[s][None, :, None]).sum(axis=(1, 2)) / 60
-        work = np.einsum("dhp,p,dp,h->", demand.rate[:, s], demand.requests, demand.service, demand.minutes[s] / 60)
+        sent = np.einsum("dhp,p,h->dp", demand.rate[:, s], demand.units_per_call, demand.minutes[s] / 60)
+        calls_of, work = sent.sum(axis=1), (sent * demand.service).sum()
         rows.append(
             _helping(
                 shift, calls.districts, units[:, s], travel, district,
