@@ -401,7 +401,7 @@ def _drop_repeated(frame: pd.DataFrame, book: _Book) -> None:
     ids = as_text(frame["id"])[book.keep]
     repeated = np.zeros(len(frame), bool)
     repeated[book.keep] = (ids.duplicated() & ids.ne("")).to_numpy()
-    if repeated.sum() > 0.05 * book.keep.sum() and "units" not in frame:
+    if repeated.sum() >= 0.05 * book.keep.sum() > 0 and "units" not in frame:
         book.notes.append(
             f"{int(repeated.sum()):,} rows repeat a call number and are left out; if the file has one row per unit "
             "sent, count them in a column and map it as staffing.columns.units"

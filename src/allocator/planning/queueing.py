@@ -57,7 +57,8 @@ def _fraction_of_a_server(load: Floats, rest: Floats) -> Floats:
     """Return Erlang B for less than one server: a^x e^-a / Γ(x + 1, a)."""
     a = np.clip(load, 1e-300, _LARGE_LOAD)
     exact = a**rest * np.exp(-a) / np.maximum(gamma(rest + 1) * gammaincc(rest + 1, a), 1e-300)
-    return np.where(load > _LARGE_LOAD, load / (load + rest), np.where(rest > 0, np.minimum(exact, 1.0), 1.0))
+    large = load / np.maximum(load + rest, 1e-300)
+    return np.where(load > _LARGE_LOAD, large, np.where(rest > 0, np.minimum(exact, 1.0), 1.0))
 
 
 def erlang_c(load: npt.ArrayLike, servers: npt.ArrayLike) -> Floats:
