@@ -296,10 +296,10 @@ def validate(job: Job) -> tuple[str, ...]:
     events = history(job, area)
     panel = panel_of(job, events, city)
     check_offers(offers[0], panel.kinds)
+    risk.windows_of(panel, job.risk.horizon_days, job.risk)
     calls = io.read_job_calls(job).before(job.job.week) if job.staffing.calls else None
     if calls is not None:
         check_calls_placed(calls.placed(city), job)
-    risk.windows_of(panel, job.risk.horizon_days, job.risk)
     counted = [f"{reason}: {n:,}" for reason, n in events.ledger.items() if n]
     sizes: tuple[str, ...] = (
         f"{city.n_cells:,} cells, {len(city.districts)} districts",

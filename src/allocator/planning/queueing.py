@@ -16,6 +16,7 @@ from scipy.special import gamma, gammaincc
 Floats = npt.NDArray[np.float64]
 
 _LARGE_LOAD = 300.0
+_BLOCK = 20_000
 _EULER_TERMS, _EULER_AVERAGED, _EULER_A = 24, 12, 23.0
 """Abate & Whitt's Euler summation: the error of a probability is below exp(-A) = 1e-10 plus that of the summation."""
 
@@ -164,7 +165,10 @@ def priority_tails(
     waits = np.broadcast_to(busy[..., None], rate.shape)
     tail = np.ones(rate.shape)
     solved = (total < nu) & (t > 0)
-    tail[solved] = _waiting_tail(rate[solved], (total - rate)[solved], nu[solved], t[solved])
+    rows = np.flatnonzero(solved)
+    urgent = total - rate
+    for part in np.array_split(rows, max(1, -(-len(rows) // _BLOCK))):
+        tail.flat[part] = _waiting_tail(rate.flat[part], urgent.flat[part], nu.flat[part], t.flat[part])
     return np.where(np.isnan(t), np.nan, waits * tail)
 
 

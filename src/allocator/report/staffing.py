@@ -240,6 +240,7 @@ def _districts(staffing: Staffing) -> Table:
     """Return units by district and shift, mean over the days of the plan."""
     table = staffing.table()
     table["shift"] = table["shift"].str.rpartition("/")[2]
+    table["utilisation_required"] = table["utilisation_required"].replace(np.inf, np.nan)
     grouped = table.groupby(["district", "shift"], sort=False)
     frame = grouped.agg(
         calls_per_hour=("calls_per_hour", "mean"), minutes_per_call=("minutes_per_call", "mean"),
