@@ -217,7 +217,8 @@ def page(seen, model, fits, tables) -> str:
         "fitted on either side do not carry over; those weeks are shown as a third table. Units on duty are not in the "
         "data: the effective number of servers of each shift group is fitted to the shares of calls still waiting "
         "after 15 s to 5 h. “Queue” is the priority queue alone (M/M/c by hours, non-preemptive); “handling + queue” "
-        "adds a lognormal delay before a unit is looked for, one per priority. Arrivals and service of the weeks compared are "
+        "adds a lognormal delay before a unit is looked for, one per priority. Arrivals and service of the weeks "
+        "compared are "
         "their own; servers and delays are those fitted.", "",
         f"- Effective servers, queue alone: {servers['queue']} (utilisation {busy['queue']}).",
         f"- Effective servers, handling + queue: {servers['both']} (utilisation {busy['both']}).",
@@ -227,11 +228,14 @@ def page(seen, model, fits, tables) -> str:
         f"### The sparser weeks before, {SPARSE_FIRST} to {SPARSE_STOP} ({len(sparse):,} calls)", "",
         HEAD, *tables["sparse"], "",
         "## What fits and what does not", "",
-        "- The priority queue alone does not fit: half of the priority 1 calls wait 40 s, though they hardly ever queue, "
+        "- The priority queue alone does not fit: half of the priority 1 calls wait 40 s, though they hardly ever "
+        "queue, "
         "and its medians are near 0 or far too high. With servers held fixed it also reacts far more to the load than "
         "the agency's waits do: with another week's volume hardly anyone waits.",
-        "- With a handling delay per priority, medians of P1 to P3 in the later weeks are met within 8 %, that of P4 is "
-        "28 % too short; 90th percentiles of P1, P2 and P4 within 21 %, that of P3 is 60 % too long. Lognormal tails are "
+        "- With a handling delay per priority, medians of P1 to P3 in the later weeks are met within 8 %, that of P4 "
+        "is "
+        "28 % too short; 90th percentiles of P1, P2 and P4 within 21 %, that of P3 is 60 % too long. Lognormal tails "
+        "are "
         "too long for the means of P3 and P4: such calls are held back on purpose (for a beat unit, for the next "
         "shift), which is no queue.",
         "- In two of three shift groups the fit asks for so many servers that nobody queues: from these records alone "
