@@ -16,7 +16,7 @@ from allocator.report.page import Part, Picture, Table, Text, page
 if TYPE_CHECKING:
     from allocator.domain import Staffing
 
-_NEED, _HAVE = "#0072B2", "#D55E00"  # Okabe & Ito: told apart with any colour vision
+_NEED, _HAVE = "#9ECAE1", "#D55E00"  # a light blue for the bars; Okabe & Ito for the marks on them
 _MOST_LINES, _MOST_OVERLOADS = 12, 8
 _PERCENT, _MINUTES = "{:.0%}", "{:.1f}"
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -287,7 +287,7 @@ def staffing_png(staffing: Staffing) -> bytes:
     figure = Figure(figsize=(10, 3.4), dpi=110, layout="constrained")
     axes = figure.add_subplot()
     axes.bar(at, needed, color=_NEED, width=0.72, label="needed")
-    if len(staffing.districts) > 1:
+    if len(staffing.districts) > 1 and not staffing.helped:
         axes.plot(at, staffing.pooled_required, ls="none", marker="_", ms=12, mew=2, color="#000000",
                   label="needed if every unit helped everywhere")  # fmt: skip
     if staffing.given is not None:
