@@ -322,3 +322,67 @@ def _posting_works(problem, posting, s):
             if when == s and posting[counts, d].sum() < n:
                 return False
     return True
+
+
+def erlang_b(load, servers):
+    """The share of states with all servers busy, a^c / c! over the sum."""
+    terms = [load**n / math.factorial(n) for n in range(servers + 1)]
+    return terms[-1] / sum(terms)
+
+
+def erlang_c(load, servers):
+    """The share of calls that wait: states c, c + 1, … of the queue."""
+    below = sum(load**n / math.factorial(n) for n in range(servers))
+    full = load**servers / math.factorial(servers) / (1 - load / servers)
+    return full / (below + full)
+
+
+def hypercube(rates, order, service, *, queue):
+    """Workloads and dispatch shares of Larson's hypercube by running its states in small steps of time.
+
+    A queue is cut at 60 calls waiting.
+    """
+    units, total = len(order[0]), sum(rates)
+    states = list(itertools.product((0, 1), repeat=units))
+    full = (1,) * units
+    queued = [("queue", k) for k in range(1, 61)] if queue else []
+    chance = {state: 1 / (len(states) + len(queued)) for state in [*states, *queued]}
+
+    moves = {state: list(_flows(state, rates, order, service, queue)) for state in chance}
+    step = 0.5 / (total + units / service)
+    for _ in range(2500):
+        after = dict(chance)
+        for state, share in chance.items():
+            for target, rate in moves[state]:
+                after[target] += share * rate * step
+                after[state] -= share * rate * step
+        chance = after
+    waiting = (chance[full] if queue else 0) + sum(chance[state] for state in queued)
+    workload = [sum(p for s, p in chance.items() if s[0] == "queue" or s[unit]) for unit in range(units)]
+    dispatch = [[waiting * rate / total / units for rate in rates] for _ in range(units)]
+    for state in states:
+        for atom, rate in enumerate(rates):
+            sent = next((unit for unit in order[atom] if not state[unit]), None)
+            if sent is not None:
+                dispatch[sent][atom] += chance[state] * rate / total
+    answered = sum(map(sum, dispatch))
+    return workload, [[share / answered for share in row] for row in dispatch]
+
+
+def _flows(state, rates, order, service, queue):
+    """States that follow a state of the hypercube, and how often."""
+    units, total = len(order[0]), sum(rates)
+    if state[0] == "queue":
+        if state[1] < 60:
+            yield ("queue", state[1] + 1), total
+        yield ((1,) * units if state[1] == 1 else ("queue", state[1] - 1)), units / service
+        return
+    for atom, rate in enumerate(rates):
+        sent = next((unit for unit in order[atom] if not state[unit]), None)
+        if sent is not None:
+            yield (*state[:sent], 1, *state[sent + 1 :]), rate
+        elif queue:
+            yield ("queue", 1), rate
+    for unit in range(units):
+        if state[unit]:
+            yield (*state[:unit], 0, *state[unit + 1 :]), 1 / service

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from allocator.config import Job, Policy
     from allocator.domain import (
+        Calls,
         Covariates,
         Events,
         Panel,
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         Roster,
         Run,
         Shift,
+        Staffing,
         Unit,
         hours_of,
         shifts_of,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from allocator.io import (
         load_run,
         read_area,
+        read_calls,
         read_covariates,
         read_events,
         read_job,
@@ -40,14 +43,24 @@ if TYPE_CHECKING:
         screen,
         write_cells,
     )
-    from allocator.pipeline import explore_job, new_job, run, save_exploration, save_run, validate
-    from allocator.planning import allocate
+    from allocator.pipeline import (
+        explore_job,
+        new_job,
+        run,
+        save_exploration,
+        save_run,
+        save_staffing,
+        staff_job,
+        validate,
+    )
+    from allocator.planning import allocate, staff
     from allocator.risk import fit
     from allocator.tessellation import Area, Tessellation
 
 _HOMES = {
     "config": ("Job", "Policy"),
     "domain": (
+        "Calls",
         "Covariates",
         "Events",
         "Panel",
@@ -56,6 +69,7 @@ _HOMES = {
         "Roster",
         "Run",
         "Shift",
+        "Staffing",
         "Unit",
         "hours_of",
         "shifts_of",
@@ -65,6 +79,7 @@ _HOMES = {
     "io": (
         "load_run",
         "read_area",
+        "read_calls",
         "read_covariates",
         "read_events",
         "read_job",
@@ -72,8 +87,17 @@ _HOMES = {
         "screen",
         "write_cells",
     ),
-    "pipeline": ("explore_job", "new_job", "run", "save_exploration", "save_run", "validate"),
-    "planning": ("allocate",),
+    "pipeline": (
+        "explore_job",
+        "new_job",
+        "run",
+        "save_exploration",
+        "save_run",
+        "save_staffing",
+        "staff_job",
+        "validate",
+    ),
+    "planning": ("allocate", "staff"),
     "risk": ("fit",),
     "tessellation": ("Area", "Tessellation"),
 }
@@ -81,6 +105,7 @@ _HOMES = {
 __all__ = [
     "AllocatorError",
     "Area",
+    "Calls",
     "ConfigError",
     "Covariates",
     "DataError",
@@ -97,6 +122,7 @@ __all__ = [
     "Scorecard",
     "Shift",
     "SolverError",
+    "Staffing",
     "Tessellation",
     "Unit",
     "allocate",
@@ -108,6 +134,7 @@ __all__ = [
     "load_run",
     "new_job",
     "read_area",
+    "read_calls",
     "read_covariates",
     "read_events",
     "read_job",
@@ -115,8 +142,11 @@ __all__ = [
     "run",
     "save_exploration",
     "save_run",
+    "save_staffing",
     "screen",
     "shifts_of",
+    "staff",
+    "staff_job",
     "validate",
     "write_cells",
 ]

@@ -235,6 +235,38 @@ def backtest(
             typer.echo(f"{what:<11}{_shown(place / name)}")
 
 
+@app.command()
+def staffing(
+    job: JobFile,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder; by default inside output.folder.")] = None,
+    week: Week = None,
+    overrides: Overrides = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say how many units each shift needs so that calls are answered in time, from the calls of a job."""
+    from allocator.io.folders import check_output
+
+    checked = _job(job, overrides, week)
+    target = out or Path(checked.output.folder) / f"{checked.job.week.isoformat()}-staffing"
+    check_output(target, overwrite=overwrite)
+    with _progress(as_json=as_json, quiet=quiet, stages=5) as tell:
+        from allocator import pipeline, report
+
+        found = pipeline.staff_job(checked, progress=tell)
+        tell("results")
+        place = pipeline.save_staffing(found, checked, target, overwrite=overwrite)
+        overloads = pipeline.overloads_of(found)
+    if as_json:
+        values = report.staffing_figures(found, overloads)["values"]
+        typer.echo(json.dumps({"staffing": str(place), **values}, ensure_ascii=False))
+    elif not quiet:
+        typer.echo(f"\n{report.staffing_summary(found, overloads)}\n")
+        for name, what in {"": "folder", "staffing.html": "page", "staffing.csv": "table"}.items():
+            typer.echo(f"{what:<11}{_shown(place / name)}")
+
+
 def _horizon(job: Any, text: str | None) -> Any:
     """Return a number of days, or the job's shift of that name."""
     from allocator.errors import ConfigError, nearest

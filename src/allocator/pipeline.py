@@ -23,6 +23,7 @@ from allocator import evaluation, io, planning, report, risk, synthetic
 from allocator.config import Job, ShiftSection
 from allocator.domain import (
     Bools,
+    Calls,
     Covariates,
     Events,
     Givens,
@@ -32,6 +33,7 @@ from allocator.domain import (
     RiskSurface,
     Roster,
     Run,
+    Staffing,
     local_clock,
     shifts_of,
 )
@@ -197,6 +199,84 @@ def save_backtest(card: Scorecard, job: Job, folder: str | Path, *, overwrite: b
     )  # fmt: skip
 
 
+def staff_job(job: Job, *, progress: Progress | None = None) -> Staffing:
+    """Return the units that the calls of a job need in its planned shifts, and what its roster makes of them.
+
+    Parameters
+    ----------
+    job : Job
+        From `read_job`; its `[staffing]` section names the calls. Only those before its week are looked at.
+    progress : callable, optional
+        Told each stage as it starts.
+
+    Raises
+    ------
+    ConfigError, DataError
+        With every fault that can be told at once.
+    """
+    tell = progress or (lambda stage: None)
+    io.check_files(job)
+    tell("study area")
+    area = io.read_job_area(job)
+    city = tessellate(job, area)
+    tell("roster")
+    shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
+    roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
+    options = with_minimums(job, roster, city).staffing
+    tell("calls")
+    calls = io.read_job_calls(job).before(job.job.week)
+    check_calls_placed(calls.placed(city), job)
+    tell("staffing")
+    return planning.staff(calls, shifts, options, city=city, roster=roster, routes=job.routes)
+
+
+def check_calls_placed(calls: Calls, job: Job) -> None:
+    """Refuse calls of which more than `data.max_outside_share` of those with a place lie outside the area.
+
+    Raises
+    ------
+    DataError
+        With the numbers and the likely cause.
+    """
+    if calls.x is None or calls.district is None:
+        return
+    known = np.isfinite(calls.x)
+    outside = int((calls.district[known] < 0).sum())
+    if outside > job.data.max_outside_share * max(int(known.sum()), 1):
+        raise DataError(
+            f"{outside:,} of {int(known.sum()):,} calls with a place lie outside every district: is it the right area, "
+            "and are staffing.columns.lon and .lat (or x, y and staffing.crs) not exchanged?",
+            count=outside,
+        )
+
+
+def save_staffing(found: Staffing, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write `staffing.parquet`, `staffing.csv`, `staffing.html`, `summary.json` and `manifest.json`, all or nothing.
+
+    Where districts can help each other, `help.parquet` and `help.csv` say how.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists (and `overwrite` is not given) or cannot be written.
+    """
+    io.check_output(folder, overwrite=overwrite)
+    notes = [text for text in (report.stamp(job), job.job.note, f"Made by {_versions_in_words()}") if text]
+    overloads = overloads_of(found)
+    page = report.staffing_page(found, title=f"Staffing: {job.job.name}", notes=notes, overloads=overloads)
+    manifest = {**_origin(job), "rows": dict(found.ledger), "notes": list(found.notes), "peak_mb": peak_mb()}
+    return io.write_results(
+        folder, tables={"staffing": found.table(), **({} if found.help is None else {"help": found.help})},
+        pages={"staffing.html": page}, figures=report.staffing_figures(found, overloads), manifest=manifest,
+        overwrite=overwrite,
+    )  # fmt: skip
+
+
+def overloads_of(found: Staffing) -> list[str]:
+    """Return a sentence for each district and shift in which the units there are cannot keep up with the calls."""
+    return [] if found.units_given is None else planning.overloads(found, found.units_given)
+
+
 def _versions_in_words() -> str:
     found = versions()
     return ", ".join(f"{name} {found[name]}" for name in ("allocator", "lightgbm", "numpy", "python"))
@@ -222,13 +302,19 @@ def validate(job: Job) -> tuple[str, ...]:
     panel = panel_of(job, events, city)
     check_offers(offers[0], panel.kinds)
     risk.windows_of(panel, job.risk.horizon_days, job.risk)
+    calls = io.read_job_calls(job).before(job.job.week) if job.staffing.calls else None
+    if calls is not None:
+        check_calls_placed(calls.placed(city), job)
     counted = [f"{reason}: {n:,}" for reason, n in events.ledger.items() if n]
-    sizes = (
+    sizes: tuple[str, ...] = (
         f"{city.n_cells:,} cells, {len(city.districts)} districts",
         f"{len(panel.day):,} events of {', '.join(panel.kinds)} from {panel.first_day} on can train the model",
         f"{len(roster.units)} units, {len(roster.duty):,} unit-shifts in {len(shifts)} shifts",
     )
     known = _notes_of(covariates)
+    if calls is not None:
+        sizes = (*sizes, f"{len(calls):,} calls for service were received before {job.job.week}")
+        known = (*known, *calls.notes)
     return (report.stamp(job), *sizes, *counted, *area.notes, *panel.notes, *events.notes, *roster.notes, *known)
 
 
@@ -545,7 +631,7 @@ def new_job(folder: str | Path, *, seed: int = 0) -> Path:
 def synthetic_files(*, seed: int = 0) -> dict[str, str]:
     """Return the input files of the synthetic demo city, by name."""
     city = synthetic.make_city(seed=seed)
-    tables = {"events": city.events, **synthetic.rosters(city.area.districts)}
+    tables = {"events": city.events, "calls": city.calls, **synthetic.rosters(city.area.districts)}
     return {
         **{f"{name}.csv": table.to_csv(index=False) for name, table in tables.items()},
         "districts.geojson": synthetic.polygons_geojson(city.area.polygons, city.area.districts, "district"),

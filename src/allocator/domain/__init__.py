@@ -25,12 +25,14 @@ from allocator.domain.plan import (
 )
 from allocator.domain.roster import Edit, OutreachTeam, Roster, Shift, Unit, hours_of, shifts_of
 from allocator.domain.run import Run
+from allocator.domain.staffing import HOURS, Calls, Staffing
 from allocator.domain.surface import Reasons, RiskSurface, count_interval
 
 __all__ = [
     "ALL_KINDS",
     "ASSIGNMENT_COLUMNS",
     "CALL",
+    "HOURS",
     "LIMIT_COLUMNS",
     "OFFICER",
     "OUTREACH_COLUMNS",
@@ -40,6 +42,7 @@ __all__ = [
     "Allocation",
     "AllocationProblem",
     "Bools",
+    "Calls",
     "Covariates",
     "DatedPoints",
     "Edit",
@@ -58,6 +61,7 @@ __all__ = [
     "Roster",
     "Run",
     "Shift",
+    "Staffing",
     "Times",
     "Unit",
     "Venue",

@@ -1,6 +1,7 @@
 """The door to disk: the only place that opens input files."""
 
 from allocator.io.area import read_area, read_job_area, read_polygons
+from allocator.io.calls import read_calls, read_job_calls
 from allocator.io.covariates import read_covariates, read_job_covariates
 from allocator.io.events import read_events, read_job_events
 from allocator.io.exports import csv_text
@@ -27,11 +28,13 @@ __all__ = [
     "preset",
     "preset_names",
     "read_area",
+    "read_calls",
     "read_covariates",
     "read_events",
     "read_initiatives",
     "read_job",
     "read_job_area",
+    "read_job_calls",
     "read_job_covariates",
     "read_job_events",
     "read_job_residents",

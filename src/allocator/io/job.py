@@ -69,6 +69,7 @@ def input_files(job: Job) -> tuple[tuple[str, str], ...]:
     ]
     named += [(f"risk.covariates.{n}.file", covariate.file) for n, covariate in enumerate(job.risk.covariates)]
     named.append(("risk.daily.file", job.risk.daily.file if job.risk.daily else None))
+    named += [(f"staffing.calls.{n}", path) for n, path in enumerate(job.staffing.calls)]
     named.append(("staffing.minimums_file", job.staffing.minimums_file))
     if job.outreach:
         named += [

@@ -5,6 +5,7 @@ from allocator.planning.conflicts import check_feasible, soften
 from allocator.planning.outreach import plan_outreach
 from allocator.planning.problem import build_problem, places_named
 from allocator.planning.solvers import SOLVERS, check_solver, rivals_of, solve
+from allocator.planning.staffing import expected_waits, overloads, staff
 
 __all__ = [
     "SOLVERS",
@@ -12,10 +13,13 @@ __all__ = [
     "build_problem",
     "check_feasible",
     "check_solver",
+    "expected_waits",
+    "overloads",
     "places_named",
     "plan_outreach",
     "plan_patrol",
     "rivals_of",
     "soften",
     "solve",
+    "staff",
 ]

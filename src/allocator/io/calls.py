@@ -1,0 +1,471 @@
+"""Reading calls for service: the stamps of their handling become waits and minutes, missing ones imputed and marked."""
+
+from __future__ import annotations
+
+import dataclasses
+import zoneinfo
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import ValidationError
+
+from allocator.config import CallColumns, Job, StaffingSection
+from allocator.domain import CALL, OFFICER, Calls
+from allocator.domain.staffing import ARRIVAL_IMPUTED, CLEAR_IMPUTED, DISPATCH_IMPUTED
+from allocator.errors import ConfigError, DataError, nearest, some
+from allocator.io.personal import looks_personal, personal_columns
+from allocator.io.sources import WGS84, Source, known_crs, known_format, label
+from allocator.io.tables import as_numbers, as_text, read_columns, read_header, refuse_repeated, require_columns
+from allocator.io.times import parse_times, to_utc
+
+Bools = npt.NDArray[np.bool_]
+Times = npt.NDArray[np.datetime64]
+Minutes = npt.NDArray[np.float64]
+
+_STAMPS = ("received", "dispatched", "enroute", "arrived", "cleared")
+_NO_TIME = np.datetime64("NaT", "s")
+_EARLIEST, _LATEST = np.datetime64("1970-01-01", "s"), np.datetime64("2101-01-01", "s")
+_SLACK = np.timedelta64(1, "s")
+"""Stamps are cut to seconds, and systems log near-simultaneous steps in any order."""
+_MOST_PRIORITIES, _MOST_UNITS, _FEW = 30, 100, 10
+
+
+@dataclass
+class _Book:
+    """What is found while reading: rows kept, rows by what became of them, faults, notes."""
+
+    keep: Bools
+    section: StaffingSection
+    ledger: dict[str, int]
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def count(self, number: int, reason: str) -> None:
+        """Add a number to the ledger."""
+        if number:
+            self.ledger[reason] = self.ledger.get(reason, 0) + number
+
+    def drop(self, rows: Bools, reason: str) -> None:
+        """Leave out those of `rows` that are still kept, and count them."""
+        self.count(int((self.keep & rows).sum()), reason)
+        self.keep = self.keep & ~rows
+
+    def refuse(self, rows: Bools, fault: str, *, reason: str) -> None:
+        """Note a fault of some rows; with `bad_rows = "drop"`, drop them instead while they are the fewer."""
+        rows = rows & self.keep
+        if not rows.any():
+            return
+        if self.section.bad_rows == "drop" and rows.mean() <= 0.5:
+            self.drop(rows, reason)
+        else:
+            self.faults.append(fault)
+
+
+def read_calls(
+    source: Source | Sequence[Source],
+    *,
+    timezone: str,
+    columns: CallColumns | Mapping[str, str] | None = None,
+    file_timezone: str | None = None,
+    **options: Any,
+) -> Calls:
+    """Return the calls for service of a file, of several files, or of a DataFrame.
+
+    Parameters
+    ----------
+    source : path, DataFrame, or sequence of them
+        CSV or Parquet.
+    timezone : str
+        Local time zone of the agency, for example "America/Chicago".
+    columns : mapping
+        Which column holds what; the roles are those of `CallColumns`.
+    file_timezone : str, optional
+        Time zone of the times in the file, if it is another one.
+    **options
+        Any other key of `StaffingSection` about the file, such as `crs`, `officer_initiated` or `bad_rows`.
+
+    Returns
+    -------
+    Calls
+        Missing stamps are imputed by the median minutes of the priority at that hour of the day (of the priority, or
+        of all calls, where fewer than ten are known), and marked in `Calls.imputed`.
+
+    Raises
+    ------
+    ConfigError
+        If an option or the column map is wrong.
+    DataError
+        If the file breaks its contract; all faults at once.
+    """
+    sources = [source] if isinstance(source, str | Path | pd.DataFrame) else list(source)
+    named = columns.model_dump(exclude_none=True) if isinstance(columns, CallColumns) else dict(columns or {})
+    content = {**options, "columns": named} | ({"timezone": file_timezone} if file_timezone else {})
+    try:
+        section = StaffingSection.model_validate(content)
+    except ValidationError as error:
+        known = [*CallColumns.model_fields, *StaffingSection.model_fields]
+        faults = [
+            f"{'.'.join(map(str, one['loc']))}: {one['msg']}"
+            + (nearest(str(one["loc"][-1]), known) if one["type"] == "extra_forbidden" else "")
+            for one in error.errors()
+        ]
+        raise ConfigError("the options of read_calls are wrong", faults=faults) from None
+    return _read(sources, section, timezone=timezone)
+
+
+def read_job_calls(job: Job) -> Calls:
+    """Return the calls of a job's `[staffing]` section; see `read_calls`.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `read_calls`; also if the job names no calls.
+    """
+    if not job.staffing.calls:
+        raise ConfigError(
+            "the job names no calls for service: set staffing.calls to the file, and its columns in [staffing.columns]"
+        )
+    return _read(list(job.staffing.calls), job.staffing, timezone=job.job.timezone)
+
+
+def _read(sources: list[Source], section: StaffingSection, *, timezone: str) -> Calls:
+    _check_map(section, timezone)
+    pieces = [_piece(source, section) for source in sources]
+    frame = pd.concat([piece[0] for piece in pieces], ignore_index=True)
+    broken = [(label(source), rows) for source, (_, _, rows) in zip(sources, pieces, strict=True) if rows]
+    book = _Book(np.ones(len(frame), bool), section, {"read": len(frame) + sum(len(rows) for _, rows in broken)})
+    book.count(sum(len(rows) for _, rows in broken), "rows with the wrong number of columns")
+    if section.bad_rows == "refuse":
+        book.faults += [
+            f"{name}: {len(rows):,} rows have the wrong number of columns, for example {'; '.join(rows[:3])}"
+            for name, rows in broken
+        ]
+    calls = _assemble(frame, section, book=book, timezone=timezone)
+    personal = dict.fromkeys(name for _, found, _ in pieces for name in personal_columns(found))
+    return dataclasses.replace(calls, dropped_columns=tuple(personal))
+
+
+def _check_map(section: StaffingSection, timezone: str) -> None:
+    """Refuse a column map that cannot work, with all its faults."""
+    columns = section.columns.model_dump(exclude_none=True)
+    faults = [
+        f"columns.{role} = {name!r} looks personal: allocator plans for places, never persons"
+        for role, name in columns.items()
+        if looks_personal(name)
+    ]
+    faults += [
+        f"columns.{role} is required: {what}"
+        for role, what in {
+            "received": "when the call came in", "dispatched": "when the first unit was sent",
+            "cleared": "when the unit was free again", "priority": "the priority label",
+        }.items()
+        if role not in columns
+    ]  # fmt: skip
+    places = [pair for pair in (("lon", "lat"), ("x", "y"), ("district",)) if set(pair) & set(columns)]
+    if len(places) > 1 or any(not set(pair) <= set(columns) for pair in places):
+        faults.append(
+            "give the place as columns.lon and columns.lat, as columns.x and columns.y, or as columns.district"
+        )
+    if "x" in columns and not section.crs:
+        faults.append('crs is required for x and y, for example "EPSG:2913"')
+    if section.crs and not known_crs(section.crs):
+        faults.append(f"crs: unknown coordinate system {section.crs!r}")
+    if section.time_format and not known_format(section.time_format):
+        faults.append(f"time_format: {section.time_format!r} is not a strptime format")
+    if section.officer_initiated and "origin" not in columns:
+        faults.append("officer_initiated needs columns.origin: the column that tells calls from officers' own")
+    zones = zoneinfo.available_timezones()
+    for zone in (timezone, section.timezone):
+        if zone is not None and zone not in zones:
+            faults.append(f"timezone: unknown time zone {zone!r}{nearest(zone, zones)}")
+    if faults:
+        raise ConfigError("the [staffing] section cannot be used", faults=[f"staffing.{fault}" for fault in faults])
+
+
+def _piece(source: Source, section: StaffingSection) -> tuple[pd.DataFrame, tuple[str, ...], tuple[str, ...]]:
+    """Return the mapped columns named by role, the names of all columns, and the broken rows."""
+    names = section.columns.model_dump(exclude_none=True)
+    if isinstance(source, pd.DataFrame):
+        found = tuple(map(str, source.columns))
+        require_columns(list(names.values()), found, where=label(source))
+        refuse_repeated(names.values(), found, where=label(source))
+        if not len(source):
+            raise DataError("the DataFrame has no rows")
+        return pd.DataFrame({role: source.iloc[:, found.index(name)].array for role, name in names.items()}), found, ()
+    found = read_header(source)
+    table = read_columns(source, list(names.values()))
+    return pd.DataFrame({role: table.frame[name] for role, name in names.items()}), found, table.bad_rows
+
+
+def _assemble(frame: pd.DataFrame, section: StaffingSection, *, book: _Book, timezone: str) -> Calls:
+    """Return the calls of a frame whose columns are roles; raise all its faults at once."""
+    stamps = _stamps(frame, section, book, timezone)
+    priority, priorities = _priorities(frame, section, book)
+    units = _units(frame, book)
+    origin = _origins(frame, section, book)
+    place = _places(frame, section, book)
+    _drop_repeated(frame, book)
+    _check_order(stamps, section, book, size=len(frame))
+    if book.faults:
+        several = "1 fault" if len(book.faults) == 1 else f"{len(book.faults)} faults"
+        raise DataError(
+            f"the calls have {several}: {book.faults[0]}", faults=book.faults if len(book.faults) > 1 else ()
+        )
+    rows = np.flatnonzero(book.keep)
+    if not len(rows):
+        lines = [f"{reason}: {n:,}" for reason, n in book.ledger.items()]
+        raise DataError("no usable calls: every row is left out", faults=lines)
+    rows = rows[np.argsort(stamps["received"][rows], kind="stable")]
+    minutes, imputed = _durations({role: times[rows] for role, times in stamps.items()}, section, book)
+    hour = _local_hour(stamps["received"][rows], timezone)
+    for name in minutes:
+        minutes[name] = _filled(minutes[name], priority[rows], hour)
+    kind, kinds = _kinds(frame)
+    place = {name: value[rows] if isinstance(value, np.ndarray) else value for name, value in place.items()}
+    return Calls(
+        time=stamps["received"][rows], wait=minutes["wait"], travel=minutes["travel"], service=minutes["service"],
+        priority=priority[rows], priorities=priorities, units=units[rows], origin=origin[rows], timezone=timezone,
+        imputed=imputed, kind=None if kind is None else kind[rows], kinds=kinds, ledger=book.ledger,
+        notes=tuple(book.notes), **place,
+    )  # fmt: skip
+
+
+def _stamps(frame: pd.DataFrame, section: StaffingSection, book: _Book, timezone: str) -> dict[str, Times]:
+    """Return the UTC times of each mapped stamp, NaT where missing, each no earlier than its clock allows."""
+    zone = section.timezone or timezone
+    stamps: dict[str, Times] = {}
+    for role in (role for role in _STAMPS if role in frame):
+        name = str(getattr(section.columns, role))
+        times = parse_times(frame[role], time_format=section.time_format)
+        if fault := times.fault(name):
+            way_out = "" if section.time_format else "staffing.time_format, or "
+            fault += f'; set {way_out}staffing.bad_rows = "drop" to leave such rows out'
+            book.refuse(times.bad, fault, reason=f"{role} cannot be read")
+        local = times.time
+        odd = (local < _EARLIEST) | (local >= _LATEST)
+        local = np.where(odd, _NO_TIME, local)
+        utc, own = local.copy(), times.utc
+        utc[~own], gaps, folds = to_utc(local[~own], zone)
+        if role == "received":
+            book.drop(times.missing | odd, "without time of receipt")
+            book.count(gaps, "daylight-saving gap (moved forward)")
+            book.count(folds, "daylight-saving fold (first taken)")
+        stamps[role] = utc if not stamps or not folds else _second_time(utc, local, ~own, stamps, zone)
+    return stamps
+
+
+def _second_time(utc: Times, local: Times, by_clock: Bools, stamps: Mapping[str, Times], zone: str) -> Times:
+    """Return times of an hour that occurs twice at their second occurrence where the first lies before an earlier step.
+
+    A call received at 01:50 and cleared at 01:10 in the night when clocks go back was cleared 20 minutes later.
+    """
+    steps = np.stack(list(stamps.values()))
+    before = np.fmax.reduce(np.where(np.isnat(steps), np.iinfo(np.int64).min, steps.astype(np.int64)))
+    early = np.flatnonzero(by_clock & ~np.isnat(utc) & (utc.astype(np.int64) < before))
+    if not len(early):
+        return utc
+    index = pd.DatetimeIndex(local[early])
+    second = index.tz_localize(zone, ambiguous=np.zeros(len(early), bool), nonexistent="NaT")
+    moved = second.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]")
+    result = utc.copy()
+    result[early] = np.where(np.isnat(moved), utc[early], moved)
+    return result
+
+
+def _check_order(stamps: Mapping[str, Times], section: StaffingSection, book: _Book, *, size: int) -> None:
+    """Refuse or drop rows whose stamps are out of order, and rows to which no unit was sent."""
+    sent = np.logical_or.reduce([~np.isnat(stamps[role]) for role in ("dispatched", "enroute", "arrived")
+                                 if role in stamps])  # fmt: skip
+    book.drop(~sent, "no unit was sent")
+    roles = [role for role in _STAMPS if role in stamps]
+    found: list[tuple[Bools, str, str]] = []
+    for n, later in enumerate(roles):
+        for earlier in roles[:n]:
+            wrong = book.keep & (stamps[later] < stamps[earlier] - _SLACK)
+            found.append((wrong, earlier, later))
+    told = np.zeros(size, bool)
+    for wrong, earlier, later in sorted(found, key=lambda one: one[1] != "received"):
+        fresh = wrong & book.keep & ~told
+        told |= wrong
+        if fresh.any():
+            book.refuse(fresh, _order_fault(fresh, stamps, section, pair=(earlier, later), size=size),
+                        reason=f"{later} before {earlier}")  # fmt: skip
+
+
+def _order_fault(
+    rows: Bools, stamps: Mapping[str, Times], section: StaffingSection, *, pair: tuple[str, str], size: int
+) -> str:
+    earlier, later = pair
+    row = int(np.flatnonzero(rows)[0])
+    names = [str(getattr(section.columns, role)) for role in pair]
+    return (
+        f"{int(rows.sum()):,} of {size:,} calls are stamped {later} before {earlier} (columns {names[1]!r} and "
+        f"{names[0]!r}), for example row {row + 2}: {stamps[later][row]} before {stamps[earlier][row]} UTC; "
+        'correct them, or set staffing.bad_rows = "drop" to leave such rows out'
+    )
+
+
+def _priorities(
+    frame: pd.DataFrame, section: StaffingSection, book: _Book
+) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
+    text = as_text(frame["priority"])
+    text = text.map(lambda name: section.priority_map.get(name, name))
+    book.drop(text.eq("").to_numpy(), "without priority")
+    found = sorted(set(text[book.keep]))
+    name = section.columns.priority
+    if section.priorities:
+        order = section.priorities
+        if strange := [one for one in found if one not in order]:
+            book.faults.append(
+                f"column {name!r} has priorities that staffing.priorities does not name: {some(strange, 8)}; "
+                "name them, or rename them with staffing.priority_map"
+            )
+    elif len(found) > _MOST_PRIORITIES:
+        book.faults.append(f"column {name!r} holds {len(found):,} different values: it is hardly the priority")
+        order = ()
+    elif all(_is_number(one) for one in found):
+        order = tuple(sorted(found, key=float))
+    else:
+        book.faults.append(
+            f"the priorities of column {name!r} are not all numbers: name them in staffing.priorities, the most "
+            f"urgent first; the file has {some(found, _MOST_PRIORITIES)}"
+        )
+        order = ()
+    rows = {one: row for row, one in enumerate(order)}
+    return text.map(lambda one: rows.get(one, -1)).to_numpy(np.int16), tuple(order)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
+
+
+def _units(frame: pd.DataFrame, book: _Book) -> Minutes:
+    if "units" not in frame:
+        return np.ones(len(frame))
+    units, bad = as_numbers(frame["units"])
+    wrong = bad | (units < 0) | (units > _MOST_UNITS)
+    name = book.section.columns.units
+    book.refuse(
+        wrong,
+        f"column {name!r}: {int(wrong.sum()):,} numbers of units are negative, above {_MOST_UNITS} or no numbers, for "
+        f"example {some(frame['units'][wrong].unique()[:3])}",
+        reason="number of units cannot be read",
+    )
+    unknown = book.keep & (np.isnan(units) | (units == 0))
+    book.count(int(unknown.sum()), "without number of units (taken as 1)")
+    return np.where(np.isnan(units) | (units == 0), 1.0, units)
+
+
+def _origins(frame: pd.DataFrame, section: StaffingSection, book: _Book) -> npt.NDArray[np.int8]:
+    if "origin" not in frame:
+        return np.full(len(frame), CALL, np.int8)
+    text = as_text(frame["origin"]).str.casefold()
+    own = {value.strip().casefold() for value in section.officer_initiated}
+    found = sorted(set(text) - {""})
+    if not own:
+        book.notes.append(f"every origin counts as a call: staffing.officer_initiated names none of {some(found, 8)}")
+    elif strange := sorted(own - set(found)):
+        said = f"staffing.officer_initiated names {some(strange)}, which do not occur; the file has {some(found, 8)}"
+        (book.faults if any(nearest(value, found) for value in strange) else book.notes).append(said)
+    return np.where(text.isin(own), OFFICER, CALL).astype(np.int8)
+
+
+def _places(frame: pd.DataFrame, section: StaffingSection, book: _Book) -> dict[str, Any]:
+    """Return the fields of `Calls` about places; unreadable places count as unknown."""
+    if "district" in frame:
+        codes, names = pd.factorize(as_text(frame["district"]).replace("", None))
+        return {"district": codes.astype(np.int32), "districts": tuple(map(str, names))}
+    roles = next((pair for pair in (("lon", "lat"), ("x", "y")) if pair[0] in frame), None)
+    if roles is None:
+        return {}
+    (x, bad_x), (y, bad_y) = (as_numbers(frame[role]) for role in roles)
+    unknown = bad_x | bad_y | ~np.isfinite(x) | ~np.isfinite(y) | ((x == 0) & (y == 0))
+    if roles[0] == "lon":
+        unknown |= (np.abs(y) > 90) | (np.abs(x) > 180)
+    book.count(int((unknown & book.keep).sum()), "without place (spread over the districts like the others)")
+    crs = WGS84 if roles[0] == "lon" else str(section.crs)
+    return {"x": np.where(unknown, np.nan, x), "y": np.where(unknown, np.nan, y), "crs": crs}
+
+
+def _drop_repeated(frame: pd.DataFrame, book: _Book) -> None:
+    if "id" not in frame:
+        return
+    ids = as_text(frame["id"])[book.keep]
+    repeated = np.zeros(len(frame), bool)
+    repeated[book.keep] = (ids.duplicated() & ids.ne("")).to_numpy()
+    if repeated.sum() >= 0.05 * book.keep.sum() > 0 and "units" not in frame:
+        book.notes.append(
+            f"{int(repeated.sum()):,} rows repeat a call number and are left out; if the file has one row per unit "
+            "sent, count them in a column and map it as staffing.columns.units"
+        )
+    book.drop(repeated, "repeated id")
+
+
+def _durations(
+    stamps: Mapping[str, Times], section: StaffingSection, book: _Book
+) -> tuple[dict[str, Minutes], npt.NDArray[np.int8]]:
+    """Return wait, travel and service minutes of the kept calls, NaN where a stamp is missing, and which are."""
+    received, cleared = stamps["received"], stamps["cleared"]
+    nothing = np.full(len(received), _NO_TIME, "datetime64[s]")
+    arrived = stamps.get("arrived", nothing)
+    under_way = np.fmin(stamps.get("enroute", nothing), arrived)
+    lost = np.isnat(stamps["dispatched"])
+    # Without its own stamp, a unit was sent at the latest when it was under way.
+    dispatched = np.where(lost, under_way, stamps["dispatched"])
+    wait, travel, service = (
+        np.maximum(_minutes(stop - start), 0.0)
+        for start, stop in ((received, dispatched), (dispatched, arrived), (dispatched, cleared))
+    )
+    left_open = service > section.max_call_hours * 60
+    service = np.where(left_open, np.nan, service)
+    wait = np.where(lost, np.nan, wait)
+    travel = np.where(lost, np.nan, travel)
+    counted = {
+        "dispatch time imputed": lost,
+        "arrival time imputed": np.isnan(travel) & ("arrived" in stamps),
+        "closing time imputed": np.isnan(service),
+    }
+    for reason, rows in counted.items():
+        book.count(int(rows.sum()), reason)
+    book.count(int(left_open.sum()), f"open for more than {section.max_call_hours:g} hours (closing time imputed)")
+    bits = (DISPATCH_IMPUTED, ARRIVAL_IMPUTED, CLEAR_IMPUTED)
+    imputed = sum(bit * rows.astype(np.int8) for bit, rows in zip(bits, counted.values(), strict=True))
+    return {"wait": wait, "travel": travel, "service": service}, np.asarray(imputed, np.int8)
+
+
+def _minutes(span: npt.NDArray[Any]) -> Minutes:
+    return np.where(np.isnat(span), np.nan, span.astype("timedelta64[s]").astype(np.float64) / 60)
+
+
+def _local_hour(time: Times, timezone: str) -> npt.NDArray[np.int64]:
+    local = pd.DatetimeIndex(time).tz_localize("UTC").tz_convert(timezone)
+    return np.asarray(local.hour.to_numpy(), np.int64)
+
+
+def _filled(minutes: Minutes, priority: npt.NDArray[np.int16], hour: npt.NDArray[np.int64]) -> Minutes:
+    """Return minutes whose gaps hold the median of the priority at the hour, of the priority, or of all; else 0."""
+    if not np.isnan(minutes).any():
+        return minutes
+    frame = pd.DataFrame({"minutes": minutes, "priority": priority, "hour": hour})
+    filled = frame["minutes"]
+    for keys in (["priority", "hour"], ["priority"]):
+        groups = frame.groupby(keys)["minutes"]
+        enough = groups.transform("count") >= _FEW
+        filled = filled.fillna(groups.transform("median").where(enough))
+    known = minutes[~np.isnan(minutes)]
+    return np.asarray(filled.fillna(float(np.median(known)) if len(known) else 0.0), np.float64)
+
+
+def _kinds(frame: pd.DataFrame) -> tuple[npt.NDArray[np.int16] | None, tuple[str, ...]]:
+    if "kind" not in frame:
+        return None, ()
+    codes, names = pd.factorize(as_text(frame["kind"]), sort=True)
+    return codes.astype(np.int16), tuple(map(str, names))
