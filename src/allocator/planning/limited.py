@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from allocator.domain import Allocation, AllocationProblem, Bools, Floats, Ints, Limit
 from allocator.errors import SolverError
+from allocator.planning import flow
 from allocator.planning.cellwise import (
     CellProgram,
     Columns,
@@ -34,6 +35,9 @@ ROUNDS = 4
 
 GOAL = 1e-3
 """Gap at which no further round is made."""
+
+IDLE = 1e-9
+"""Price of a unit, relative to the largest gain: one that would add nothing stays in reserve."""
 
 EXACT = 1e-6
 """Relative gap at which the program over units stops."""
@@ -73,18 +77,75 @@ def _best(problem: AllocationProblem) -> Allocation | None:
 
 def _by_units(problem: AllocationProblem) -> Allocation | None:
     """Return the best units where no limit is on single blocks: the reduction of PLANNING.md is exact then."""
+    simple = as_bands(problem)
+    if simple.is_network:
+        return _by_flow(simple)
     order = reduce(problem)
-    top = np.broadcast_to(problem.on_duty, problem.minimum.shape).astype(np.int64)
-    model = _bundles(problem, order, problem.minimum.astype(np.int64), top)
+    every = problem.minimum.astype(np.int64), np.broadcast_to(problem.on_duty, problem.minimum.shape).astype(np.int64)
     value = float(best_units(problem, order)[1])
-    solution = maximise(model, within=EXACT * value, nodes=NODES)
+    if _bundles(problem, order, *every).whole.sum() <= SMALL:
+        return _over_units(problem, order, *every, within=EXACT * value)
+    low, high, bound = _range_near(problem, order)
+    found = _over_units(problem, order, low, high, within=EXACT * value)
+    if found is not None and found.objective >= bound * (1 - GOAL / 10):
+        return dataclasses.replace(found, bound=max(bound, found.objective))
+    return _better(found, _over_units(problem, order, *every, within=GOAL / 10 * value))
+
+
+def as_bands(problem: AllocationProblem) -> AllocationProblem:
+    """Return the problem with limits on the unit-shifts of one district among its bands, which a flow can hold."""
+    least, most, rest = problem.least.astype(np.int64), problem.most.astype(np.int64), []
+    for limit in problem.limits:
+        weight = limit.on_units
+        there = np.zeros(0, int) if weight is None else np.flatnonzero(weight.any(axis=1))
+        alone = limit.on_blocks is None and limit.on_harm is None and len(there) == 1
+        if weight is None or not alone or np.ptp(weight[there[0]]) > 0 or not weight[there[0], 0] > 0:
+            rest.append(limit)
+            continue
+        d, size = int(there[0]), float(weight[there[0], 0])
+        if np.isfinite(limit.least):
+            least[d] = max(least[d], math.ceil(limit.least / size - 1e-9))
+        if np.isfinite(limit.most):
+            most[d] = min(most[d], math.floor(limit.most / size + 1e-9))
+    return problem.replace(limits=tuple(rest), least=least.astype(np.int32), most=most.astype(np.int32))
+
+
+def _by_flow(problem: AllocationProblem) -> Allocation | None:
+    committed = problem.minimum.sum(axis=1)
+    owed = np.maximum(problem.least, committed).sum()
+    if (np.maximum(problem.least, committed) > problem.most).any() or owed > problem.on_duty.sum():
+        return None
+    try:
+        return flow.solve(problem)
+    except SolverError:  # the bands cannot be met by the units on duty
+        return None
+
+
+def _range_near(problem: AllocationProblem, order: Reduction) -> tuple[Ints, Ints, float]:
+    """Return fewest and most units near the relaxation, and its bound."""
+    low = problem.minimum.astype(np.int64)
+    high = np.broadcast_to(problem.on_duty, problem.minimum.shape).astype(np.int64)
+    program = _bundles(problem, order, low, high)
+    relaxed = maximise(dataclasses.replace(program, whole=np.zeros(len(program.whole), bool)))
+    if relaxed is None:
+        return low, high, math.inf
+    wished = _posted(problem, relaxed.values)
+    base = float(covered(problem, blocks_of(problem, order, problem.minimum)).sum())
+    near = np.maximum(np.floor(wished + 1e-6).astype(np.int64) - 2, low), np.ceil(wished - 1e-6).astype(np.int64) + 2
+    return near[0], np.minimum(near[1], high), base + relaxed.objective * (1 + 1e-9) + IDLE * high.sum() * base
+
+
+def _over_units(
+    problem: AllocationProblem, order: Reduction, low: Ints, high: Ints, *, within: float
+) -> Allocation | None:
+    solution = maximise(_bundles(problem, order, low, high), within=within, nodes=NODES)
     if solution is None:
         return None
     units = np.rint(_posted(problem, solution.values)).astype(np.int32)
     blocks = blocks_of(problem, order, units)
     objective = float(covered(problem, blocks).sum())
-    # The program counts from the minimums on: what they cover is the same in every plan.
-    base = objective - solution.objective
+    # The program counts from the fewest units on: what those cover is the same in every plan. Idle prices are put back.
+    base = objective - solution.objective + 2 * IDLE * objective * float(units.sum())
     return Allocation(units, blocks, objective, max(base + solution.bound, objective), "highs")
 
 
@@ -336,7 +397,9 @@ def _bundles(problem: AllocationProblem, order: Reduction, low: Ints, high: Ints
         if k >= len(problem.limits):
             rows.parts.append((np.array([row.start]), np.array([n]), np.array([-1.0 / size])))
     gain, upper = np.zeros(first + n_units), np.ones(first + n_units)
-    gain[:n] = 0.0 if fair else gains[d, s, end] - gains[d, s, begin]
+    if not fair:
+        gain[:n] = gains[d, s, end] - gains[d, s, begin]
+        gain[:n] -= IDLE * max(gain.max(initial=0.0), 1e-12)
     if fair:
         gain[n], upper[n] = 1.0, np.inf
     upper[first:] = (crews[:, None, :] * allowed).ravel()
@@ -424,6 +487,11 @@ def _fair_level(problem: AllocationProblem) -> float:
     if problem.is_by_units:
         top = np.broadcast_to(problem.on_duty, problem.minimum.shape).astype(np.int64)
         program = _bundles(problem, reduce(problem), problem.minimum.astype(np.int64), top, fair=True)
+        relaxed = maximise(dataclasses.replace(program, whole=np.zeros(len(program.whole), bool)))
+        if relaxed is None:
+            raise NoAllocation("no allocation was found that keeps every limit")
+        if len(program.gain) > SMALL:
+            return relaxed.objective
         solution = maximise(program, nodes=NODES)
     else:
         columns = working_columns(problem)

@@ -109,9 +109,13 @@ def _equity_band(problem: AllocationProblem, equity: Equity, block_minutes: int)
     low, high = 1 - equity.within, 1 + equity.within
     for one in shares:
         name = f"{one.name} between {low:.0%} and {high:.0%} of the city's"
-        if one.on_harm is None:
-            yield dataclasses.replace(one, name=name, least=low * level, most=high * level, unit="minutes per harm")
-        else:
+        if one.on_units is not None:
+            # Bounds fall on whole unit-shifts (a small district may be owed half a one), and minimums go first.
+            step = float(one.on_units.max())
+            floor, ceiling = math.floor(low * level / step) * step, math.ceil(high * level / step) * step
+            minimum = float((one.on_units * problem.minimum).sum())
+            yield dataclasses.replace(one, name=name, least=floor, most=max(ceiling, minimum), unit="minutes per harm")
+        elif one.on_harm is not None:
             yield dataclasses.replace(one, name=f"{name} (least)", least=0.0, on_harm=one.on_harm - low * city)
             yield dataclasses.replace(one, name=f"{name} (most)", most=0.0, on_harm=one.on_harm - high * city)
 
