@@ -30,6 +30,7 @@ from allocator.domain import (
     Initiative,
     OutreachPlan,
     Panel,
+    Plan,
     RiskSurface,
     Roster,
     Run,
@@ -79,6 +80,10 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         staffed = with_minimums(job, roster, city)
         givens = _givens(job, city)
         check_limits(staffed, city, roster, givens, soften=soften)
+    with clock("calls"):
+        workload = _workload(staffed, city, roster, _calls(job, city) if job.staffing.calls else None)
+        on_duty = [len(roster.on_duty(shift)) for shift in shifts]
+        givens, short = (givens, ()) if workload is None else planning.with_workload(givens, workload, on_duty)
         offers = _offers(job, city)
     with clock("covariates"):
         covariates = io.read_job_covariates(job, city)
@@ -101,6 +106,7 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         plan = planning.plan_patrol(
             problem, surface, roster, allocation=job.allocation, routes=job.routes, softened=softened
         )
+        plan = _with_waits(plan, workload, short)
     with clock("outreach"):
         outreach = _outreach(job, surface, roster, offers)
     with clock("summary"):
@@ -224,8 +230,7 @@ def staff_job(job: Job, *, progress: Progress | None = None) -> Staffing:
     roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
     options = with_minimums(job, roster, city).staffing
     tell("calls")
-    calls = io.read_job_calls(job).before(job.job.week)
-    check_calls_placed(calls.placed(city), job)
+    calls = _calls(job, city)
     tell("staffing")
     return planning.staff(calls, shifts, options, city=city, roster=roster, routes=job.routes)
 
@@ -295,16 +300,16 @@ def validate(job: Job) -> tuple[str, ...]:
     city = tessellate(job, area)
     shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
     roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
-    check_limits(with_minimums(job, roster, city), city, roster, _givens(job, city))
+    staffed = with_minimums(job, roster, city)
+    check_limits(staffed, city, roster, _givens(job, city))
+    calls = _calls(job, city) if job.staffing.calls else None
+    _workload(staffed, city, roster, calls)
     offers = _offers(job, city)
     covariates = io.read_job_covariates(job, city)
     events = history(job, area)
     panel = panel_of(job, events, city)
     check_offers(offers[0], panel.kinds)
     risk.windows_of(panel, job.risk.horizon_days, job.risk)
-    calls = io.read_job_calls(job).before(job.job.week) if job.staffing.calls else None
-    if calls is not None:
-        check_calls_placed(calls.placed(city), job)
     counted = [f"{reason}: {n:,}" for reason, n in events.ledger.items() if n]
     sizes: tuple[str, ...] = (
         f"{city.n_cells:,} cells, {len(city.districts)} districts",
@@ -527,6 +532,31 @@ def _offers(job: Job, city: Tessellation) -> tuple[Any, Any]:
 
 def _givens(job: Job, city: Tessellation) -> Givens:
     return Givens(places=_places(job, city), residents=io.read_job_residents(job, city))
+
+
+def _calls(job: Job, city: Tessellation) -> Calls:
+    """Return the calls of a job that were received before its week."""
+    calls = io.read_job_calls(job).before(job.job.week)
+    check_calls_placed(calls.placed(city), job)
+    return calls
+
+
+def _workload(job: Job, city: Tessellation, roster: Roster, calls: Calls | None) -> Staffing | None:
+    """Return what the calls of a job ask of its roster, or None where it names none or they have no place."""
+    if calls is None:
+        return None
+    options = job.staffing.model_copy(update={"total": {}})  # the plan knows who is on duty
+    found = planning.staff(calls, roster.shifts, options, city=city, roster=roster, routes=job.routes)
+    return found if found.districts == city.districts else None
+
+
+def _with_waits(plan: Plan, workload: Staffing | None, short: tuple[str, ...]) -> Plan:
+    """Return the plan with the waits of calls that its units make, and the calls that need more of them."""
+    if workload is None:
+        return plan
+    units = plan.staffing["units_assigned"].to_numpy().reshape(workload.units_required.shape)
+    staffing = plan.staffing.assign(**planning.staffing_columns(workload, units))
+    return dataclasses.replace(plan, staffing=staffing, unmet=(*short, *plan.unmet))
 
 
 def _places(job: Job, city: Tessellation) -> dict[str, Bools]:

@@ -29,7 +29,7 @@ class Givens:
     required : (n_districts, n_shifts) int32, optional
         Units without which calls are not answered in time.
     busy_minutes : (n_districts, n_shifts) float64, optional
-        Unit-minutes that calls take.
+        Unit-minutes that calls, and work that officers begin, take.
     other_share : float
         Share of a unit's time that is neither for calls nor for directed patrol; used with `busy_minutes`.
     edits : tuple of Edit
@@ -264,8 +264,10 @@ ASSIGNMENT_COLUMNS = ("unit", "shift", "district", "home_district")
 
 STAFFING_COLUMNS = (
     "district", "shift", "units_required", "units_assigned", "expected_harm", "covered_harm", "last_unit_harm",
-    "next_unit_harm",
+    "next_unit_harm", "calls_per_hour", "busy_minutes", "utilisation", "wait_min", "free_share",
 )  # fmt: skip
+"""The last five are known where `staffing.calls` is given: expected calls, unit-minutes they take, share of the units'
+time that is, mean minutes until a unit is free, and share of the units' time left for directed patrol."""
 
 
 LIMIT_COLUMNS = ("limit", "source", "least", "most", "value", "unit")

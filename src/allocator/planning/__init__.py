@@ -5,7 +5,7 @@ from allocator.planning.conflicts import check_feasible, soften
 from allocator.planning.outreach import plan_outreach
 from allocator.planning.problem import build_problem, places_named
 from allocator.planning.solvers import SOLVERS, check_solver, rivals_of, solve
-from allocator.planning.staffing import expected_waits, overloads, staff
+from allocator.planning.staffing import expected_waits, overloads, staff, staffing_columns, with_workload
 
 __all__ = [
     "SOLVERS",
@@ -22,4 +22,6 @@ __all__ = [
     "soften",
     "solve",
     "staff",
+    "staffing_columns",
+    "with_workload",
 ]

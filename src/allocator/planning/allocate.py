@@ -217,6 +217,7 @@ def _staffing_frame(problem: AllocationProblem, answer: Allocation, gained: npt.
         harm[0].ravel(),
         harm[1].ravel(),
         *(one.ravel() for one in _margins(problem, answer)),
+        *np.full((5, n_districts * n_shifts), np.nan),
     )
     return pd.DataFrame(dict(zip(STAFFING_COLUMNS, columns, strict=True))).astype({"district": "str", "shift": "str"})
 

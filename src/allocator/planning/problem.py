@@ -62,8 +62,8 @@ def build_problem(
     minimum = _minimums(city, roster, staffing)
     if givens.required is not None:
         minimum = np.maximum(minimum, givens.required)
-    if busy is not None:  # units that are wholly taken by calls come first, so that each further one adds patrol
-        minimum = np.maximum(minimum, -(-busy // np.maximum(blocks, 1)))
+    if busy is not None:  # calls are answered by the fewest units first, so that each further one adds patrol
+        busy = np.minimum(busy, minimum * blocks).astype(np.int32)
     on_duty = [len(roster.on_duty(shift)) for shift in roster.shifts]
     problem = AllocationProblem(
         value=value,

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocator.config import RoutesSection, StaffingSection
-from allocator.domain import Calls, Ints, Roster, Shift, Staffing
+from allocator.domain import Calls, Givens, Ints, Roster, Shift, Staffing
 from allocator.domain.staffing import WHOLE_CITY
 from allocator.errors import ConfigError, DataError, nearest, some
 from allocator.planning.arrivals import Arrivals, expect, hours_of_shifts
@@ -104,7 +104,7 @@ def staff(
 def expected_waits(staffing: Staffing, units: npt.ArrayLike) -> tuple[Floats, Floats]:
     """Return mean waits and shares in time, (n_districts, n_shifts, n_priorities), with other units.
 
-    Each district's units answer its own calls alone.
+    Each district's units answer its own calls alone, unless the staffing takes the city as one queue.
 
     Parameters
     ----------
@@ -117,7 +117,55 @@ def expected_waits(staffing: Staffing, units: npt.ArrayLike) -> tuple[Floats, Fl
         staffing.priorities, staffing.rate, staffing.minutes, staffing.units_per_call, staffing.service,
         staffing.target, staffing.other_share,
     )  # fmt: skip
-    return demand.waits(np.asarray(units))
+    count = np.asarray(units)
+    if not staffing.helped:
+        return demand.waits(count)
+    shape = staffing.wait_required.shape
+    wait, within = demand.pooled().waits(count.sum(axis=0, keepdims=True))
+    return np.broadcast_to(wait, shape), np.broadcast_to(within, shape)
+
+
+def with_workload(givens: Givens, staffing: Staffing, on_duty: npt.ArrayLike) -> tuple[Givens, tuple[str, ...]]:
+    """Return what a plan has to know with the needs of calls, and what they ask for in vain.
+
+    Parameters
+    ----------
+    givens : Givens
+        Places, residents and edits.
+    staffing : Staffing
+        From `staff`, with the roster.
+    on_duty : (n_shifts,) array_like
+        Units on duty. Where fewer are than the calls need, they are spread where they save most waiting.
+    """
+    there, needed = np.asarray(on_duty), staffing.units_required.sum(axis=0)
+    short = needed > there
+    required = staffing.units_required
+    if staffing.units_given is not None:
+        required = np.where(short, staffing.units_given, required)
+    notes = [
+        f"calls in {staffing.shifts[s].id} need {needed[s]} units to be answered in time, {there[s]} are on duty: they "
+        "are spread where they save most waiting"
+        for s in np.flatnonzero(short)
+    ]
+    told = dataclasses.replace(
+        givens, required=required.astype(np.int32), busy_minutes=staffing.busy_minutes + staffing.officer_minutes,
+        other_share=staffing.other_share,
+    )  # fmt: skip
+    return told, tuple(notes)
+
+
+def staffing_columns(staffing: Staffing, units: npt.ArrayLike) -> dict[str, Floats]:
+    """Return the columns of a plan's staffing that calls explain, for units (n_districts, n_shifts)."""
+    wait, _ = expected_waits(staffing, units)
+    calls = staffing.calls
+    weight = np.where(calls > 0, calls, 0.0)
+    spent = np.where(calls > 0, wait, 0.0) * weight
+    total = weight.sum(axis=2)
+    mean = np.divide(spent.sum(axis=2), total, out=np.zeros_like(total), where=total > 0)
+    busy = staffing.busy_minutes + staffing.officer_minutes
+    columns = (staffing.calls_per_hour, busy, staffing.utilisation(units), mean, staffing.free_share(units))
+    names = ("calls_per_hour", "busy_minutes", "utilisation", "wait_min", "free_share")
+    return {name: np.asarray(one, np.float64).ravel() for name, one in zip(names, columns, strict=True)}
 
 
 def overloads(staffing: Staffing, units: npt.ArrayLike) -> list[str]:
