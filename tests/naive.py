@@ -386,3 +386,55 @@ def _flows(state, rates, order, service, queue):
     for unit in range(units):
         if state[unit]:
             yield (*state[:unit], 0, *state[unit + 1 :]), 1 / service
+
+
+def covered_with_neighbours(value, blocks, indptr, indices, share, a):
+    """Σ v (1 - exp(-a y)), y = own blocks + share × blocks of the neighbours."""
+    total = 0.0
+    for c in range(len(value)):
+        dose = blocks[c] + share * sum(blocks[indices[p]] for p in range(indptr[c], indptr[c + 1]))
+        total += value[c] * (1 - math.exp(-a * dose))
+    return total
+
+
+def greedy_cover(value, zone, cap, room, indptr, indices, share, a):
+    """Add the block that adds most, again and again, while its zone has room."""
+    blocks = [0] * len(value)
+    while True:
+        now = covered_with_neighbours(value, blocks, indptr, indices, share, a)
+        best, most = -1, 1e-12
+        for c in range(len(value)):
+            used = sum(blocks[k] for k in range(len(value)) if zone[k] == zone[c])
+            if zone[c] >= 0 and blocks[c] < cap[c] and used < room[zone[c]]:
+                more = [n + (k == c) for k, n in enumerate(blocks)]
+                gain = covered_with_neighbours(value, more, indptr, indices, share, a) - now
+                if gain > most + 1e-12:
+                    best, most = c, gain
+        if best < 0:
+            return blocks
+        blocks[best] += 1
+
+
+def swap_cover(value, zone, cap, indptr, indices, share, a, blocks, most_swaps):
+    """Take the block that is missed least out of a zone and put it where it adds most, while that helps."""
+
+    def worth(plan):
+        return covered_with_neighbours(value, plan, indptr, indices, share, a)
+
+    def changed(plan, c, n):
+        return [k + n * (i == c) for i, k in enumerate(plan)]
+
+    blocks = list(blocks)
+    for z in range(max(zone) + 1):
+        inside = [c for c in range(len(value)) if zone[c] == z]
+        for _ in range(most_swaps):
+            held = [c for c in inside if blocks[c] > 0]
+            if not held:
+                break
+            out = min(held, key=lambda c: worth(blocks) - worth(changed(blocks, c, -1)))
+            less = changed(blocks, out, -1)
+            back = max((c for c in inside if less[c] < cap[c]), key=lambda c: worth(changed(less, c, 1)))
+            if worth(changed(less, back, 1)) <= worth(blocks) * (1 + 1e-12):
+                break
+            blocks = changed(less, back, 1)
+    return blocks

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from allocator.domain import AllocationProblem, Ints
 
@@ -56,18 +58,26 @@ def reduce(problem: AllocationProblem, priced: Priced | None = None) -> Reductio
     step = block_share(problem.diminishing, k)
     n_units = int(problem.on_duty.max(initial=0))
     width = n_units * int(problem.blocks.max(initial=0))
-    increment = np.zeros((len(problem.districts), len(problem.shifts), n_units))
-    busy = np.zeros(problem.minimum.shape, np.int32) if problem.busy is None else problem.busy
     gains, cells, nths = [], [], []
     for d in range(len(problem.districts)):
         gain, cell, nth = _sorted_gains(problem, np.flatnonzero(problem.district == d), step, priced)
         gains.append(gain[:, :width].copy())
         cells.append(cell[:, :width].copy())
         nths.append(nth[:, :width].copy())
-        _fill_increments(gains[d], problem.blocks, busy[d], increment[d])
+    increment = take_increments(problem, gains)
     if priced is not None:
         increment -= priced.unit[:, :, None]
     return Reduction(tuple(gains), tuple(cells), tuple(nths), increment)
+
+
+def take_increments(problem: AllocationProblem, gains: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+    """Return what each unit adds, (n_districts, n_shifts, n_units), from falling gains (n_shifts, m) per district."""
+    n_units = int(problem.on_duty.max(initial=0))
+    increment = np.zeros((len(problem.districts), len(problem.shifts), n_units))
+    busy = np.zeros(problem.minimum.shape, np.int32) if problem.busy is None else problem.busy
+    for gain, taken, out in zip(gains, busy, increment, strict=True):
+        _fill_increments(gain, problem.blocks, taken, out)
+    return increment
 
 
 def block_share(a: float, nth: Ints) -> npt.NDArray[np.float64]:
@@ -112,5 +122,13 @@ def blocks_of(problem: AllocationProblem, reduction: Reduction, units: npt.NDArr
 
 
 def covered(problem: AllocationProblem, blocks: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
-    """Return the expected harm covered per (shift, cell), value × (1 - exp(-a blocks))."""
-    return np.asarray(problem.value * -np.expm1(-problem.diminishing * blocks))
+    """Return the expected harm covered per (shift, cell), value × (1 - exp(-a dose)).
+
+    The dose of a cell is its blocks, and with spillover a share of those around.
+    """
+    dose: npt.NDArray[Any] = np.asarray(blocks)
+    if problem.spillover and problem.indptr is not None and problem.indices is not None:
+        n = len(problem.district)
+        around = sp.csr_array((np.ones(len(problem.indices)), problem.indices, problem.indptr), shape=(n, n))
+        dose = dose + problem.spillover * (blocks @ around)
+    return np.asarray(problem.value * -np.expm1(-problem.diminishing * dose))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from allocator.domain import Allocation, AllocationProblem
 from allocator.errors import ConfigError, nearest
-from allocator.planning import flow, greedy, limited, proportional
+from allocator.planning import flow, greedy, limited, proportional, spillover
 from allocator.planning.conflicts import check_feasible, explain_conflict
 
 SOLVERS: dict[str, Callable[[AllocationProblem], Allocation]] = {
@@ -16,6 +16,7 @@ SOLVERS: dict[str, Callable[[AllocationProblem], Allocation]] = {
     "greedy": greedy.solve,
     "highs": limited.solve,
     "proportional": proportional.solve,
+    "spillover": spillover.solve,
 }
 """A solver turns a feasible problem into an allocation; without a proof its bound is `inf`."""
 
@@ -47,12 +48,21 @@ def solve(problem: AllocationProblem, solver: str = "flow") -> Allocation:
     """
     check_solver(solver)
     check_feasible(problem)
+    if problem.spillover:
+        return _solve_spilling(problem, solver)
     if not problem.is_network:
         return _solve_limited(problem, solver)
     allocation = SOLVERS[solver](problem)
     if math.isfinite(allocation.bound):
         return allocation
     return dataclasses.replace(allocation, bound=max(flow.solve(problem).bound, allocation.objective))
+
+
+def _solve_spilling(problem: AllocationProblem, solver: str) -> Allocation:
+    best = spillover.solve(problem)
+    if solver in ("flow", "spillover"):
+        return best
+    return dataclasses.replace(SOLVERS[solver](problem), bound=best.bound)
 
 
 def _solve_limited(problem: AllocationProblem, solver: str) -> Allocation:
