@@ -12,6 +12,7 @@ from scipy import sparse, special, stats
 from scipy.spatial import cKDTree
 
 import naive
+from allocator.kernels.cover import greedy_cover, swap_cover
 from allocator.kernels.excitation import excitation_pass
 from allocator.kernels.history import decay, spread_events
 from allocator.kernels.likelihood import (
@@ -409,3 +410,69 @@ def test_excitation_pass(versus, history):
     np.testing.assert_allclose(run(), pandas(), rtol=1e-4)
     moved = int(np.diff(near.indptr)[cell].sum()) * (4 + 4 + 4 + 2 * 32)
     versus(run, pandas=pandas, moved=moved)
+
+
+COVER = 0.3, 0.7  # share of a visit's effect around, and a of its value
+
+
+@pytest.fixture(scope="module")
+def shift_to_cover():
+    """2,500 squares in 25 districts with room for 36 visits each."""
+    n, side = 2_500, 50
+    rng = np.random.default_rng(0)
+    row, column = np.divmod(np.arange(n), side)
+    near = (abs(row[:, None] - row) <= 1) & (abs(column[:, None] - column) <= 1) & ~np.eye(n, dtype=bool)
+    around = sparse.csr_array(near.astype(float))
+    zone = (row // 10 * 5 + column // 10).astype(np.int32)
+    indptr, indices = around.indptr.astype(np.int32), around.indices.astype(np.int32)
+    return rng.gamma(0.3, 1.0, n), zone, np.full(n, 3, np.int32), np.full(25, 36, np.int32), indptr, indices, around
+
+
+def test_greedy_cover(versus, shift_to_cover):
+    value, zone, cap, room, indptr, indices, around = shift_to_cover
+    share, a = COVER
+
+    def run():
+        blocks = np.zeros(len(value), np.int32)
+        greedy_cover(
+            value, zone, cap, room, indptr, indices, share, a, blocks, np.zeros(len(value)), np.zeros(len(value))
+        )
+        return blocks
+
+    def pandas():
+        blocks, left = np.zeros(len(value), np.int32), pd.Series(room)
+        for _ in range(int(room.sum())):
+            calm = value * np.exp(-a * (blocks + share * (around @ blocks)))
+            gain = pd.Series(calm * -np.expm1(-a) + (around @ calm) * -np.expm1(-a * share))
+            best = int(gain.where((blocks < cap) & (left.to_numpy()[zone] > 0), -1.0).to_numpy().argmax())
+            blocks[best] += 1
+            left[zone[best]] -= 1
+        return blocks
+
+    assert (run() == pandas()).mean() > 0.99  # equal gains may fall either way
+    versus(run, pandas=pandas, moved=int(room.sum()) * len(value) * 8)
+
+
+def test_swap_cover(versus, shift_to_cover):
+    value, zone, cap, room, indptr, indices, around = shift_to_cover
+    share, a = COVER
+    start, dose, gain = np.zeros(len(value), np.int32), np.zeros(len(value)), np.zeros(len(value))
+    greedy_cover(value, zone, cap, room, indptr, indices, share, a, start, dose, gain)
+
+    def run():
+        blocks, mine = start.copy(), dose.copy()
+        swap_cover(value, zone, cap, indptr, indices, share, a, blocks, mine, gain.copy(), 40)
+        return blocks
+
+    def pandas():
+        """One look at every block that could leave: what the kernel does again after each move."""
+        calm = value * np.exp(-a * (start + share * (around @ start)))
+        loss = pd.DataFrame({"zone": zone, "loss": calm * np.expm1(a) + (around @ calm) * np.expm1(a * share)})
+        return loss[start > 0].groupby("zone")["loss"].min().to_numpy()
+
+    def worth(blocks):
+        return (value * -np.expm1(-a * (blocks + share * (around @ blocks)))).sum()
+
+    assert worth(run()) >= worth(start) * (1 - 1e-12)
+    assert len(pandas()) == 25
+    versus(run, pandas=pandas, moved=int(start.sum()) * len(value) * 8)
