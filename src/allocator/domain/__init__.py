@@ -11,6 +11,7 @@ from allocator.domain.outreach import OUTREACH_COLUMNS, Initiative, OutreachPlan
 from allocator.domain.panel import Panel, local_clock
 from allocator.domain.plan import (
     ASSIGNMENT_COLUMNS,
+    LOTTERY_COLUMNS,
     STAFFING_COLUMNS,
     VISIT_COLUMNS,
     Allocation,
@@ -21,11 +22,13 @@ from allocator.domain.plan import (
 from allocator.domain.roster import OutreachTeam, Roster, Shift, Unit, hours_of, shifts_of
 from allocator.domain.run import Run
 from allocator.domain.surface import Reasons, RiskSurface, count_interval
+from allocator.domain.travel import Streets, Travel
 
 __all__ = [
     "ALL_KINDS",
     "ASSIGNMENT_COLUMNS",
     "CALL",
+    "LOTTERY_COLUMNS",
     "OFFICER",
     "OUTREACH_COLUMNS",
     "STAFFING_COLUMNS",
@@ -48,7 +51,9 @@ __all__ = [
     "Roster",
     "Run",
     "Shift",
+    "Streets",
     "Times",
+    "Travel",
     "Unit",
     "Venue",
     "count_interval",

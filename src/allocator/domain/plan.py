@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -108,6 +108,13 @@ VISIT_COLUMNS = ("unit", "shift", "seq", "cell", "start", "stop", "purpose", "re
 ASSIGNMENT_COLUMNS = ("unit", "shift", "district", "home_district")
 
 
+LOTTERY_COLUMNS = {
+    "shift": "str", "district": "str", "variants": "int32", "drawn": "int32", "probability": "float64",
+    "entropy": "float64", "seed": "int64",
+}  # fmt: skip
+"""Lottery of the routes: number of variants, which was drawn, its probability, entropy of the odds in bits, seed."""
+
+
 STAFFING_COLUMNS = ("district", "shift", "units_required", "units_assigned", "expected_harm", "covered_harm")
 
 
@@ -132,6 +139,8 @@ class Plan:
         Solver of the allocation.
     unmet : tuple of str
         Needs that the plan does not meet, each with its cause.
+    lottery : DataFrame
+        `LOTTERY_COLUMNS`: how the routes of each district and shift were drawn.
     """
 
     visits: pd.DataFrame
@@ -143,6 +152,9 @@ class Plan:
     delivered_bound: float
     solver: str
     unmet: tuple[str, ...] = ()
+    lottery: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=list(LOTTERY_COLUMNS)).astype(LOTTERY_COLUMNS)
+    )
 
     @property
     def gap(self) -> float:

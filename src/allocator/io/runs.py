@@ -53,7 +53,7 @@ def write_run(
     folder : path
         Must not exist, unless `overwrite` is given and it holds a run.
     pages : mapping of str to bytes, optional
-        Further files by name, such as `map.png`.
+        Further files by name, such as `map.png` or `routes/U001.gpx`.
     overwrite : bool
         Replace an earlier run.
 
@@ -68,6 +68,7 @@ def write_run(
         except (pa.ArrowException, RuntimeError) as error:  # pyarrow and GDAL wrap "no space left"
             raise OutputError(f"cannot write {folder}: {error}") from error
         for name, content in (pages or {}).items():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).write_bytes(content)
     return Path(folder).absolute()
 
@@ -93,6 +94,7 @@ def _write(run: Run, place: Path) -> None:
 def _write_state(run: Run, place: Path) -> None:
     surface, plan = run.surface, run.plan
     plan.assignments.to_parquet(place / "assignments.parquet", index=False)
+    plan.lottery.to_parquet(place / "lottery.parquet", index=False)
     _save_arrays(place / "problem.npz", _arrays_of(run.problem))
     _save_arrays(place / "histories.npz", run.histories)
     city = surface.city
@@ -160,6 +162,7 @@ def _load(place: Path) -> Run:
             visits=_read_timed(place / "plan.parquet"),
             assignments=pd.read_parquet(place / "state" / "assignments.parquet"),
             staffing=pd.read_parquet(place / "staffing.parquet"),
+            lottery=pd.read_parquet(place / "state" / "lottery.parquet"),
             **_tuples(state["plan"]),
         ),
         outreach=OutreachPlan(items=_read_timed(place / "outreach.parquet"), **_tuples(state["outreach"])),

@@ -19,12 +19,14 @@ from allocator.domain import (
     Reasons,
     RiskSurface,
     Roster,
+    Travel,
 )
 from allocator.errors import DataError
 from allocator.planning.duty import RESERVE, assignments_frame, post_units
+from allocator.planning.openings import Openings
 from allocator.planning.problem import build_problem, shift_rows
 from allocator.planning.reduction import covered
-from allocator.planning.routes import Visits, route
+from allocator.planning.routes import RouteTerms, Visits, route_tasks, straight, tasks_of
 from allocator.planning.solvers import solve
 
 PURPOSE = "directed patrol"
@@ -77,6 +79,9 @@ def plan_patrol(
     *,
     allocation: AllocationSection = AllocationSection(),
     routes: RoutesSection = RoutesSection(),
+    travel: Travel | None = None,
+    openings: Openings | None = None,
+    seed: int = 0,
 ) -> Plan:
     """Return the patrol plan for a problem: units to districts, named units to duty, visits to times.
 
@@ -89,13 +94,22 @@ def plan_patrol(
     roster : Roster
         The units behind `problem.on_duty`.
     allocation, routes
-        Settings, as in a job file.
+        Settings, as in a job file; `openings` stands for `routes.windows`.
+    travel : Travel, optional
+        Minutes between cells; by default distance × detour / speed.
+    openings : Openings, optional
+        When places may be visited, from `openings_of`; by default at any time.
+    seed : int
+        Seed of the job: the routes are drawn by lot.
     """
     if [len(roster.on_duty(shift)) for shift in roster.shifts] != problem.on_duty.tolist():
         raise DataError("the roster has other units on duty than the problem")
     answer = solve(problem, allocation.solver)
     posting = post_units(answer.units, roster, surface.city)
-    visits = route(problem, answer.blocks, posting, roster=roster, city=surface.city, settings=(allocation, routes))
+    ways = travel or straight(surface.city, routes)
+    terms = RouteTerms(problem, roster, ways, allocation, routes, openings=openings, seed=seed)
+    routed = route_tasks(tasks_of(terms, answer.blocks, posting), terms)
+    visits = routed.visits
     gained = covered(problem, visits.delivered_blocks(problem.value.shape))
     return Plan(
         visits=_visits_frame(visits, problem, surface, roster, minutes=allocation.block_minutes),
@@ -110,7 +124,9 @@ def plan_patrol(
             *_reserves(problem, answer, posting),
             *_dropped(answer, visits, float(gained.sum())),
             *problem.notes,
+            *ways.notes,
         ),
+        lottery=routed.lottery,
     )
 
 
@@ -214,6 +230,6 @@ def _dropped(answer: Allocation, visits: Visits, delivered: float) -> list[str]:
         return []
     lost = (answer.objective - delivered) / max(answer.objective, 1e-12)
     return [
-        f"{dropped:,} of {planned:,} visits were dropped because travel leaves no time for them "
+        f"{dropped:,} of {planned:,} visits were dropped because travel, breaks and return gaps leave no time for them "
         f"({lost:.1%} of the harm covered)"
     ]
