@@ -565,10 +565,10 @@ class RoutesSection(Section):
     """Column with the speed on the street in km/h; without it, or where it is missing, that of the unit."""
     streets_oneway: str | None = None
     """Column that says whether a street is driven only in the direction of its line (1, true, yes)."""
-    iterations: int = Field(100, ge=1, le=1_000_000)
+    iterations: int = Field(60, ge=1, le=1_000_000)
     """Iterations of each run of the route search; a budget that no clock touches, so that plans repeat."""
-    runs: int = Field(3, ge=1, le=1000)
-    """Runs per district and shift, each from a start of its own."""
+    runs: int = Field(2, ge=1, le=1000)
+    """Runs per district and shift, each from a start of its own; the lottery adds two for each."""
     lottery: bool = True
     """Draw the routes from many that are nearly as good, so that patrol cannot be foreseen."""
     variants: int = Field(24, ge=1, le=1000)

@@ -74,6 +74,7 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
         staffed = with_minimums(job, roster, city)
         places = _places(job, city)
         check_limits(staffed, city, roster, places)
+        openings, travel = _openings(job, city, roster, places), io.read_job_travel(job, city)
         offers = _offers(job, city)
     with clock("covariates"):
         covariates = io.read_job_covariates(job, city)
@@ -93,7 +94,10 @@ def run(job: Job, *, progress: Progress | None = None) -> Run:
         others = {name: solve for name, solve in planning.SOLVERS.items() if name != job.allocation.solver}
         rivals = {name: solve(problem).objective for name, solve in others.items()}
     with clock("duty and routes"):
-        plan = planning.plan_patrol(problem, surface, roster, allocation=job.allocation, routes=job.routes)
+        plan = planning.plan_patrol(
+            problem, surface, roster, allocation=job.allocation, routes=job.routes, travel=travel, openings=openings,
+            seed=job.job.seed,
+        )  # fmt: skip
     with clock("outreach"):
         outreach = _outreach(job, surface, roster, offers)
     with clock("summary"):
@@ -120,7 +124,8 @@ def save_run(run: Run, folder: str | Path, *, overwrite: bool = False) -> Path:
         If the folder exists (and `overwrite` is not given) or cannot be written.
     """
     io.check_output(folder, overwrite=overwrite)
-    return io.write_run(run, folder, pages={"map.png": report.map_png(run)}, overwrite=overwrite)
+    pages = {"map.png": report.map_png(run), **report.route_files(run)}
+    return io.write_run(run, folder, pages=pages, overwrite=overwrite)
 
 
 def backtest_job(
@@ -210,7 +215,10 @@ def validate(job: Job) -> tuple[str, ...]:
     city = tessellate(job, area)
     shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
     roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
-    check_limits(with_minimums(job, roster, city), city, roster, _places(job, city))
+    places = _places(job, city)
+    check_limits(with_minimums(job, roster, city), city, roster, places)
+    _openings(job, city, roster, places)
+    travel = io.read_job_travel(job, city)
     offers = _offers(job, city)
     covariates = io.read_job_covariates(job, city)
     events = history(job, area)
@@ -224,7 +232,17 @@ def validate(job: Job) -> tuple[str, ...]:
         f"{len(roster.units)} units, {len(roster.duty):,} unit-shifts in {len(shifts)} shifts",
     )
     known = _notes_of(covariates)
-    return (report.stamp(job), *sizes, *counted, *area.notes, *panel.notes, *events.notes, *roster.notes, *known)
+    return (
+        report.stamp(job),
+        *sizes,
+        *counted,
+        *area.notes,
+        *panel.notes,
+        *events.notes,
+        *roster.notes,
+        *travel.notes,
+        *known,
+    )
 
 
 def explore_job(job: Job, *, progress: Progress | None = None, permutations: int = 199) -> report.Exploration:
@@ -434,9 +452,14 @@ def _offers(job: Job, city: Tessellation) -> tuple[Any, Any]:
 
 
 def _places(job: Job, city: Tessellation) -> dict[str, Bools]:
-    files = {limit.file for limit in job.policy.limits if limit.file}
+    limits = {limit.file for limit in job.policy.limits if limit.file}
+    files = limits | {window.file for window in job.routes.windows if window.file}
     shapes = {file: io.read_polygons(file, city.crs)[0] for file in sorted(files)}
     return {file: np.logical_or.reduce([city.within(shape) for shape in found]) for file, found in shapes.items()}
+
+
+def _openings(job: Job, city: Tessellation, roster: Roster, places: Mapping[str, Bools]) -> planning.Openings:
+    return planning.openings_of(job.routes.windows, city, roster, timezone=job.job.timezone, places=places)
 
 
 def _outreach(job: Job, surface: RiskSurface, roster: Roster, offers: tuple[Any, Any]) -> OutreachPlan:

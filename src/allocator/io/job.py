@@ -68,6 +68,8 @@ def input_files(job: Job) -> tuple[tuple[str, str], ...]:
     named += [(f"risk.covariates.{n}.file", covariate.file) for n, covariate in enumerate(job.risk.covariates)]
     named.append(("risk.daily.file", job.risk.daily.file if job.risk.daily else None))
     named.append(("staffing.minimums_file", job.staffing.minimums_file))
+    named += [("routes.matrix", job.routes.matrix), ("routes.streets", job.routes.streets)]
+    named += [(f"routes.windows.{n}.file", window.file) for n, window in enumerate(job.routes.windows)]
     if job.outreach:
         named += [
             ("outreach.initiatives", job.outreach.initiatives),

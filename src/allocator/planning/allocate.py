@@ -23,7 +23,7 @@ from allocator.domain import (
 )
 from allocator.errors import DataError
 from allocator.planning.duty import RESERVE, assignments_frame, post_units
-from allocator.planning.openings import Openings
+from allocator.planning.openings import Openings, openings_of
 from allocator.planning.problem import build_problem, shift_rows
 from allocator.planning.reduction import covered
 from allocator.planning.routes import RouteTerms, Visits, route_tasks, straight, tasks_of
@@ -41,6 +41,9 @@ def allocate(
     staffing: StaffingSection = StaffingSection(),
     routes: RoutesSection = RoutesSection(),
     places: Mapping[str, Bools] = {},
+    travel: Travel | None = None,
+    timezone: str = "UTC",
+    seed: int = 0,
 ) -> Plan:
     """Return the patrol plan for a forecast, a roster and a policy, from memory.
 
@@ -56,7 +59,13 @@ def allocate(
     allocation, staffing, routes
         Settings, as in a job file.
     places : mapping of str to (n_cells,) bool
-        The cells of each polygon file that a limit of the policy names.
+        The cells of each polygon file that a limit of the policy or a window of the routes names.
+    travel : Travel, optional
+        Minutes between cells; by default distance × detour / speed.
+    timezone : str
+        IANA name; the windows of the routes are local to it.
+    seed : int
+        The routes are drawn by lot: same inputs and seed, same plan.
 
     Raises
     ------
@@ -69,7 +78,10 @@ def allocate(
     """
     surface = surface.under(policy)
     problem = build_problem(surface, roster, policy, allocation=allocation, staffing=staffing, places=places)
-    return plan_patrol(problem, surface, roster, allocation=allocation, routes=routes)
+    openings = openings_of(routes.windows, surface.city, roster, timezone=timezone, places=places)
+    return plan_patrol(
+        problem, surface, roster, allocation=allocation, routes=routes, travel=travel, openings=openings, seed=seed
+    )
 
 
 def plan_patrol(

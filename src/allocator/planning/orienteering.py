@@ -38,7 +38,6 @@ from pyvrp.search import (
     PerturbationParams,
     compute_neighbours,
 )
-from pyvrp.stop import MaxIterations
 
 from allocator.domain import Bools, Floats, Ints
 
@@ -52,6 +51,8 @@ NEIGHBOURS = 20
 """Neighbours of a visit in the local search; 50 took twice the time for the same prizes."""
 PERTURBATIONS = 40
 """Most visits that are put in or taken out before a local search."""
+EXTRA = 10
+"""Iterations of a run after it makes every visit: only shorter ways, and variants, are left to find."""
 HISTORY = 20
 """Length of the late-acceptance history: runs are short."""
 PATIENCE = 500
@@ -182,7 +183,7 @@ def near_best(
     for run in range(runs):
         model = _Model.of(problem, kept, EAGERNESS[run % len(EAGERNESS)])
         start = first if run == 0 else None
-        for found in model.search(iterations, seed=_seed_of(seed, run), slack=slack, most=4 * most, first=start):
+        for found in model.search(iterations, seed=_seed_of(seed, run), slack=slack, most=most, first=start):
             tours = tours_of(problem, found)
             met.setdefault(tours.order, tours)
     return _chosen(list(met.values()), slack=slack, most=most)
@@ -271,7 +272,7 @@ class _Model:
         """Yield the tours met that are worth most, from one run."""
         rng = RandomNumberGenerator(seed=seed)
         neighbours = compute_neighbours(self.data, NeighbourhoodParams(num_neighbours=NEIGHBOURS))
-        perturbation = PerturbationManager(PerturbationParams(1, min(PERTURBATIONS, max(4, len(self.visits) // 2))))
+        perturbation = PerturbationManager(PerturbationParams(1, min(PERTURBATIONS, max(4, 2 * len(self.visits) // 5))))
         local = LocalSearch(self.data, rng, neighbours, perturbation)
         for operator in OPERATORS:
             if operator.supports(self.data):
@@ -281,9 +282,9 @@ class _Model:
         manager = PenaltyManager(([], max(self.penalty * 1000, 1.0), max(self.penalty, 1.0)), params)
         begun = self._warm(first) if first is not None else VrpSolution.make_random(self.data, rng)
         begun = local(begun, manager.max_cost_evaluator(), exhaustive=True)
-        memory = _Memory(slack, most)
+        memory = _Memory(slack, most, iterations)
         own = IteratedLocalSearchParams(PATIENCE, HISTORY, callbacks=memory)
-        result = IteratedLocalSearch(self.data, manager, local, begun, own).run(MaxIterations(iterations), False)
+        result = IteratedLocalSearch(self.data, manager, local, begun, own).run(memory, False)
         for solution in (result.best, *memory.near(result.best)):
             if solution.is_feasible():
                 yield self._order(solution)
@@ -304,18 +305,26 @@ class _Model:
 
 
 class _Memory(IteratedLocalSearchCallbacks):
-    """Keeps the feasible answers that a search meets, while they are near its best."""
+    """Keeps the feasible answers near the best that a search meets, and says when it has searched enough."""
 
-    def __init__(self, slack: float, most: int) -> None:
+    def __init__(self, slack: float, most: int, iterations: int) -> None:
         self._share = 1 - slack
         self._most = most
         self._met: dict[int, VrpSolution] = {}
+        self._left = iterations
+
+    def __call__(self, best_cost: float) -> bool:
+        """Return whether the iterations are used up."""
+        self._left -= 1
+        return self._left < 0
 
     def on_iteration(
         self, current: VrpSolution, candidate: VrpSolution, best: VrpSolution, cost_evaluator: object
     ) -> None:
         """Keep the candidate if it is feasible and near the best so far."""
-        if self._most > 4 and candidate.is_feasible() and candidate.prizes() >= self._share * best.prizes():
+        if best.num_missing_clients() == 0 and not best.unplanned():
+            self._left = min(self._left, EXTRA)
+        if self._most > 1 and candidate.is_feasible() and candidate.prizes() >= self._share * best.prizes():
             self._met.setdefault(hash(candidate), candidate)
 
     def near(self, best: VrpSolution) -> list[VrpSolution]:

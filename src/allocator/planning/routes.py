@@ -293,11 +293,12 @@ def _windows(task: Task, terms: RouteTerms) -> tuple[Ints, Ints, Ints]:
     so that returns keep their gap whoever makes them. Blocks that do not fit are left out, those of least gain first.
     """
     minutes, gap = terms.allocation.block_minutes, terms.routes.return_minutes
-    opens, closes = np.full(len(task.cell), task.begin, np.int64), np.full(len(task.cell), task.end, np.int64)
+    opens: Ints = np.full(len(task.cell), task.begin, np.int64)
+    closes: Ints = np.full(len(task.cell), task.end, np.int64)
     if terms.openings is not None:
         opens, closes = terms.openings.within(task.shift, task.cell, begin=task.begin, end=task.end)
     order = np.lexsort((task.nth, task.cell))
-    cell = task.cell[order]
+    cell: Ints = task.cell[order]
     first = np.searchsorted(cell, cell)
     nth = np.arange(len(order)) - first
     count = np.searchsorted(cell, cell, side="right") - first
@@ -344,7 +345,7 @@ def _breaks(task: Task, terms: RouteTerms) -> tuple[Ints, Ints, Ints, Floats]:
     first, last = (shift.start.timestamp() / 60 + share * shift.minutes for share in terms.routes.break_window)
     earliest = max(task.begin, int(np.ceil(first)))
     latest = min(max(earliest, int(last) - minutes), task.end - minutes)
-    member: Ints = np.flatnonzero(task.rest)[: None if latest >= earliest else 0]
+    member = np.flatnonzero(task.rest & (latest >= earliest))
     n = len(member)
     return member, np.full(n, earliest), np.full(n, latest), np.full(n, float(minutes))
 
@@ -354,15 +355,16 @@ def _variants(
 ) -> list[Tours]:
     """Return distinct routes near the best found, the best first; that one alone without a lottery."""
     slack, most = (routes.slack, routes.variants) if routes.lottery else (0.0, 1)
+    each = -(-most // 3)
     found = list(
         near_best(
-            problem, iterations=routes.iterations, runs=routes.runs, seed=seed, slack=slack, most=most, first=first
+            problem, iterations=routes.iterations, runs=routes.runs, seed=seed, slack=slack, most=each, first=first
         )
     )
     rng = np.random.default_rng([seed, 0])
-    for run in range(routes.runs if routes.lottery else 0):
+    for run in range(2 * routes.runs if routes.lottery else 0):
         loose = _roaming(problem, rng)
-        found += near_best(loose, iterations=routes.iterations, runs=1, seed=seed + 1 + run, slack=slack, most=most)
+        found += near_best(loose, iterations=routes.iterations, runs=1, seed=seed + 1 + run, slack=slack, most=each)
     sound = [tours for tours in found if _holds(problem, tours)]
     if not sound:  # only where travel is no metric: the way by the place of a break was shorter than the direct one
         order = tuple(thinned(problem, unit, tour) for unit, tour in enumerate(found[0].order))

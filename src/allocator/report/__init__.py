@@ -3,6 +3,7 @@
 from allocator.report.backtest import backtest_page
 from allocator.report.explore import Exploration, explore_page, explore_pictures
 from allocator.report.map import map_png
+from allocator.report.routes import route_files
 from allocator.report.summary import Material, figures, stamp
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "explore_pictures",
     "figures",
     "map_png",
+    "route_files",
     "stamp",
 ]
