@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -273,10 +274,7 @@ def _route_task(task: Task, terms: RouteTerms) -> tuple[Ints, tuple[object, ...]
     names = terms.problem.shifts[task.shift], terms.problem.districts[task.district]
     seed = seed_of(terms.seed, names)
     variants = _variants(problem, terms.routes, seed=seed, first=_rounds(problem, task.cell[block], terms.travel))
-    done = np.zeros((len(variants), len(problem.place)), bool)
-    for n, tours in enumerate(variants):
-        done[n, [visit for tour in tours.order for visit in tour]] = True
-    odds = even_odds(done[:, problem.only < 0], slack=terms.routes.slack)
+    odds = even_odds(np.stack([_delivered(problem, tours) for tours in variants]), slack=terms.routes.slack)
     rng = np.random.default_rng([seed, 1])
     drawn = int(rng.choice(len(variants), p=odds))
     row, member, start = _timed(problem, variants[drawn], rng if terms.routes.lottery else None)
@@ -354,26 +352,31 @@ def _variants(
     problem: Orienteering, routes: RoutesSection, *, seed: int, first: Sequence[Sequence[int]]
 ) -> list[Tours]:
     """Return distinct routes near the best found, the best first; that one alone without a lottery."""
-    slack, most = (routes.slack, routes.variants) if routes.lottery else (0.0, 1)
-    each = -(-most // 3)
-    found = list(
-        near_best(
-            problem, iterations=routes.iterations, runs=routes.runs, seed=seed, slack=slack, most=each, first=first
-        )
-    )
+    search = partial(near_best, iterations=routes.iterations, slack=routes.slack, most=-(-routes.variants // 3))
+    found = [
+        tours_of(problem, tuple(map(tuple, first))),
+        *search(problem, runs=routes.runs, seed=seed, first=first),
+    ]
     rng = np.random.default_rng([seed, 0])
     for run in range(2 * routes.runs if routes.lottery else 0):
-        loose = _roaming(problem, rng)
-        found += near_best(loose, iterations=routes.iterations, runs=1, seed=seed + 1 + run, slack=slack, most=each)
-    sound = [tours for tours in found if _holds(problem, tours)]
-    if not sound:  # only where travel is no metric: the way by the place of a break was shorter than the direct one
-        order = tuple(thinned(problem, unit, tour) for unit, tour in enumerate(found[0].order))
-        return [tours_of(problem, order)]
-    best = min(sound, key=lambda tours: tours.rank)
-    near = {best.order: best}
-    near |= {tours.order: tours for tours in sound if tours.prize >= best.prize * (1 - slack) - 1e-12}
-    kept = list(near.values())
-    return [kept[row] for row in np.unique(np.linspace(0, len(kept) - 1, min(most, len(kept))).astype(np.int64))]
+        found += search(_roaming(problem, rng), runs=1, seed=seed + 1 + run)
+    # Where travel is no metric, the way by the place of a break can be shorter than the direct one.
+    sound = {tours.order: tours for tours in found if _holds(problem, tours)}
+    gain = {order: float(problem.prize[_delivered(problem, tours)].sum()) for order, tours in sound.items()}
+    best = min(sound, key=lambda order: (-round(gain[order], 9), sound[order].work))
+    near = [tours for order, tours in sound.items() if order != best and gain[order] >= gain[best] * (1 - routes.slack)]
+    n = min(routes.variants - 1, len(near)) if routes.lottery else 0
+    return [sound[best], *(near[row] for row in np.unique(np.linspace(0, len(near) - 1, n).astype(np.int64)))]
+
+
+def _delivered(problem: Orienteering, tours: Tours) -> Bools:
+    """Return which blocks tours deliver, (n_visits,) bool: n visits of a cell deliver its first n blocks."""
+    made = np.zeros(len(problem.place), bool)
+    made[[row for tour in tours.order for row in tour]] = True
+    block = problem.only < 0  # their rows are sorted by cell and nth
+    count = np.bincount(problem.place[made & block], minlength=problem.travel.shape[1])
+    rank = np.arange(len(block)) - np.searchsorted(problem.place[block], problem.place)
+    return np.asarray(block & (rank < count[problem.place]))
 
 
 def _holds(problem: Orienteering, tours: Tours) -> bool:

@@ -34,27 +34,50 @@ class Timetable:
 def timetable(problem: Orienteering, unit: int, order: Sequence[int]) -> Timetable | None:
     """Return the times of a tour, or None if it breaks a limit: window, shift, budget, or no way.
 
-    A visit that belongs to the unit alone (a break) is made where the unit is. Travel takes whole minutes, rounded up.
+    A visit that belongs to the unit alone (a break) is made anywhere on the way, so only the minutes between the visits
+    around it count: travel and the break together. Travel takes whole minutes, rounded up.
     """
     legs, work = _legs(problem, unit, order)
     if work > problem.budget[unit] + 1e-6:
         return None
-    service = [int(problem.service[row]) for row in order]
-    earliest, now = [], int(problem.begin[unit])
-    for row, leg, minutes in zip(order, legs, service, strict=True):
-        now = max(now + leg, int(problem.earliest[row]))
-        if now > problem.latest[row]:
-            return None
-        earliest.append(now)
-        now += minutes
-    if now > problem.end[unit]:
+    earliest = _forward(problem, unit, order, legs)
+    latest = _backward(problem, unit, order, legs)
+    if any(first > last for first, last in zip(earliest, latest, strict=True)):
         return None
-    latest, then = [], int(problem.end[unit])
-    for n in range(len(order) - 1, -1, -1):
-        start = min(then - service[n], int(problem.latest[order[n]]))
-        latest.append(start)
-        then = start - legs[n]
-    return Timetable(np.array(earliest, np.int64), np.array(latest[::-1], np.int64))
+    return Timetable(np.array(earliest, np.int64), np.array(latest, np.int64))
+
+
+def _forward(problem: Orienteering, unit: int, order: Sequence[int], legs: Sequence[int]) -> list[int]:
+    """Return the first minute of each visit: not before the last one is over, nor before the way is done."""
+    found, pause = [], 0
+    now = left = int(problem.begin[unit])
+    for row, leg in zip(order, legs, strict=True):
+        minutes, start = int(problem.service[row]), max(now, int(problem.earliest[row]))
+        if problem.only[row] >= 0:
+            pause += minutes
+        else:
+            start = max(start, left + pause + leg)
+            left, pause = start + minutes, 0
+        found.append(start)
+        now = start + minutes
+    return found
+
+
+def _backward(problem: Orienteering, unit: int, order: Sequence[int], legs: Sequence[int]) -> list[int]:
+    """Return the last minute of each visit: `_forward` from the end."""
+    found, pause, leg_on = [], 0, 0
+    then = reach = int(problem.end[unit])
+    for row, leg in zip(reversed(order), reversed(legs), strict=True):
+        minutes = int(problem.service[row])
+        start = min(then - minutes, int(problem.latest[row]))
+        if problem.only[row] >= 0:
+            pause += minutes
+        else:
+            start = min(start, reach - leg_on - pause - minutes)
+            reach, leg_on, pause = start, leg, 0
+        found.append(start)
+        then = start
+    return found[::-1]
 
 
 def _legs(problem: Orienteering, unit: int, order: Sequence[int]) -> tuple[list[int], float]:
