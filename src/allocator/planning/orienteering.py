@@ -51,7 +51,7 @@ NEIGHBOURS = 20
 """Neighbours of a visit in the local search; 50 took twice the time for the same prizes."""
 PERTURBATIONS = 40
 """Most visits that are put in or taken out before a local search."""
-EXTRA = 10
+EXTRA = 8
 """Iterations of a run after it makes every visit: only shorter ways, and variants, are left to find."""
 HISTORY = 20
 """Length of the late-acceptance history: runs are short."""
