@@ -23,7 +23,7 @@ import numpy as np
 from allocator.planning.orienteering import Orienteering, solve
 
 BEST_KNOWN = {"p4.2.t": 1306, "p4.4.t": 1285, "p4.4.k": 821}
-ITERATIONS, RUNS = 1000, 4
+ITERATIONS, RUNS = 500, 12
 
 
 def read(path: Path) -> Orienteering:
