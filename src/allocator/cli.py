@@ -180,6 +180,7 @@ OUTPUTS = {
     "map.png": "map",
     "plan.parquet": "patrol",
     "plan.geojson": "",
+    "routes": "",
     "outreach.parquet": "outreach",
     "risk.parquet": "risk",
     "summary.json": "numbers",

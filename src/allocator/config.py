@@ -750,6 +750,23 @@ class AllocationSection(Section):
         return self
 
 
+class PlaceWindow(Place):
+    """`[[routes.windows]]`: a place that is visited only between two times of the day."""
+
+    earliest: dt.time
+    """Local time before which no visit there begins."""
+    latest: dt.time
+    """Local time by which every visit there is over; at or before `earliest` it means the next day."""
+    reason: str = ""
+    """Why, for the planner: school hours, market days."""
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> PlaceWindow:
+        if self.earliest == self.latest:
+            raise ValueError(f"a window has zero length: earliest and latest are both {self.earliest}")
+        return self
+
+
 class RoutesSection(Section):
     """`[routes]`: visits of a unit inside its shift."""
 
@@ -759,6 +776,53 @@ class RoutesSection(Section):
     """Road distance over straight-line distance."""
     briefing_minutes: int = Field(15, ge=0, le=120)
     """No visit before this time into the shift."""
+    return_minutes: int = Field(45, ge=0, le=600)
+    """Least minutes between two visits of a cell in a shift. Koper (1995): return at random times, at least every two
+    hours."""
+    break_minutes: int = Field(30, ge=0, le=120)
+    """Break of a unit, without visits; 0: none is planned."""
+    break_from_hours: float = Field(6.0, ge=0, le=48)
+    """Shifts of at least so many hours have a break."""
+    break_window: Annotated[Numbers, Field(min_length=2, max_length=2)] = (0.3, 0.75)
+    """The break lies between these shares of the shift."""
+    windows: Annotated[tuple[PlaceWindow, ...], Field(strict=False)] = ()
+    """Places that are visited only between two times of the day."""
+    matrix: FilePath | None = None
+    """Minutes of travel, as a table `from, to, minutes`, a square table with the labels as header and first column
+    (CSV, Parquet), or arrays `labels, minutes` (.npz); by default distance times `detour` over speed."""
+    matrix_by: Literal["cell", "beat", "district"] = "beat"
+    """What the labels of the matrix name; beats and districts have the minutes within them on the diagonal."""
+    streets: FilePath | None = None
+    """Streets as lines (GeoPackage, GeoJSON, Shapefile): travel is along them, by the shortest time."""
+    streets_speed: str | None = None
+    """Column with the speed on the street in km/h; without it, or where it is missing, that of the unit."""
+    streets_oneway: str | None = None
+    """Column that says whether a street is driven only in the direction of its line (1, true, yes)."""
+    iterations: int = Field(60, ge=1, le=1_000_000)
+    """Iterations of each run of the route search; a budget that no clock touches, so that plans repeat."""
+    runs: int = Field(2, ge=1, le=1000)
+    """Runs per district and shift, each from a start of its own; the lottery adds two for each."""
+    lottery: bool = True
+    """Draw the routes from many that are nearly as good, so that patrol cannot be foreseen."""
+    variants: int = Field(24, ge=1, le=1000)
+    """Most routes per district and shift in the lottery."""
+    slack: Share = 0.03
+    """Share of the best delivered gain that a route of the lottery may give up."""
+    threads: int = Field(0, ge=0)
+    """Threads that search routes (0: all cores). The result does not depend on it."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> RoutesSection:
+        faults = []
+        if not 0 <= self.break_window[0] < self.break_window[1] <= 1:
+            faults.append(f"break_window must be two shares, the earlier first: {self.break_window}")
+        if self.matrix and self.streets:
+            faults.append("give either matrix or streets, not both")
+        if (self.streets_speed or self.streets_oneway) and not self.streets:
+            faults.append("streets_speed and streets_oneway need streets: the file")
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
 
 
 class OutreachSection(Section):

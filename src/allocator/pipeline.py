@@ -84,6 +84,7 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         workload = _workload(staffed, city, roster, _calls(job, city) if job.staffing.calls else None)
         on_duty = [len(roster.on_duty(shift)) for shift in shifts]
         givens, short = (givens, ()) if workload is None else planning.with_workload(givens, workload, on_duty)
+        openings, travel = _openings(job, city, roster, givens.places), io.read_job_travel(job, city)
         offers = _offers(job, city)
     with clock("covariates"):
         covariates = io.read_job_covariates(job, city)
@@ -104,8 +105,9 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         rivals = planning.rivals_of(problem, job.allocation.solver)
     with clock("duty and routes"):
         plan = planning.plan_patrol(
-            problem, surface, roster, allocation=job.allocation, routes=job.routes, softened=softened
-        )
+            problem, surface, roster, allocation=job.allocation, routes=job.routes, travel=travel, openings=openings,
+            seed=job.job.seed, softened=softened,
+        )  # fmt: skip
         plan = _with_waits(plan, workload, short)
     with clock("outreach"):
         outreach = _outreach(job, surface, roster, offers)
@@ -133,7 +135,8 @@ def save_run(run: Run, folder: str | Path, *, overwrite: bool = False) -> Path:
         If the folder exists (and `overwrite` is not given) or cannot be written.
     """
     io.check_output(folder, overwrite=overwrite)
-    return io.write_run(run, folder, pages={"map.png": report.map_png(run)}, overwrite=overwrite)
+    pages = {"map.png": report.map_png(run), **report.route_files(run)}
+    return io.write_run(run, folder, pages=pages, overwrite=overwrite)
 
 
 def backtest_job(
@@ -300,10 +303,12 @@ def validate(job: Job) -> tuple[str, ...]:
     city = tessellate(job, area)
     shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
     roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
-    staffed = with_minimums(job, roster, city)
-    check_limits(staffed, city, roster, _givens(job, city))
+    staffed, givens = with_minimums(job, roster, city), _givens(job, city)
+    check_limits(staffed, city, roster, givens)
     calls = _calls(job, city) if job.staffing.calls else None
     _workload(staffed, city, roster, calls)
+    _openings(job, city, roster, givens.places)
+    travel = io.read_job_travel(job, city)
     offers = _offers(job, city)
     covariates = io.read_job_covariates(job, city)
     events = history(job, area)
@@ -320,7 +325,8 @@ def validate(job: Job) -> tuple[str, ...]:
     if calls is not None:
         sizes = (*sizes, f"{len(calls):,} calls for service were received before {job.job.week}")
         known = (*known, *calls.notes)
-    return (report.stamp(job), *sizes, *counted, *area.notes, *panel.notes, *events.notes, *roster.notes, *known)
+    notes = (*area.notes, *panel.notes, *events.notes, *roster.notes, *travel.notes, *known)
+    return (report.stamp(job), *sizes, *counted, *notes)
 
 
 def explore_job(job: Job, *, progress: Progress | None = None, permutations: int = 199) -> report.Exploration:
@@ -560,9 +566,14 @@ def _with_waits(plan: Plan, workload: Staffing | None, short: tuple[str, ...]) -
 
 
 def _places(job: Job, city: Tessellation) -> dict[str, Bools]:
-    files = {place.file for _, place in planning.places_named(job.policy, job.allocation) if place.file}
+    named = [place for _, place in planning.places_named(job.policy, job.allocation)] + list(job.routes.windows)
+    files = {place.file for place in named if place.file}
     shapes = {file: io.read_polygons(file, city.crs)[0] for file in sorted(files)}
     return {file: np.logical_or.reduce([city.within(shape) for shape in found]) for file, found in shapes.items()}
+
+
+def _openings(job: Job, city: Tessellation, roster: Roster, places: Mapping[str, Bools]) -> planning.Openings:
+    return planning.openings_of(job.routes.windows, city, roster, timezone=job.job.timezone, places=places)
 
 
 def _outreach(job: Job, surface: RiskSurface, roster: Roster, offers: tuple[Any, Any]) -> OutreachPlan:

@@ -12,6 +12,7 @@ from allocator.domain.panel import Panel, local_clock
 from allocator.domain.plan import (
     ASSIGNMENT_COLUMNS,
     LIMIT_COLUMNS,
+    LOTTERY_COLUMNS,
     STAFFING_COLUMNS,
     VISIT_COLUMNS,
     WORTH_COLUMNS,
@@ -27,6 +28,7 @@ from allocator.domain.roster import Edit, OutreachTeam, Roster, Shift, Unit, hou
 from allocator.domain.run import Run
 from allocator.domain.staffing import HOURS, Calls, Staffing
 from allocator.domain.surface import Reasons, RiskSurface, count_interval
+from allocator.domain.travel import Streets, Travel
 
 __all__ = [
     "ALL_KINDS",
@@ -34,6 +36,7 @@ __all__ = [
     "CALL",
     "HOURS",
     "LIMIT_COLUMNS",
+    "LOTTERY_COLUMNS",
     "OFFICER",
     "OUTREACH_COLUMNS",
     "STAFFING_COLUMNS",
@@ -62,7 +65,9 @@ __all__ = [
     "Run",
     "Shift",
     "Staffing",
+    "Streets",
     "Times",
+    "Travel",
     "Unit",
     "Venue",
     "count_interval",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -282,6 +282,13 @@ def empty_table(columns: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype="float64" if name in numbers else "str") for name in columns})
 
 
+LOTTERY_COLUMNS = {
+    "shift": "str", "district": "str", "variants": "int32", "drawn": "int32", "probability": "float64",
+    "entropy": "float64", "seed": "int64",
+}  # fmt: skip
+"""Lottery of the routes: number of variants, which was drawn, its probability, entropy of the odds in bits, seed."""
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """Who, where, from when to when, and why.
@@ -309,6 +316,8 @@ class Plan:
         `WORTH_COLUMNS`: expected harm covered that one unit more in a shift, or doing without a limit, would add.
     softened : tuple of str
         Limits that were bent so that there is a plan, each with its numbers.
+    lottery : DataFrame
+        `LOTTERY_COLUMNS`: how the routes of each district and shift were drawn.
     """
 
     visits: pd.DataFrame
@@ -323,6 +332,9 @@ class Plan:
     limits: pd.DataFrame = dataclasses.field(default_factory=lambda: empty_table(LIMIT_COLUMNS))
     worth: pd.DataFrame = dataclasses.field(default_factory=lambda: empty_table(WORTH_COLUMNS))
     softened: tuple[str, ...] = ()
+    lottery: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=list(LOTTERY_COLUMNS)).astype(LOTTERY_COLUMNS)
+    )
 
     @property
     def gap(self) -> float:

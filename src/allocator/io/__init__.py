@@ -15,6 +15,7 @@ from allocator.io.results import write_results
 from allocator.io.rosters import read_initiatives, read_minimums, read_roster, read_venues
 from allocator.io.runs import load_run, write_run
 from allocator.io.screen import family_of, screen
+from allocator.io.travel import read_job_travel, read_matrix, read_streets
 
 __all__ = [
     "check_files",
@@ -38,9 +39,12 @@ __all__ = [
     "read_job_covariates",
     "read_job_events",
     "read_job_residents",
+    "read_job_travel",
+    "read_matrix",
     "read_minimums",
     "read_polygons",
     "read_roster",
+    "read_streets",
     "read_venues",
     "screen",
     "whole_folder",

@@ -71,6 +71,8 @@ def input_files(job: Job) -> tuple[tuple[str, str], ...]:
     named.append(("risk.daily.file", job.risk.daily.file if job.risk.daily else None))
     named += [(f"staffing.calls.{n}", path) for n, path in enumerate(job.staffing.calls)]
     named.append(("staffing.minimums_file", job.staffing.minimums_file))
+    named += [("routes.matrix", job.routes.matrix), ("routes.streets", job.routes.streets)]
+    named += [(f"routes.windows.{n}.file", window.file) for n, window in enumerate(job.routes.windows)]
     if job.outreach:
         named += [
             ("outreach.initiatives", job.outreach.initiatives),

@@ -55,7 +55,7 @@ def write_run(
     folder : path
         Must not exist, unless `overwrite` is given and it holds a run.
     pages : mapping of str to bytes, optional
-        Further files by name, such as `map.png`.
+        Further files by name, such as `map.png` or `routes/U001.gpx`.
     overwrite : bool
         Replace an earlier run.
 
@@ -70,6 +70,7 @@ def write_run(
         except (pa.ArrowException, RuntimeError) as error:  # pyarrow and GDAL wrap "no space left"
             raise OutputError(f"cannot write {folder}: {error}") from error
         for name, content in (pages or {}).items():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).write_bytes(content)
     return Path(folder).absolute()
 
@@ -97,6 +98,7 @@ def _write_state(run: Run, place: Path) -> None:
     surface, plan = run.surface, run.plan
     plan.assignments.to_parquet(place / "assignments.parquet", index=False)
     _save_arrays(place / "problem.npz", _arrays_of(run.problem) | _limit_arrays(run.problem))
+    plan.lottery.to_parquet(place / "lottery.parquet", index=False)
     _save_arrays(place / "histories.npz", run.histories)
     city = surface.city
     arrays: dict[str, Any] = {"indptr": city.indptr, "indices": city.indices, "beat": city.beat}
@@ -165,6 +167,7 @@ def _load(place: Path) -> Run:
             staffing=pd.read_parquet(place / "staffing.parquet"),
             limits=pd.read_parquet(place / "limits.parquet"),
             worth=pd.read_parquet(place / "worth.parquet"),
+            lottery=pd.read_parquet(place / "state" / "lottery.parquet"),
             **_tuples(state["plan"]),
         ),
         outreach=OutreachPlan(items=_read_timed(place / "outreach.parquet"), **_tuples(state["outreach"])),

@@ -2,6 +2,7 @@
 
 from allocator.planning.allocate import allocate, plan_patrol
 from allocator.planning.conflicts import check_feasible, soften
+from allocator.planning.openings import Openings, openings_of
 from allocator.planning.outreach import plan_outreach
 from allocator.planning.problem import build_problem, places_named
 from allocator.planning.solvers import SOLVERS, check_solver, rivals_of, solve
@@ -9,11 +10,13 @@ from allocator.planning.staffing import expected_waits, overloads, staff, staffi
 
 __all__ = [
     "SOLVERS",
+    "Openings",
     "allocate",
     "build_problem",
     "check_feasible",
     "check_solver",
     "expected_waits",
+    "openings_of",
     "overloads",
     "places_named",
     "plan_outreach",

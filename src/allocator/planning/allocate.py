@@ -22,13 +22,15 @@ from allocator.domain import (
     Reasons,
     RiskSurface,
     Roster,
+    Travel,
     empty_table,
 )
 from allocator.errors import DataError
 from allocator.planning.duty import RESERVE, assignments_frame, post_units
+from allocator.planning.openings import Openings, openings_of
 from allocator.planning.problem import build_problem, shift_rows
 from allocator.planning.reduction import covered, reduce
-from allocator.planning.routes import Visits, route
+from allocator.planning.routes import RouteTerms, Visits, route_tasks, straight, tasks_of
 from allocator.planning.solvers import solve
 from allocator.planning.worth import worth_of_limits
 
@@ -44,6 +46,9 @@ def allocate(
     staffing: StaffingSection = StaffingSection(),
     routes: RoutesSection = RoutesSection(),
     places: Mapping[str, Bools] = {},
+    travel: Travel | None = None,
+    timezone: str = "UTC",
+    seed: int = 0,
 ) -> Plan:
     """Return the patrol plan for a forecast, a roster and a policy, from memory.
 
@@ -59,7 +64,13 @@ def allocate(
     allocation, staffing, routes
         Settings, as in a job file.
     places : mapping of str to (n_cells,) bool
-        The cells of each polygon file that a limit of the policy names.
+        The cells of each polygon file that a limit of the policy or a window of the routes names.
+    travel : Travel, optional
+        Minutes between cells; by default distance × detour / speed.
+    timezone : str
+        IANA name; the windows of the routes are local to it.
+    seed : int
+        The routes are drawn by lot: same inputs and seed, same plan.
 
     Raises
     ------
@@ -75,6 +86,11 @@ def allocate(
         surface, roster, policy, allocation=allocation, staffing=staffing, givens=Givens(places=places)
     )
     return plan_patrol(problem, surface, roster, allocation=allocation, routes=routes)
+    problem = build_problem(surface, roster, policy, allocation=allocation, staffing=staffing, places=places)
+    openings = openings_of(routes.windows, surface.city, roster, timezone=timezone, places=places)
+    return plan_patrol(
+        problem, surface, roster, allocation=allocation, routes=routes, travel=travel, openings=openings, seed=seed
+    )
 
 
 def plan_patrol(
@@ -84,6 +100,9 @@ def plan_patrol(
     *,
     allocation: AllocationSection = AllocationSection(),
     routes: RoutesSection = RoutesSection(),
+    travel: Travel | None = None,
+    openings: Openings | None = None,
+    seed: int = 0,
     softened: tuple[str, ...] = (),
 ) -> Plan:
     """Return the patrol plan for a problem: units to districts, named units to duty, visits to times.
@@ -97,7 +116,13 @@ def plan_patrol(
     roster : Roster
         The units behind `problem.on_duty`.
     allocation, routes
-        Settings, as in a job file.
+        Settings, as in a job file; `openings` stands for `routes.windows`.
+    travel : Travel, optional
+        Minutes between cells; by default distance × detour / speed.
+    openings : Openings, optional
+        When places may be visited, from `openings_of`; by default at any time.
+    seed : int
+        Seed of the job: the routes are drawn by lot.
     softened : tuple of str
         Limits that were bent before, for the record.
     """
@@ -105,7 +130,10 @@ def plan_patrol(
         raise DataError("the roster has other units on duty than the problem")
     answer = solve(problem, allocation.solver)
     posting = post_units(answer.units, roster, surface.city)
-    visits = route(problem, answer.blocks, posting, roster=roster, city=surface.city, settings=(allocation, routes))
+    ways = travel or straight(surface.city, routes)
+    terms = RouteTerms(problem, roster, ways, allocation, routes, openings=openings, seed=seed)
+    routed = route_tasks(tasks_of(terms, answer.blocks, posting), terms)
+    visits = routed.visits
     gained = covered(problem, visits.delivered_blocks(problem.value.shape))
     return Plan(
         visits=_visits_frame(visits, problem, surface, roster, minutes=allocation.block_minutes),
@@ -120,10 +148,12 @@ def plan_patrol(
             *_reserves(problem, answer, posting),
             *_dropped(answer, visits, float(gained.sum())),
             *problem.notes,
+            *ways.notes,
         ),
         limits=_limits_frame(problem, answer),
         worth=_worth_frame(problem, answer) if allocation.worth else empty_table(WORTH_COLUMNS),
         softened=softened,
+        lottery=routed.lottery,
     )
 
 
@@ -256,6 +286,6 @@ def _dropped(answer: Allocation, visits: Visits, delivered: float) -> list[str]:
         return []
     lost = (answer.objective - delivered) / max(answer.objective, 1e-12)
     return [
-        f"{dropped:,} of {planned:,} visits were dropped because travel leaves no time for them "
+        f"{dropped:,} of {planned:,} visits were dropped because travel, breaks and return gaps leave no time for them "
         f"({lost:.1%} of the harm covered)"
     ]

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import itertools
+import dataclasses
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from allocator.config import AllocationSection, RoutesSection
-from allocator.domain import AllocationProblem, Bools, Floats, Ints, Roster
+from allocator.domain import LOTTERY_COLUMNS, AllocationProblem, Bools, Floats, Ints, Roster, Travel
 from allocator.kernels.tours import closed_tours
+from allocator.planning.lottery import entropy, even_odds, seed_of
+from allocator.planning.openings import Openings
+from allocator.planning.orienteering import Orienteering, Tours, near_best, tours_of
 from allocator.planning.reduction import block_share
+from allocator.planning.timetable import thinned, timetable, with_break
 
 if TYPE_CHECKING:
     from allocator.tessellation import Tessellation
+
+ROAMING = 0.5
+"""Share of its window that a visit keeps in the runs of the lottery that roam, so that variants differ in time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +36,9 @@ class Visits:
 
     Parameters
     ----------
-    shift, unit, cell : (n,) int32
+    shift, unit, cell : (n,) int64
         Rows of shifts, units and cells.
-    nth : (n,) int32
+    nth : (n,) int64
         This is the nth block of its cell in that shift, from 0.
     gain : (n,) float64
         Expected harm that the block adds.
@@ -58,6 +70,96 @@ class Visits:
         return blocks
 
 
+@dataclass(frozen=True, eq=False)
+class Task:
+    """The units of one district in one shift, or in what is left of it, and the blocks they still have to do.
+
+    Parameters
+    ----------
+    district, shift : int
+        Rows.
+    begin, end : int
+        Whole minutes since 1970-01-01 UTC: no visit begins before, none ends after.
+    crew : (n_units,) int
+        Rows of the units.
+    start : (n_units,) int
+        Cell where each is at `begin`, -1: where its first visit is.
+    budget : (n_units,) float64
+        Minutes of travel and visits that each has left.
+    rest : (n_units,) bool
+        Whose break is still to come.
+    cell, nth : (n_blocks,) int
+        Blocks to do: the nth block (from 0) of a cell in that shift.
+    ready : (n_blocks,) int64
+        Minute before which a block may not begin, such as the end of the last visit there plus the return gap.
+    """
+
+    district: int
+    shift: int
+    begin: int
+    end: int
+    crew: Ints
+    start: Ints
+    budget: Floats
+    rest: Bools
+    cell: Ints
+    nth: Ints
+    ready: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class RouteTerms:
+    """What all tasks of a plan share.
+
+    Parameters
+    ----------
+    problem : AllocationProblem
+        For the gains and names.
+    roster : Roster
+        Shifts, and speeds of units.
+    travel : Travel
+        Minutes between cells.
+    allocation, routes
+        Settings, as in a job file.
+    openings : Openings, optional
+        When places may be visited; by default at any time.
+    seed : int
+        Seed of the job.
+    """
+
+    problem: AllocationProblem
+    roster: Roster
+    travel: Travel
+    allocation: AllocationSection
+    routes: RoutesSection
+    openings: Openings | None = None
+    seed: int = 0
+
+    def speeds(self, crew: Ints) -> Floats:
+        """Return the speed of each unit in km/h."""
+        return np.array([self.roster.units[unit].speed_kmh or self.routes.speed_kmh for unit in crew], np.float64)
+
+    def gain(self, shift: int | Ints, cell: Ints, nth: Ints) -> Floats:
+        """Return what blocks add to the expected harm covered."""
+        return np.asarray(self.problem.value[shift, cell] * block_share(self.problem.diminishing, nth))
+
+
+@dataclass(frozen=True, eq=False)
+class Routed:
+    """Routes, and the lottery they were drawn from.
+
+    Parameters
+    ----------
+    visits : Visits
+        The routes drawn.
+    lottery : DataFrame
+        `LOTTERY_COLUMNS`, one row per task with anything to do.
+    """
+
+    visits: Visits
+    lottery: pd.DataFrame
+
+
 def route(
     problem: AllocationProblem,
     blocks: npt.NDArray[np.int16],
@@ -66,13 +168,10 @@ def route(
     roster: Roster,
     city: Tessellation,
     settings: tuple[AllocationSection, RoutesSection],
+    travel: Travel | None = None,
+    seed: int = 0,
 ) -> Visits:
-    """Return the timed visits of all units.
-
-    The blocks of a district and shift are cut into compact, equal parts, one per unit. A unit goes round its
-    cells on a short closed tour, as often as the cell with most blocks asks for, so that returns to a cell
-    are spread over the shift. Where travel leaves too little time, visits of least gain are dropped. The
-    time left for calls lies in equal gaps between the visits.
+    """Return the timed visits of all units; see `route_tasks`.
 
     Parameters
     ----------
@@ -85,56 +184,272 @@ def route(
     roster, city
         Names, times, speeds and places.
     settings : tuple of AllocationSection and RoutesSection
-        Length of a visit and share of the shift; speed, detour and briefing.
+        As in a job file; `routes.windows` is for `plan_patrol`, which knows the time zone.
+    travel : Travel, optional
+        Minutes between cells; by default distance × detour / speed.
+    seed : int
+        Seed of the job.
     """
     allocation, routes = settings
-    speed = np.array([unit.speed_kmh or routes.speed_kmh for unit in roster.units])
-    clock = _Clock(
-        visit=allocation.block_minutes,
-        budget=np.array([allocation.directed_share * shift.minutes for shift in roster.shifts]),
-        begin=np.array([-(-shift.start.timestamp() // 60) for shift in roster.shifts], np.int64)
-        + routes.briefing_minutes,
-        end=np.array([shift.stop.timestamp() // 60 for shift in roster.shifts], np.int64),
-        minutes_per_m=routes.detour * 0.06 / speed,
+    terms = RouteTerms(problem, roster, travel or straight(city, routes), allocation, routes, seed=seed)
+    return route_tasks(tasks_of(terms, blocks, posting), terms).visits
+
+
+def straight(city: Tessellation, routes: RoutesSection) -> Travel:
+    """Return travel by distance × detour / speed."""
+    return Travel(np.asarray(city.x, np.float64), np.asarray(city.y, np.float64), routes.detour)
+
+
+def tasks_of(terms: RouteTerms, blocks: npt.NDArray[np.int16], posting: npt.NDArray[np.int32]) -> tuple[Task, ...]:
+    """Return the task of each district and shift that has blocks to do, whole shifts, by shift and district.
+
+    Parameters
+    ----------
+    terms : RouteTerms
+        What they share.
+    blocks : (n_shifts, n_cells) int16
+        Blocks of each cell.
+    posting : (n_units, n_shifts) int32
+        District of each unit.
+    """
+    district, tasks = terms.problem.district, []
+    for s, shift in enumerate(terms.roster.shifts):
+        cell = np.flatnonzero((blocks[s] > 0) & (district >= 0))
+        count = blocks[s, cell].astype(np.int64)
+        nth = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+        cell = np.repeat(cell, count)
+        begin = int(-(-shift.start.timestamp() // 60)) + terms.routes.briefing_minutes
+        rest = terms.routes.break_minutes > 0 and shift.minutes >= terms.routes.break_from_hours * 60
+        for d in np.unique(district[cell]):
+            crew, here = np.flatnonzero(posting[:, s] == d), district[cell] == d
+            budget = _minutes_each(terms, int(d), s, len(crew))
+            tasks.append(
+                Task(
+                    district=int(d), shift=s, begin=begin, end=int(shift.stop.timestamp() // 60), crew=crew,
+                    start=np.full(len(crew), -1), rest=np.full(len(crew), rest), cell=cell[here], nth=nth[here],
+                    budget=np.full(len(crew), budget),
+                    ready=np.full(int(here.sum()), begin),
+                )
+            )  # fmt: skip
+    return tuple(tasks)
+
+
+def _minutes_each(terms: RouteTerms, d: int, s: int, n_units: int) -> float:
+    """Return the minutes of travel and visits for each unit: what calls leave, or the directed share of the shift."""
+    problem, allocation = terms.problem, terms.allocation
+    if problem.busy is None or not n_units:
+        return allocation.directed_share * terms.roster.shifts[s].minutes
+    room = max(int(problem.blocks[s]) * n_units - int(problem.busy[d, s]), 0)
+    return room * (allocation.block_minutes + allocation.travel_minutes) / n_units
+
+
+def route_tasks(tasks: Sequence[Task], terms: RouteTerms) -> Routed:
+    """Return the timed visits of the given districts and shifts, each routed by itself.
+
+    A task is a team orienteering problem: blocks are visits whose prize is their gain, units are vehicles with a
+    budget of travel and visits, the nth return to a cell has its own part of the shift as its window, and each unit
+    takes its break on the way. Where time is too short, what adds least is left out. From the routes that are nearly
+    as good as the best a lottery draws one, and the time left for calls lies between the visits. The seed of a task
+    depends on the job, the shift and the district alone: a task routed by itself gives the same visits, and the number
+    of threads changes nothing.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        Districts and shifts, or what is left of them.
+    terms : RouteTerms
+        What they share.
+
+    Raises
+    ------
+    SolverError
+        If the linear solver of the lottery fails.
+    """
+    threads = max(1, min(terms.routes.threads or os.cpu_count() or 1, len(tasks)))
+    with ThreadPoolExecutor(threads) as executor:  # PyVRP releases the GIL
+        parts = list(executor.map(lambda task: _route_task(task, terms), tasks))
+    table = np.concatenate([np.empty((5, 0), np.int64), *(found for found, _ in parts)], axis=1)
+    shift, unit, cell, nth, start = table[:, np.lexsort((table[4], table[1], table[0]))]
+    rows = [row for _, row in parts if row is not None]
+    lottery = pd.DataFrame(rows, columns=list(LOTTERY_COLUMNS)).astype(LOTTERY_COLUMNS)
+    return Routed(Visits(shift, unit, cell, nth, terms.gain(shift, cell, nth), start), lottery)
+
+
+def _route_task(task: Task, terms: RouteTerms) -> tuple[Ints, tuple[object, ...] | None]:
+    """Return shift, unit, cell, nth and start of the visits of a task, (5, n), and its row of the lottery."""
+    block, earliest, latest = _windows(task, terms)
+    if not len(task.crew) or not len(block):
+        return np.empty((5, 0), np.int64), None
+    problem = _orienteering(task, terms, block, window=(earliest, latest))
+    names = terms.problem.shifts[task.shift], terms.problem.districts[task.district]
+    seed = seed_of(terms.seed, names)
+    variants = _variants(problem, terms.routes, seed=seed, first=_rounds(problem, task.cell[block], terms.travel))
+    odds = even_odds(np.stack([_delivered(problem, tours) for tours in variants]), slack=terms.routes.slack)
+    rng = np.random.default_rng([seed, 1])
+    drawn = int(rng.choice(len(variants), p=odds))
+    row, member, start = _timed(problem, variants[drawn], rng if terms.routes.lottery else None)
+    cell = task.cell[block[row]]
+    nth = _in_order_of_time(task, cell, start)
+    found = np.stack([np.full(len(row), task.shift), task.crew[member], cell, nth, start]).astype(np.int64)
+    return found, (*names, len(variants), drawn, float(odds[drawn]), entropy(odds), seed)
+
+
+def _windows(task: Task, terms: RouteTerms) -> tuple[Ints, Ints, Ints]:
+    """Return the blocks that have a place in time, and the first and last minute at which each may begin.
+
+    The opening of a cell with k blocks is cut into k equal parts with the return gap between them, one for each block,
+    so that returns keep their gap whoever makes them. Blocks that do not fit are left out, those of least gain first.
+    """
+    minutes, gap = terms.allocation.block_minutes, terms.routes.return_minutes
+    opens: Ints = np.full(len(task.cell), task.begin, np.int64)
+    closes: Ints = np.full(len(task.cell), task.end, np.int64)
+    if terms.openings is not None:
+        opens, closes = terms.openings.within(task.shift, task.cell, begin=task.begin, end=task.end)
+    order = np.lexsort((task.nth, task.cell))
+    cell: Ints = task.cell[order]
+    first = np.searchsorted(cell, cell)
+    nth = np.arange(len(order)) - first
+    count = np.searchsorted(cell, cell, side="right") - first
+    opens, closes = np.maximum(opens, task.ready)[order][first], closes[order]
+    fitting = np.minimum(np.maximum(closes - opens + gap, 0) // (minutes + gap), count)
+    free = closes - opens + gap - fitting * (minutes + gap)
+    earliest = opens + nth * (minutes + gap) + nth * free // np.maximum(fitting, 1)
+    latest = opens + nth * (minutes + gap) + (nth + 1) * free // np.maximum(fitting, 1)
+    kept = (nth < fitting) & (terms.gain(task.shift, cell, task.nth[order]) > 0)
+    return order[kept], earliest[kept], latest[kept]
+
+
+def _orienteering(task: Task, terms: RouteTerms, block: Ints, *, window: tuple[Ints, Ints]) -> Orienteering:
+    """Return the problem of a task; its visits are the given blocks, then the breaks."""
+    gain = terms.gain(task.shift, task.cell[block], task.nth[block])
+    minutes = np.full(len(block), float(terms.allocation.block_minutes))
+    cells = np.unique(np.concatenate([task.cell[block], task.start[task.start >= 0]]))
+    speeds, speed = np.unique(terms.speeds(task.crew), return_inverse=True)
+    place = np.searchsorted(cells, task.cell[block])
+    member, pause_from, pause_to, pause = _breaks(task, terms)
+    # A break is taken where the unit is. The search lets each take it at one of the best places, which is no shorter.
+    hub = place[np.argsort(-gain, kind="stable")[np.arange(len(member)) % len(block)]]
+    return Orienteering(
+        travel=np.stack([terms.travel.minutes(cells, cells, speed_kmh=float(one)) for one in speeds]),
+        place=np.concatenate([place, hub]),
+        service=np.concatenate([minutes, pause]),
+        work=np.concatenate([minutes, 0.0 * pause]),
+        prize=np.concatenate([gain, 0.0 * pause]),
+        earliest=np.concatenate([window[0], pause_from]).astype(np.float64),
+        latest=np.concatenate([window[1], pause_to]).astype(np.float64),
+        only=np.concatenate([np.full(len(block), -1), member]),
+        speed=speed,
+        start=np.where(task.start >= 0, np.searchsorted(cells, task.start), -1),
+        stop=np.full(len(task.crew), -1),
+        begin=np.full(len(task.crew), float(task.begin)),
+        end=np.full(len(task.crew), float(task.end)),
+        budget=np.asarray(task.budget, np.float64),
     )
-    visits = _in_tour_order(_share_out(problem, blocks, posting, city), city)
-    return _timed(_fitting(visits, city, clock), city, clock)
 
 
-@dataclass(frozen=True, eq=False)
-class _Clock:
-    """Minutes: length of a visit, budget and window per shift, travel per metre and unit."""
+def _breaks(task: Task, terms: RouteTerms) -> tuple[Ints, Ints, Ints, Floats]:
+    """Return member of the crew, first and last begin, and minutes of each break that is still to come and fits."""
+    shift, minutes = terms.roster.shifts[task.shift], terms.routes.break_minutes
+    first, last = (shift.start.timestamp() / 60 + share * shift.minutes for share in terms.routes.break_window)
+    earliest = max(task.begin, int(np.ceil(first)))
+    latest = min(max(earliest, int(last) - minutes), task.end - minutes)
+    member = np.flatnonzero(task.rest & (latest >= earliest))
+    n = len(member)
+    return member, np.full(n, earliest), np.full(n, latest), np.full(n, float(minutes))
 
-    visit: int
-    budget: Floats
-    begin: Ints
-    end: Ints
-    minutes_per_m: Floats
+
+def _variants(
+    problem: Orienteering, routes: RoutesSection, *, seed: int, first: Sequence[Sequence[int]]
+) -> list[Tours]:
+    """Return distinct routes near the best found, the best first; that one alone without a lottery."""
+    search = partial(near_best, iterations=routes.iterations, slack=routes.slack, most=-(-routes.variants // 3))
+    found = [
+        tours_of(problem, tuple(map(tuple, first))),
+        *search(problem, runs=routes.runs, seed=seed, first=first),
+    ]
+    rng = np.random.default_rng([seed, 0])
+    for run in range(2 * routes.runs if routes.lottery else 0):
+        found += search(_roaming(problem, rng), runs=1, seed=seed + 1 + run)
+    # Where travel is no metric, the way by the place of a break can be shorter than the direct one.
+    sound = {tours.order: tours for tours in found if _holds(problem, tours)}
+    gain = {order: float(problem.prize[_delivered(problem, tours)].sum()) for order, tours in sound.items()}
+    best = min(sound, key=lambda order: (-round(gain[order], 9), sound[order].work))
+    near = [tours for order, tours in sound.items() if order != best and gain[order] >= gain[best] * (1 - routes.slack)]
+    n = min(routes.variants - 1, len(near)) if routes.lottery else 0
+    return [sound[best], *(near[row] for row in np.unique(np.linspace(0, len(near) - 1, n).astype(np.int64)))]
 
 
-def _share_out(
-    problem: AllocationProblem,
-    blocks: npt.NDArray[np.int16],
-    posting: npt.NDArray[np.int32],
-    city: Tessellation,
-) -> Visits:
-    """Return the blocks of each (district, shift) shared among its units; times still 0."""
-    shift, cell = np.nonzero(blocks)
-    count = blocks[shift, cell].astype(np.int64)
-    cell = np.repeat(cell, count)
-    nth = np.arange(len(cell)) - np.repeat(np.cumsum(count) - count, count)
-    shift = np.repeat(shift, count)
-    gain = problem.value[shift, cell] * block_share(problem.diminishing, nth)
-    unit = np.full(len(cell), -1, np.int64)
-    key = shift * len(problem.districts) + problem.district[cell]
-    order = np.argsort(key, kind="stable")
-    keys, starts = np.unique(key[order], return_index=True)
-    for one, rows in zip(keys.tolist(), np.split(order, starts)[1:], strict=True):
-        s, d = divmod(one, len(problem.districts))
-        crew = np.flatnonzero(posting[:, s] == d)
-        _split(rows, crew, np.stack([city.x[cell[rows]], city.y[cell[rows]]]), unit)
-    visits = Visits(shift, unit, cell, nth, gain, np.zeros(len(cell), np.int64))
-    return visits.take(np.lexsort((cell, nth, unit, shift)))
+def _delivered(problem: Orienteering, tours: Tours) -> Bools:
+    """Return which blocks tours deliver, (n_visits,) bool: n visits of a cell deliver its first n blocks."""
+    made = np.zeros(len(problem.place), bool)
+    made[[row for tour in tours.order for row in tour]] = True
+    block = problem.only < 0  # their rows are sorted by cell and nth
+    count = np.bincount(problem.place[made & block], minlength=problem.travel.shape[1])
+    rank = np.arange(len(block)) - np.searchsorted(problem.place[block], problem.place)
+    return np.asarray(block & (rank < count[problem.place]))
+
+
+def _holds(problem: Orienteering, tours: Tours) -> bool:
+    return all(timetable(problem, unit, tour) is not None for unit, tour in enumerate(tours.order))
+
+
+def _roaming(problem: Orienteering, rng: np.random.Generator) -> Orienteering:
+    """Return the problem with each window cut to a random part of itself."""
+    freedom = problem.latest - problem.earliest
+    width = np.floor(freedom * ROAMING)
+    earliest = problem.earliest + np.floor(rng.random(len(width)) * (freedom - width + 1))
+    return dataclasses.replace(problem, earliest=earliest, latest=earliest + width)
+
+
+def _timed(problem: Orienteering, tours: Tours, rng: np.random.Generator | None) -> tuple[Ints, Ints, Ints]:
+    """Return row, member of the crew and start of each visit: the time left lies between them, evenly or at random."""
+    found = [np.empty((3, 0), np.int64)]
+    for member, tour in enumerate(tours.order):
+        times = timetable(problem, member, tour)
+        if times is None or not tour:
+            continue
+        share = np.arange(len(tour)) / len(tour) if rng is None else np.sort(rng.random(len(tour)))
+        table = np.stack([np.array(tour), np.full(len(tour), member), times.at(share)])
+        found.append(table[:, problem.only[table[0]] < 0])
+    row, member_of, start = np.concatenate(found, axis=1)
+    return row, member_of, start
+
+
+def _in_order_of_time(task: Task, cell: Ints, start: Ints) -> Ints:
+    """Return which block of its cell each visit is: the first in time is the first of the task's blocks."""
+    nth = np.empty(len(cell), np.int64)
+    for one in np.unique(cell):
+        here = np.flatnonzero(cell == one)
+        nth[here[np.argsort(start[here], kind="stable")]] = np.sort(task.nth[task.cell == one])[: len(here)]
+    return nth
+
+
+def _rounds(problem: Orienteering, cell: Ints, travel: Travel) -> list[tuple[int, ...]]:
+    """Return tours that hold, to start from: compact, equal parts, each gone round and round on a short closed tour."""
+    x, y = np.array(travel.x[cell], np.float64), np.array(travel.y[cell], np.float64)
+    part = np.zeros(len(cell), np.int64)
+    _split(np.arange(len(cell)), np.arange(problem.n_units), np.stack([x, y]), part)
+    tours = []
+    for unit in range(problem.n_units):
+        mine = np.flatnonzero(part == unit)
+        stop, of = np.unique(cell[mine], return_index=True)
+        rank = _ranks(x[mine][of], y[mine][of])[np.searchsorted(stop, cell[mine])]
+        order = tuple(int(row) for row in mine[np.lexsort((rank, problem.earliest[mine]))])
+        for pause in np.flatnonzero(problem.only == unit):
+            order = with_break(problem, unit, order, int(pause))
+        tours.append(thinned(problem, unit, order))
+    return tours
+
+
+def _ranks(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> Ints:
+    """Return the place of each point on a short closed tour that begins after its longest leg."""
+    n = len(x)
+    tour, rank = np.empty(n, np.int64), np.empty(n, np.int64)
+    closed_tours(x, y, np.array([0, n], np.int64), tour)
+    if n:
+        leg = np.hypot(np.diff(x[tour], prepend=x[tour[-1]]), np.diff(y[tour], prepend=y[tour[-1]]))
+        rank[tour] = (np.arange(n) - int(leg.argmax())) % n
+    return rank
 
 
 def _split(rows: Ints, crew: Ints, place: Floats, unit: Ints) -> None:
@@ -149,65 +464,3 @@ def _split(rows: Ints, crew: Ints, place: Floats, unit: Ints) -> None:
     cut = round(len(rows) * half / len(crew))
     for part, members in ((order[:cut], crew[:half]), (order[cut:], crew[half:])):
         _split(rows[part], members, place[:, part], unit)
-
-
-def _in_tour_order(visits: Visits, city: Tessellation) -> Visits:
-    """Return the visits of each unit and shift in the order of their tour, round after round."""
-    n_cells = city.n_cells
-    stop, stop_of = np.unique(visits.group * n_cells + visits.cell, return_inverse=True)
-    x, y = city.x[stop % n_cells], city.y[stop % n_cells]
-    n_tours = int(visits.group[-1]) + 1 if len(visits.unit) else 0
-    indptr = np.searchsorted(stop // n_cells, np.arange(n_tours + 1)).astype(np.int64)
-    tour = np.empty(len(stop), np.int64)
-    closed_tours(x, y, indptr, tour)
-    rank = np.empty(len(stop), np.int64)
-    for a, b in itertools.pairwise(indptr.tolist()):
-        leg = np.hypot(np.diff(x[tour[a:b]], prepend=x[tour[b - 1]]), np.diff(y[tour[a:b]], prepend=y[tour[b - 1]]))
-        rank[tour[a:b]] = (np.arange(b - a) - int(leg.argmax())) % (b - a)  # starts after the longest leg
-    return visits.take(np.lexsort((rank[stop_of], visits.nth, visits.group)))
-
-
-def _legs(visits: Visits, city: Tessellation, clock: _Clock) -> Floats:
-    """Return the minutes of travel to each visit from the one before, 0 for the first of a tour."""
-    x, y = city.x[visits.cell], city.y[visits.cell]
-    metres = np.hypot(np.diff(x, prepend=0.0), np.diff(y, prepend=0.0))
-    metres[np.diff(visits.group, prepend=-1) != 0] = 0.0
-    return np.asarray(metres * clock.minutes_per_m[visits.unit])
-
-
-def _whole(minutes: Floats) -> Ints:
-    return np.asarray(np.ceil(minutes - 1e-9), np.int64)
-
-
-def _fitting(visits: Visits, city: Tessellation, clock: _Clock) -> Visits:
-    """Return the visits that fit: each tour loses its visits of least gain until it does."""
-    while len(visits.unit):
-        group, leg = visits.group, _legs(visits, city, clock)
-        shift = visits.shift[np.searchsorted(group, np.arange(group[-1] + 1))]
-        work = np.bincount(group, leg + clock.visit)
-        longest = np.bincount(group, _whole(leg) + clock.visit)
-        over = (work > clock.budget[shift] + 1e-6) | (longest > (clock.end - clock.begin)[shift])
-        if not over.any():
-            break
-        rows = np.flatnonzero(over[group])
-        rows = rows[np.lexsort((-rows, visits.gain[rows], group[rows]))]
-        _, first = np.unique(group[rows], return_index=True)
-        visits = visits.take(np.delete(np.arange(len(group)), rows[first]))
-    return visits
-
-
-def _timed(visits: Visits, city: Tessellation, clock: _Clock) -> Visits:
-    """Return the visits with their start: whole minutes, the slack of each shift in equal gaps."""
-    if not len(visits.unit):
-        return visits
-    group = visits.group
-    first = np.searchsorted(group, np.arange(group[-1] + 1))
-    n = np.diff(first, append=len(group))
-    leg = _whole(_legs(visits, city, clock))
-    done = np.cumsum(leg + clock.visit)
-    before = done - clock.visit - (done - leg - clock.visit)[first][group]
-    work = np.add.reduceat(leg + clock.visit, first)
-    slack = (clock.end - clock.begin)[visits.shift[first]] - work
-    place = np.arange(len(group)) - first[group]
-    start = clock.begin[visits.shift] + before + slack[group] * place // n[group]
-    return Visits(visits.shift, visits.unit, visits.cell, visits.nth, visits.gain, start)

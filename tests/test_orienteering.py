@@ -1,0 +1,139 @@
+"""Team orienteering: against brute force, against its own limits, and on the instances of Chao."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from allocator.planning.orienteering import Orienteering, near_best, reachable, solve
+from allocator.planning.timetable import timetable
+
+INSTANCES = Path(__file__).parents[2] / "shared" / "instances" / "team_orienteering"
+
+
+def problem_of(seed: int, *, visits: int = 5, units: int = 2, windows: bool = False, breaks: bool = False):
+    """Return a small random problem in whole minutes."""
+    rng = np.random.default_rng(seed)
+    place = rng.integers(0, 20, (visits + 1, 2)).astype(float)
+    travel = np.hypot(*(place[:, None] - place[None]).transpose(2, 0, 1))
+    n = visits + units * breaks
+    earliest = np.where(np.arange(n) < visits, rng.integers(0, 40, n) * windows, 20.0)
+    latest = np.where(np.arange(n) < visits, earliest + (30 if windows else 1000), 40.0)
+    return Orienteering(
+        travel=travel[None],
+        place=np.r_[np.arange(1, visits + 1), rng.integers(1, visits + 1, n - visits)],
+        service=np.where(np.arange(n) < visits, 5.0, 10.0),
+        work=np.where(np.arange(n) < visits, 5.0, 0.0),
+        prize=np.where(np.arange(n) < visits, rng.integers(1, 9, n), 0).astype(float),
+        earliest=earliest.astype(float),
+        latest=latest.astype(float),
+        only=np.r_[np.full(visits, -1), np.arange(n - visits)],
+        speed=np.zeros(units, int),
+        start=np.where(rng.random(units) < 0.5, 0, -1),
+        stop=np.full(units, -1),
+        begin=np.zeros(units),
+        end=np.full(units, 90.0),
+        budget=rng.integers(15, 50, units).astype(float),
+    )
+
+
+def most_prize(problem: Orienteering) -> float:
+    """Return the best total prize by trying everything."""
+    n = int((problem.only < 0).sum())
+    worth = []
+    for unit in range(problem.n_units):
+        value = np.full(1 << n, -np.inf)
+        own = np.flatnonzero(problem.only == unit).tolist()
+        for mask in range(1 << n):
+            rows = [row for row in range(n) if mask >> row & 1]
+            if any(timetable(problem, unit, order) for order in itertools.permutations([*rows, *own])):
+                value[mask] = problem.prize[rows].sum()
+        worth.append(value)
+    best = worth[0]
+    for value in worth[1:]:
+        joined = np.full(1 << n, -np.inf)
+        for mask in range(1 << n):
+            part = mask
+            while True:
+                joined[mask] = max(joined[mask], best[part] + value[mask ^ part])
+                if not part:
+                    break
+                part = (part - 1) & mask
+        best = joined
+    return float(best.max())
+
+
+@pytest.mark.parametrize("windows", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_small_problems_are_solved_to_the_optimum(seed, windows):
+    problem = problem_of(seed, windows=windows)
+    found = solve(problem, iterations=100, runs=2)
+    assert found.prize == pytest.approx(most_prize(problem))
+
+
+@given(st.integers(0, 10_000), st.integers(1, 8), st.integers(1, 3), st.booleans(), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_no_tour_breaks_a_limit(seed, visits, units, windows, breaks):
+    problem = problem_of(seed, visits=visits, units=units, windows=windows, breaks=breaks)
+    for tours in near_best(problem, iterations=15, runs=1, seed=seed, slack=0.1, most=5):
+        rows = [row for tour in tours.order for row in tour]
+        assert len(set(rows)) == len(rows)
+        assert tours.prize == pytest.approx(problem.prize[rows].sum())
+        if rows:
+            for unit, tour in enumerate(tours.order):
+                assert timetable(problem, unit, tour) is not None
+                assert (
+                    problem.work_of(unit, [row for row in tour if problem.only[row] < 0]) <= problem.budget[unit] + 1e-6
+                )
+                assert set(np.flatnonzero(problem.only == unit)) <= set(tour)
+
+
+def test_the_same_seed_gives_the_same_tours_and_slack_is_kept():
+    problem = problem_of(3, visits=12, units=3)
+    first, again = (near_best(problem, iterations=50, runs=2, seed=7, slack=0.2, most=10) for _ in range(2))
+    assert [tours.order for tours in first] == [tours.order for tours in again]
+    assert len({tours.order for tours in first}) == len(first) > 1
+    assert min(tours.prize for tours in first) >= 0.8 * first[0].prize
+
+
+def test_what_nobody_can_reach_is_left_out():
+    problem = problem_of(1, visits=6)
+    far = problem.travel.copy()
+    far[:, 1], far[:, :, 1] = np.inf, np.inf
+    cut = dataclasses.replace(problem, travel=far, start=np.zeros(2, int))
+    assert not reachable(cut)[0]
+    assert all(0 not in tour for tour in solve(cut, iterations=20, runs=1).order)
+    assert solve(dataclasses.replace(problem, budget=np.zeros(2)), iterations=5).order == ((), ())
+
+
+def chao(name: str) -> Orienteering:
+    """Return an instance of Chao, Golden & Wasil (1996); distances are not rounded."""
+    lines = [line.split() for line in (INSTANCES / f"set{name[1]}" / f"{name}.txt").read_text().splitlines() if line]
+    units, longest = int(lines[1][1]), float(lines[2][1])
+    table = np.array(lines[3 : 3 + int(lines[0][1])], float)
+    n = len(table) - 2
+    none, free = np.zeros(n), np.zeros(units)
+    return Orienteering(
+        travel=np.hypot(*(table[:, None, :2] - table[None, :, :2]).transpose(2, 0, 1))[None],
+        place=np.arange(1, n + 1), service=none, work=none, prize=table[1:-1, 2], earliest=none, latest=none + np.inf,
+        only=np.full(n, -1), speed=np.zeros(units, int), start=np.zeros(units, int), stop=np.full(units, n + 1),
+        begin=free, end=free + np.inf, budget=free + longest,
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(not INSTANCES.exists(), reason="needs ../shared/instances/team_orienteering")
+@pytest.mark.parametrize(
+    ("name", "value"), [("p2.2.a", 90), ("p2.3.k", 200), ("p2.4.k", 180), ("p4.4.e", 183), ("p4.3.a", 0)]
+)
+def test_chaos_instances_reach_his_heuristic(name, value):
+    problem = chao(name)
+    found = solve(problem, iterations=400, runs=2)
+    assert found.prize >= value
+    for unit, tour in enumerate(found.order):
+        assert problem.work_of(unit, tour) <= problem.budget[unit]
