@@ -11,6 +11,7 @@ from allocator.domain.outreach import OUTREACH_COLUMNS, Initiative, OutreachPlan
 from allocator.domain.panel import Panel, local_clock
 from allocator.domain.plan import (
     ASSIGNMENT_COLUMNS,
+    CHANGE_COLUMNS,
     LIMIT_COLUMNS,
     LOTTERY_COLUMNS,
     STAFFING_COLUMNS,
@@ -34,6 +35,7 @@ __all__ = [
     "ALL_KINDS",
     "ASSIGNMENT_COLUMNS",
     "CALL",
+    "CHANGE_COLUMNS",
     "HOURS",
     "LIMIT_COLUMNS",
     "LOTTERY_COLUMNS",

@@ -276,6 +276,10 @@ LIMIT_COLUMNS = ("limit", "source", "least", "most", "value", "unit")
 WORTH_COLUMNS = ("change", "harm", "share")
 
 
+CHANGE_COLUMNS = ("shift", "district", "cause")
+"""Why a re-planned district and shift differs from the earlier plan."""
+
+
 def empty_table(columns: tuple[str, ...]) -> pd.DataFrame:
     """Return a table of these columns without rows: text, but for numbers named so."""
     numbers = {"least", "most", "value", "harm", "share"}
@@ -316,6 +320,8 @@ class Plan:
         `WORTH_COLUMNS`: expected harm covered that one unit more in a shift, or doing without a limit, would add.
     softened : tuple of str
         Limits that were bent so that there is a plan, each with its numbers.
+    changes : DataFrame
+        `CHANGE_COLUMNS`: after re-planning, why visits differ from those of the earlier plan.
     lottery : DataFrame
         `LOTTERY_COLUMNS`: how the routes of each district and shift were drawn.
     """
@@ -332,6 +338,7 @@ class Plan:
     limits: pd.DataFrame = dataclasses.field(default_factory=lambda: empty_table(LIMIT_COLUMNS))
     worth: pd.DataFrame = dataclasses.field(default_factory=lambda: empty_table(WORTH_COLUMNS))
     softened: tuple[str, ...] = ()
+    changes: pd.DataFrame = dataclasses.field(default_factory=lambda: empty_table(CHANGE_COLUMNS))
     lottery: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=list(LOTTERY_COLUMNS)).astype(LOTTERY_COLUMNS)
     )
@@ -357,10 +364,27 @@ class Plan:
         return grouped.agg(visits="size", minutes="sum").reset_index()
 
     def diff(self, other: Plan) -> pd.DataFrame:
-        """Return the visits that only one of the plans holds: `change` is "added" or "removed" against `other`."""
+        """Return the visits that only one of the plans holds: `change` is "added" or "removed" against `other`.
+
+        `reason` is why the visit changed where re-planning noted it, else why the visit was planned.
+        """
         keys = ["unit", "shift", "cell", "start", "stop", "purpose"]
         merged = self.visits.merge(other.visits, on=keys, how="outer", indicator=True, suffixes=("", "_other"))
         changed = merged[merged["_merge"] != "both"].copy()
         changed["change"] = np.where(changed["_merge"] == "left_only", "added", "removed")
-        changed["reason"] = changed["reason"].fillna(changed["reason_other"])
+        own = changed["reason"].fillna(changed["reason_other"])
+        changed["reason"] = self._causes_of(changed, other).fillna(own)
         return changed[["change", *keys, "reason"]].sort_values(["start", "unit", "change"]).reset_index(drop=True)
+
+    def _causes_of(self, visits: pd.DataFrame, other: Plan) -> pd.Series:
+        """Return the noted cause of each visit's shift and district, missing where there is none."""
+        cause = {(row.shift, row.district): row.cause for row in self.changes.itertuples()}
+        posted = [
+            {(row.unit, row.shift): row.district for row in plan.assignments.itertuples()} for plan in (self, other)
+        ]
+        found = []
+        for unit, shift, purpose in zip(visits["unit"], visits["shift"], visits["purpose"], strict=True):
+            places = [at[unit, shift] for at in posted if (unit, shift) in at]
+            known = [cause[shift, place] for place in places if (shift, place) in cause]
+            found.append(known[0] if known and purpose == "directed patrol" else None)
+        return pd.Series(found, index=visits.index, dtype="object")

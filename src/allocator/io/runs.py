@@ -99,6 +99,7 @@ def _write_state(run: Run, place: Path) -> None:
     plan.assignments.to_parquet(place / "assignments.parquet", index=False)
     _save_arrays(place / "problem.npz", _arrays_of(run.problem) | _limit_arrays(run.problem))
     plan.lottery.to_parquet(place / "lottery.parquet", index=False)
+    plan.changes.to_parquet(place / "changes.parquet", index=False)
     _save_arrays(place / "histories.npz", run.histories)
     city = surface.city
     arrays: dict[str, Any] = {"indptr": city.indptr, "indices": city.indices, "beat": city.beat}
@@ -168,6 +169,7 @@ def _load(place: Path) -> Run:
             limits=pd.read_parquet(place / "limits.parquet"),
             worth=pd.read_parquet(place / "worth.parquet"),
             lottery=pd.read_parquet(place / "state" / "lottery.parquet"),
+            changes=pd.read_parquet(place / "state" / "changes.parquet"),
             **_tuples(state["plan"]),
         ),
         outreach=OutreachPlan(items=_read_timed(place / "outreach.parquet"), **_tuples(state["outreach"])),

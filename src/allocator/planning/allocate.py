@@ -18,6 +18,7 @@ from allocator.domain import (
     AllocationProblem,
     Bools,
     Givens,
+    Ints,
     Plan,
     Reasons,
     RiskSurface,
@@ -136,9 +137,9 @@ def plan_patrol(
     visits = routed.visits
     gained = covered(problem, visits.delivered_blocks(problem.value.shape))
     return Plan(
-        visits=_visits_frame(visits, problem, surface, roster, minutes=allocation.block_minutes),
+        visits=visits_frame(visits, problem, surface, roster, minutes=allocation.block_minutes),
         assignments=assignments_frame(posting, roster, problem.districts),
-        staffing=_staffing_frame(problem, answer, gained),
+        staffing=staffing_frame(problem, answer.units, gained),
         objective=answer.objective,
         bound=answer.bound,
         delivered=float(gained.sum()),
@@ -172,7 +173,7 @@ def _worth_frame(problem: AllocationProblem, answer: Allocation) -> pd.DataFrame
     return pd.DataFrame(rows, columns=list(WORTH_COLUMNS)).astype(empty_table(WORTH_COLUMNS).dtypes.to_dict())
 
 
-def _visits_frame(
+def visits_frame(
     visits: Visits, problem: AllocationProblem, surface: RiskSurface, roster: Roster, *, minutes: int
 ) -> pd.DataFrame:
     first = np.searchsorted(visits.group, visits.group)
@@ -195,7 +196,10 @@ def _reasons(visits: Visits, problem: AllocationProblem, surface: RiskSurface, r
     """Return why each visit: the rank of its cell, and what drives the kind with most expected harm there."""
     s, c = visits.shift, visits.cell
     d = problem.district[c]
-    rank, size = _ranks(problem)[s, c], np.bincount(problem.district[problem.district >= 0])[d]
+    rank, size = (
+        _ranks(problem, np.unique(s))[np.searchsorted(np.unique(s), s), c],
+        np.bincount(problem.district[problem.district >= 0])[d],
+    )
     slot = shift_rows(surface, roster)[s]
     kind = (surface.mean[slot, c] * surface.harm).argmax(axis=1)
     known, row = _known_reasons(surface, c)
@@ -222,9 +226,10 @@ def _known_reasons(surface: RiskSurface, cell: npt.NDArray[np.integer]) -> tuple
     return held, row
 
 
-def _ranks(problem: AllocationProblem) -> npt.NDArray[np.int32]:
-    """Return the rank, from 1, of each cell in its district and shift by expected harm."""
-    order = np.lexsort((-problem.value, np.broadcast_to(problem.district, problem.value.shape)), axis=1)
+def _ranks(problem: AllocationProblem, shifts: Ints) -> npt.NDArray[np.int32]:
+    """Return the rank, from 1, of each cell in its district by expected harm, (n chosen shifts, n_cells)."""
+    value = problem.value[shifts]
+    order = np.lexsort((-value, np.broadcast_to(problem.district, value.shape)), axis=1)
     district = problem.district[order[:1]]
     place = np.arange(order.shape[1]) - np.searchsorted(district[0], district[0]) + 1
     rank = np.empty(order.shape, np.int32)
@@ -232,7 +237,7 @@ def _ranks(problem: AllocationProblem) -> npt.NDArray[np.int32]:
     return rank
 
 
-def _staffing_frame(problem: AllocationProblem, answer: Allocation, gained: npt.NDArray[np.float64]) -> pd.DataFrame:
+def staffing_frame(problem: AllocationProblem, units: Ints, gained: npt.NDArray[np.float64]) -> pd.DataFrame:
     """Return `STAFFING_COLUMNS`; `covered_harm` is that of the visits as delivered."""
     n_districts, n_shifts = problem.minimum.shape
     inside = problem.district >= 0
@@ -243,24 +248,24 @@ def _staffing_frame(problem: AllocationProblem, answer: Allocation, gained: npt.
         np.repeat(np.array(problem.districts, object), n_shifts),
         np.tile(np.array(problem.shifts, object), n_districts),
         problem.minimum.ravel().astype(np.int32),
-        answer.units.ravel().astype(np.int32),
+        units.ravel().astype(np.int32),
         harm[0].ravel(),
         harm[1].ravel(),
-        *(one.ravel() for one in _margins(problem, answer)),
+        *(one.ravel() for one in _margins(problem, units)),
         *np.full((5, n_districts * n_shifts), np.nan),
     )
     return pd.DataFrame(dict(zip(STAFFING_COLUMNS, columns, strict=True))).astype({"district": "str", "shift": "str"})
 
 
-def _margins(problem: AllocationProblem, answer: Allocation) -> npt.NDArray[np.float64]:
+def _margins(problem: AllocationProblem, units: Ints) -> npt.NDArray[np.float64]:
     """Return what the last unit of each district and shift adds, and what one more would: (2, districts, shifts).
 
     They answer "why not more units there": another unit would add less than the last one elsewhere does.
     """
     increment = reduce(problem.replace(on_duty=problem.on_duty + 1)).increment
-    last, following = np.maximum(answer.units - 1, 0), answer.units
-    margins = np.stack([np.take_along_axis(increment, n[:, :, None], axis=2)[:, :, 0] for n in (last, following)])
-    margins[0][answer.units == 0] = 0.0
+    last = np.maximum(units - 1, 0)
+    margins = np.stack([np.take_along_axis(increment, n[:, :, None], axis=2)[:, :, 0] for n in (last, units)])
+    margins[0][units == 0] = 0.0
     return margins
 
 

@@ -43,7 +43,7 @@ def post_units(units: npt.NDArray[np.int32], roster: Roster, city: Tessellation)
     DataError
         If more units are to be posted in a shift than are on duty.
     """
-    cost = _posting_cost(roster, city)
+    cost = posting_cost(roster, city)
     posting = np.full((len(roster.units), len(roster.shifts)), OFF_DUTY, np.int32)
     row = {unit.name: i for i, unit in enumerate(roster.units)}
     for s, shift in enumerate(roster.shifts):
@@ -57,7 +57,7 @@ def post_units(units: npt.NDArray[np.int32], roster: Roster, city: Tessellation)
     return posting
 
 
-def _posting_cost(roster: Roster, city: Tessellation) -> npt.NDArray[np.float64]:
+def posting_cost(roster: Roster, city: Tessellation) -> npt.NDArray[np.float64]:
     """Return metres from home to each district, plus the width of the city away from home."""
     n = len(city.districts)
     inside = city.district >= 0

@@ -222,7 +222,7 @@ def tasks_of(terms: RouteTerms, blocks: npt.NDArray[np.int16], posting: npt.NDAr
         rest = terms.routes.break_minutes > 0 and shift.minutes >= terms.routes.break_from_hours * 60
         for d in np.unique(district[cell]):
             crew, here = np.flatnonzero(posting[:, s] == d), district[cell] == d
-            budget = _minutes_each(terms, int(d), s, len(crew))
+            budget = minutes_each(terms, int(d), s, len(crew))
             tasks.append(
                 Task(
                     district=int(d), shift=s, begin=begin, end=int(shift.stop.timestamp() // 60), crew=crew,
@@ -234,7 +234,7 @@ def tasks_of(terms: RouteTerms, blocks: npt.NDArray[np.int16], posting: npt.NDAr
     return tuple(tasks)
 
 
-def _minutes_each(terms: RouteTerms, d: int, s: int, n_units: int) -> float:
+def minutes_each(terms: RouteTerms, d: int, s: int, n_units: int) -> float:
     """Return the minutes of travel and visits for each unit: what calls leave, or the directed share of the shift."""
     problem, allocation = terms.problem, terms.allocation
     if problem.busy is None or not n_units:

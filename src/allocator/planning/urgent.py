@@ -1,0 +1,101 @@
+"""A visit asked for at once: the unit that can be there first goes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from allocator.planning.duty import RESERVE
+from allocator.planning.routes import RouteTerms
+
+URGENT = "urgent"
+"""Purpose of a visit that was asked for at once."""
+
+OWN_DISTRICT = 5.0
+"""Minutes that a unit of the cell's own district may take longer than one from elsewhere, and still be sent."""
+
+
+def visit_at_once(
+    visits: pd.DataFrame, cell: int, *, terms: RouteTerms, posting: npt.NDArray[np.int32], minute: int, clock: str
+) -> tuple[pd.DataFrame, str]:
+    """Return the visits with one more, as early as a unit can be there, and what came of it in words.
+
+    The unit finishes the visit that it is at. Of its later visits those that it can no longer reach in time are left
+    out; nobody else's change.
+
+    Parameters
+    ----------
+    visits : DataFrame
+        `VISIT_COLUMNS`.
+    cell : int
+        Where.
+    terms : RouteTerms
+        Roster, travel and settings.
+    posting : (n_units, n_shifts) int32
+        District of each unit.
+    minute : int
+        From when on, in minutes since 1970-01-01 UTC.
+    clock : str
+        The same in words.
+    """
+    s = _shift_of(terms, posting, minute)
+    if s is None:
+        return visits, f"urgent cell {cell}: no unit is on duty any more in this plan"
+    shift, visit = terms.roster.shifts[s], terms.allocation.block_minutes
+    start = visits["start"].to_numpy().astype("datetime64[m]").astype(np.int64)
+    here = (visits["shift"] == shift.id).to_numpy()
+    first, stop = max(minute, math.ceil(shift.start.timestamp() / 60)), int(shift.stop.timestamp() // 60)
+    fixed = (start < minute) | (visits["purpose"] == URGENT).to_numpy()
+    best: tuple[float, int, int] | None = None
+    for unit in np.flatnonzero(posting[:, s] >= RESERVE).tolist():
+        own = np.flatnonzero(here & (visits["unit"] == terms.roster.units[unit].name).to_numpy())
+        arrival = math.ceil(_arrival(visits, own, start, fixed, cell, terms=terms, unit=unit, first=first) - 1e-9)
+        rank = arrival + OWN_DISTRICT * (posting[unit, s] != terms.problem.district[cell])
+        if arrival + visit <= stop and (best is None or rank < best[0]):
+            best = float(rank), unit, arrival
+    if best is None:
+        return visits, f"urgent cell {cell}: no unit can be there before the end of {shift.id}"
+    _, unit, arrival = best
+    name = terms.roster.units[unit].name
+    own = np.flatnonzero(here & (visits["unit"] == name).to_numpy() & ~fixed)
+    late = [i for i in own if start[i] < arrival + visit + _minutes(terms, cell, int(visits["cell"].iloc[i]), unit)]
+    begin = pd.Timestamp(arrival * 60, unit="s", tz="UTC").as_unit("s")
+    row = pd.DataFrame(
+        {"unit": [name], "shift": [shift.id], "seq": [0], "cell": [cell], "start": [begin],
+         "stop": [begin + pd.Timedelta(visit, "min")], "purpose": [URGENT], "reason": [f"urgent, asked for at {clock}"]}
+    ).astype(visits.dtypes.to_dict())  # fmt: skip
+    text = f"urgent cell {cell}: {name} is there {arrival - minute} minutes after {clock}"
+    return pd.concat([visits.drop(visits.index[late]), row], ignore_index=True), text
+
+
+def _shift_of(terms: RouteTerms, posting: npt.NDArray[np.int32], minute: int) -> int | None:
+    """Return the running shift with units, of several the one that ends first; else the next."""
+    visit, found = terms.allocation.block_minutes, []
+    for s, shift in enumerate(terms.roster.shifts):
+        begin, stop = shift.start.timestamp() / 60, shift.stop.timestamp() / 60
+        if stop - visit > minute and (posting[:, s] >= RESERVE).any():
+            found.append((max(begin, minute), stop, s))
+    return min(found)[2] if found else None
+
+
+def _arrival(
+    visits: pd.DataFrame, own: npt.NDArray[np.int64], start: npt.NDArray[np.int64], fixed: npt.NDArray[np.bool_],
+    cell: int, *, terms: RouteTerms, unit: int, first: int,
+) -> float:  # fmt: skip
+    """Return the minute at which a unit can be at a cell: after the visit it is at, from where that is."""
+    if not len(own):
+        return float(first)
+    begun = own[fixed[own]]
+    if not len(begun):
+        return first + _minutes(terms, int(visits["cell"].iloc[own[start[own].argmin()]]), cell, unit)
+    last = begun[start[begun].argmax()]
+    ready = max(first, int(start[last]) + terms.allocation.block_minutes)
+    return ready + _minutes(terms, int(visits["cell"].iloc[last]), cell, unit)
+
+
+def _minutes(terms: RouteTerms, origin: int, target: int, unit: int) -> float:
+    speed = float(terms.speeds(np.array([unit]))[0])
+    return float(terms.travel.minutes(np.array([origin]), np.array([target]), speed_kmh=speed)[0, 0])
