@@ -256,7 +256,7 @@ def route_tasks(tasks: Sequence[Task], terms: RouteTerms) -> Routed:
         If the linear solver of the lottery fails.
     """
     threads = max(1, min(terms.routes.threads or os.cpu_count() or 1, len(tasks)))
-    with ThreadPoolExecutor(threads) as executor:  # PyVRP releases the GIL
+    with ThreadPoolExecutor(threads) as executor:
         parts = list(executor.map(lambda task: _route_task(task, terms), tasks))
     table = np.concatenate([np.empty((5, 0), np.int64), *(found for found, _ in parts)], axis=1)
     shift, unit, cell, nth, start = table[:, np.lexsort((table[4], table[1], table[0]))]
