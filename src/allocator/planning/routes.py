@@ -266,7 +266,7 @@ def route_tasks(tasks: Sequence[Task], terms: RouteTerms) -> Routed:
         If the linear solver of the lottery fails.
     """
     threads = max(1, min(terms.routes.threads or os.cpu_count() or 1, len(tasks)))
-    with ThreadPoolExecutor(threads) as executor:  # PyVRP releases the GIL
+    with ThreadPoolExecutor(threads) as executor:
         parts = list(executor.map(lambda task: _route_task(task, terms), tasks))
     table = np.concatenate([np.empty((5, 0), np.int64), *(found for found, _ in parts)], axis=1)
     shift, unit, cell, nth, start = table[:, np.lexsort((table[4], table[1], table[0]))]
@@ -372,11 +372,16 @@ def _variants(
         found += search(_roaming(problem, rng), runs=1, seed=seed + 1 + run)
     # Where travel is no metric, the way by the place of a break can be shorter than the direct one.
     sound = {tours.order: tours for tours in found if _holds(problem, tours)}
-    gain = {order: float(problem.prize[_delivered(problem, tours)].sum()) for order, tours in sound.items()}
+    done = {order: _delivered(problem, tours) for order, tours in sound.items()}
+    gain = {order: float(problem.prize[blocks].sum()) for order, blocks in done.items()}
     best = min(sound, key=lambda order: (-round(gain[order], 9), sound[order].work))
-    near = [tours for order, tours in sound.items() if order != best and gain[order] >= gain[best] * (1 - routes.slack)]
+    near = [order for order in sound if order != best and gain[order] >= gain[best] * (1 - routes.slack)]
     n = min(routes.variants - 1, len(near)) if routes.lottery else 0
-    return [sound[best], *(near[row] for row in np.unique(np.linspace(0, len(near) - 1, n).astype(np.int64)))]
+    whole = [order for order in near if done[order][done[best]].all()]
+    if len(whole) < n:  # those that lose a block take part only where too few deliver all
+        whole += [order for order in near if not done[order][done[best]].all()]
+    rows = np.unique(np.linspace(0, len(whole) - 1, n).astype(np.int64))
+    return [sound[best], *(sound[whole[row]] for row in rows)]
 
 
 def _delivered(problem: Orienteering, tours: Tours) -> Bools:
