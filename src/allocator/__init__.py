@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         validate,
     )
     from allocator.planning import allocate, staff
+    from allocator.replanning import replan
     from allocator.risk import fit
     from allocator.tessellation import Area, Tessellation
 
@@ -97,6 +98,7 @@ _HOMES = {
         "staff_job",
         "validate",
     ),
+    "replanning": ("replan",),
     "planning": ("allocate", "staff"),
     "risk": ("fit",),
     "tessellation": ("Area", "Tessellation"),
@@ -139,6 +141,7 @@ __all__ = [
     "read_events",
     "read_job",
     "read_roster",
+    "replan",
     "run",
     "save_exploration",
     "save_run",

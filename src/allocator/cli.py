@@ -120,6 +120,9 @@ def run(
     out: Out = None,
     week: Week = None,
     overrides: Overrides = None,
+    soften: Annotated[
+        bool, typer.Option("--soften", help="Bend limits that no plan can keep together, as little as it takes.")
+    ] = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -134,7 +137,7 @@ def run(
         check_output(target, overwrite=overwrite)
         from allocator import pipeline
 
-        result = pipeline.run(checked, progress=tell)
+        result = pipeline.run(checked, soften=soften, progress=tell)
         tell("run folder")
         place = pipeline.save_run(result, target, overwrite=overwrite)
     if as_json:
@@ -144,6 +147,55 @@ def run(
         typer.echo(f"\n{result.summary()}\n{'took':<11}{seconds:.1f} s; peak memory {peak or 0:,.0f} MB\n")
         for name, what in OUTPUTS.items():
             typer.echo(f"{what:<11}{_shown(place / name)}")
+
+
+@app.command()
+def replan(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")],
+    at: Annotated[str, typer.Option(metavar="TIME", help="When it happened, such as 2017-12-26T19:40 local time.")],
+    out_of_service: Annotated[list[str] | None, typer.Option(metavar="UNIT", help="A unit that is gone.")] = None,
+    added: Annotated[list[str] | None, typer.Option(metavar="UNIT[:SHIFT]", help="A unit that comes on duty.")] = None,
+    urgent: Annotated[list[int] | None, typer.Option(metavar="CELL", help="A cell to visit at once.")] = None,
+    closed: Annotated[
+        str | None, typer.Option(metavar="FILE|CELLS", help="Polygon file, or cells such as 12,13, that are closed.")
+    ] = None,
+    events: Annotated[Path | None, typer.Option(metavar="FILE", help="Incidents since the forecast.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to make; by default beside the run.")] = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Change the rest of a plan after something happened; the earlier run folder stays as it is."""
+    from allocator.io.folders import check_output
+
+    target = out or run.with_name(f"{run.resolve().name}-replan-{''.join(c for c in at if c.isalnum())}")
+    check_output(target, overwrite=overwrite)
+    from allocator import pipeline, replanning
+    from allocator.io import load_run
+
+    with _progress(as_json=as_json, quiet=quiet, stages=3) as tell:
+        tell("run folder")
+        earlier = load_run(run)
+        tell("re-plan")
+        revised = replanning.replan(
+            earlier, at=at, out_of_service=out_of_service or (), added=added or (), urgent=urgent or (),
+            closed=_cells_or_file(closed), events=events,
+        )  # fmt: skip
+        tell("new run folder")
+        place = pipeline.save_run(revised, target, overwrite=overwrite, earlier=earlier)
+    if as_json:
+        typer.echo(json.dumps({"run": str(place), **revised.figures["values"]["replan"]}, ensure_ascii=False))
+    elif not quiet:
+        typer.echo(f"\n{revised.summary()}\n")
+        for name, what in {"": "run folder", "changes.csv": "differences", "map.png": "map"}.items():
+            typer.echo(f"{what:<12}{_shown(place / name)}")
+
+
+def _cells_or_file(text: str | None) -> Any:
+    if text is None:
+        return ()
+    parts = [part.strip() for part in text.split(",")]
+    return [int(part) for part in parts] if all(part.isdigit() for part in parts) else text
 
 
 @app.command()

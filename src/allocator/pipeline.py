@@ -84,7 +84,7 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         workload = _workload(staffed, city, roster, _calls(job, city) if job.staffing.calls else None)
         on_duty = [len(roster.on_duty(shift)) for shift in shifts]
         givens, short = (givens, ()) if workload is None else planning.with_workload(givens, workload, on_duty)
-        openings, travel = _openings(job, city, roster, givens.places), io.read_job_travel(job, city)
+        openings, travel = openings_of(job, city, roster, givens.places), io.read_job_travel(job, city)
         offers = _offers(job, city)
     with clock("covariates"):
         covariates = io.read_job_covariates(job, city)
@@ -126,8 +126,10 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
     )  # fmt: skip
 
 
-def save_run(run: Run, folder: str | Path, *, overwrite: bool = False) -> Path:
+def save_run(run: Run, folder: str | Path, *, overwrite: bool = False, earlier: Run | None = None) -> Path:
     """Write the run folder of `run`, complete or not at all, and return its path.
+
+    Against an `earlier` run, `changes.csv` lists the visits that differ, each with its reason.
 
     Raises
     ------
@@ -136,6 +138,8 @@ def save_run(run: Run, folder: str | Path, *, overwrite: bool = False) -> Path:
     """
     io.check_output(folder, overwrite=overwrite)
     pages = {"map.png": report.map_png(run), **report.route_files(run)}
+    if earlier is not None:
+        pages["changes.csv"] = io.csv_text(run.plan.diff(earlier.plan)).encode()
     return io.write_run(run, folder, pages=pages, overwrite=overwrite)
 
 
@@ -307,7 +311,7 @@ def validate(job: Job) -> tuple[str, ...]:
     check_limits(staffed, city, roster, givens)
     calls = _calls(job, city) if job.staffing.calls else None
     _workload(staffed, city, roster, calls)
-    _openings(job, city, roster, givens.places)
+    openings_of(job, city, roster, givens.places)
     travel = io.read_job_travel(job, city)
     offers = _offers(job, city)
     covariates = io.read_job_covariates(job, city)
@@ -572,8 +576,12 @@ def _places(job: Job, city: Tessellation) -> dict[str, Bools]:
     return {file: np.logical_or.reduce([city.within(shape) for shape in found]) for file, found in shapes.items()}
 
 
-def _openings(job: Job, city: Tessellation, roster: Roster, places: Mapping[str, Bools]) -> planning.Openings:
-    return planning.openings_of(job.routes.windows, city, roster, timezone=job.job.timezone, places=places)
+def openings_of(
+    job: Job, city: Tessellation, roster: Roster, places: Mapping[str, Bools] | None = None
+) -> planning.Openings:
+    """Return when places may be visited by the windows of a job."""
+    found = _places(job, city) if places is None else places
+    return planning.openings_of(job.routes.windows, city, roster, timezone=job.job.timezone, places=found)
 
 
 def _outreach(job: Job, surface: RiskSurface, roster: Roster, offers: tuple[Any, Any]) -> OutreachPlan:

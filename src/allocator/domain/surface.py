@@ -169,6 +169,15 @@ class RiskSurface:
         kept = [kind not in policy.exclude_kinds for kind in self.kinds]
         return dataclasses.replace(self, harm=np.array(harm) * np.array(kept))
 
+    def with_mean(self, mean: npt.NDArray[np.float32]) -> RiskSurface:
+        """Return the surface with other expected events, (n_shifts, n_cells, n_kinds), and their intervals."""
+        lower, upper = count_interval(mean, self.dispersion[:, :-1], self.interval)
+        total = mean.sum(axis=2, dtype=np.float32)
+        all_lower, all_upper = count_interval(total, self.dispersion[:, -1], self.interval)
+        return dataclasses.replace(
+            self, mean=mean, lower=lower, upper=upper, all_lower=all_lower, all_upper=all_upper, explainer=None
+        )
+
     def with_reasons_of(self, cells: Ints) -> RiskSurface:
         """Return the surface with the reasons of these cells, and of these alone."""
         chosen = np.unique(np.asarray(cells, np.int32))

@@ -117,9 +117,10 @@ def read_events(
     return _read(sources, _section(content), timezone=timezone)
 
 
-def read_job_events(job: Job) -> Events:
-    """Return the events of a job's `[data]` section; see `read_events`."""
-    return _read(list(job.data.events), job.data, timezone=job.job.timezone)
+def read_job_events(job: Job, source: Source | None = None) -> Events:
+    """Return the events of a job's `[data]` section, or of another source with its columns; see `read_events`."""
+    sources: list[Source] = list(job.data.events) if source is None else [source]
+    return _read(sources, job.data, timezone=job.job.timezone)
 
 
 def _section(content: dict[str, Any]) -> DataSection:

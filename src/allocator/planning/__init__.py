@@ -2,15 +2,20 @@
 
 from allocator.planning.allocate import allocate, plan_patrol
 from allocator.planning.conflicts import check_feasible, soften
+from allocator.planning.limits import with_classes
 from allocator.planning.openings import Openings, openings_of
 from allocator.planning.outreach import plan_outreach
-from allocator.planning.problem import build_problem, places_named
+from allocator.planning.problem import build_problem, places_named, shift_rows
+from allocator.planning.replan import Change, replan, visits_changed
+from allocator.planning.routes import RouteTerms
 from allocator.planning.solvers import SOLVERS, check_solver, rivals_of, solve
 from allocator.planning.staffing import expected_waits, overloads, staff, staffing_columns, with_workload
 
 __all__ = [
     "SOLVERS",
+    "Change",
     "Openings",
+    "RouteTerms",
     "allocate",
     "build_problem",
     "check_feasible",
@@ -21,10 +26,14 @@ __all__ = [
     "places_named",
     "plan_outreach",
     "plan_patrol",
+    "replan",
     "rivals_of",
+    "shift_rows",
     "soften",
     "solve",
     "staff",
     "staffing_columns",
+    "visits_changed",
+    "with_classes",
     "with_workload",
 ]

@@ -176,6 +176,7 @@ def _worth_frame(problem: AllocationProblem, answer: Allocation) -> pd.DataFrame
 def visits_frame(
     visits: Visits, problem: AllocationProblem, surface: RiskSurface, roster: Roster, *, minutes: int
 ) -> pd.DataFrame:
+    """Return `VISIT_COLUMNS` of visits of so many minutes, with the reason of each."""
     first = np.searchsorted(visits.group, visits.group)
     start = pd.DatetimeIndex((visits.start * 60).astype("datetime64[s]")).tz_localize("UTC")
     columns = (

@@ -47,7 +47,7 @@ def with_limits(
     made = problem.replace(
         limits=tuple(limits), fair=fair, week_least=least, week_most=most, days_running=allocation.max_days_running
     )
-    return _with_classes(_with_edited_cells(made, givens), roster, allocation, givens)
+    return with_classes(_with_edited_cells(made, givens), roster, allocation, givens)
 
 
 def cells_of(limit: Place, city: Tessellation, places: Mapping[str, Bools]) -> Bools:
@@ -216,7 +216,7 @@ def allowed_districts(
     return allowed
 
 
-def _with_classes(
+def with_classes(
     problem: AllocationProblem, roster: Roster, allocation: AllocationSection, givens: Givens
 ) -> AllocationProblem:
     """Return the problem with units told apart by what the needs and edits make of them."""

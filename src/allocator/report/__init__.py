@@ -3,6 +3,7 @@
 from allocator.report.backtest import backtest_page
 from allocator.report.explore import Exploration, explore_page, explore_pictures
 from allocator.report.map import map_png
+from allocator.report.replan import replan_figures
 from allocator.report.routes import route_files
 from allocator.report.staffing import staffing_figures, staffing_page, staffing_summary
 from allocator.report.summary import Material, figures, stamp
@@ -15,6 +16,7 @@ __all__ = [
     "explore_pictures",
     "figures",
     "map_png",
+    "replan_figures",
     "route_files",
     "staffing_figures",
     "staffing_page",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAX_PAIRS = 200_000_000
 """Largest kernel: 8 bytes a pair, so 1.6 GB."""
 
-_REACH = 2.5
+REACH = 2.5
 """Kernels end at 2.5 bandwidths, which hold 96 % of a Gaussian's mass; rows are normalised afterwards."""
 
 
@@ -80,7 +80,7 @@ def gaussian(city: Tessellation, bandwidth_m: float) -> Csr:
     if bandwidth_m == 0:
         own = np.arange(city.n_cells + 1, dtype=np.int64)
         return Csr(own, own[:-1].astype(np.int32), np.ones(city.n_cells, np.float32))
-    near = within(city, _REACH * bandwidth_m)
+    near = within(city, REACH * bandwidth_m)
     weight = np.empty(len(near.indices), np.float32)
     gaussian_rows(near.indptr, near.indices, near.weight, city.area_km2, float(bandwidth_m), weight)
     return Csr(near.indptr, near.indices, weight)

@@ -194,6 +194,7 @@ class Fitted:
             "bandwidths": np.array(histories.space.bandwidths),
             "last": histories.last,
             "exposure": histories.exposure,
+            "window": np.array(self.history.training.horizon),
             "rate": self.rate,
             "dispersion": self.dispersion,
         }
