@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from allocator import evaluation, io, planning, report, risk, synthetic
 from allocator.config import Job, ShiftSection
@@ -33,6 +34,7 @@ from allocator.domain import (
     RiskSurface,
     Roster,
     Run,
+    Shift,
     Staffing,
     local_clock,
     shifts_of,
@@ -75,9 +77,9 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         city = tessellate(job, area)
     with clock("rosters"):
         shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
-        roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
+        roster = duty_of(job, city, shifts)
         staffed = with_minimums(job, roster, city)
-        givens = _givens(job, city)
+        givens = _givens(job, city, roster)
         check_limits(staffed, city, roster, givens, soften=soften)
         offers = _offers(job, city)
     with clock("covariates"):
@@ -127,7 +129,27 @@ def save_run(run: Run, folder: str | Path, *, overwrite: bool = False) -> Path:
         If the folder exists (and `overwrite` is not given) or cannot be written.
     """
     io.check_output(folder, overwrite=overwrite)
-    return io.write_run(run, folder, pages={"map.png": report.map_png(run)}, overwrite=overwrite)
+    pages = {"map.png": report.map_png(run), **_roster_pages(run)}
+    return io.write_run(run, folder, pages=pages, overwrite=overwrite)
+
+
+def _roster_pages(run: Run) -> dict[str, bytes]:
+    """Return `duty.csv` where the duty was made or changed, and `edits.csv` with what became of each edit."""
+    roster, tables = run.roster, {}
+    if run.job.roster.make or roster.edits:
+        tables["duty.csv"] = pd.DataFrame(
+            [
+                (unit.name, shift.day.isoformat(), shift.name)
+                for shift in roster.shifts
+                for unit in roster.on_duty(shift)
+            ],
+            columns=["unit", "date", "shift"],
+        )
+    if roster.edits:
+        frame = pd.DataFrame([dataclasses.asdict(edit) for edit in roster.edits])
+        frame["cell"] = ["" if cell < 0 else str(cell) for cell in frame["cell"]]
+        tables["edits.csv"] = frame.assign(applied=[run.plan.outcome(edit) for edit in roster.edits])
+    return {name: io.csv_text(frame).encode("utf-8") for name, frame in tables.items()}
 
 
 def backtest_job(
@@ -221,7 +243,7 @@ def staff_job(job: Job, *, progress: Progress | None = None) -> Staffing:
     city = tessellate(job, area)
     tell("roster")
     shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
-    roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
+    roster = duty_of(job, city, shifts)
     options = with_minimums(job, roster, city).staffing
     tell("calls")
     calls = io.read_job_calls(job).before(job.job.week)
@@ -294,8 +316,8 @@ def validate(job: Job) -> tuple[str, ...]:
     area = io.read_job_area(job)
     city = tessellate(job, area)
     shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
-    roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
-    check_limits(with_minimums(job, roster, city), city, roster, _givens(job, city))
+    roster = duty_of(job, city, shifts)
+    check_limits(with_minimums(job, roster, city), city, roster, _givens(job, city, roster))
     offers = _offers(job, city)
     covariates = io.read_job_covariates(job, city)
     events = history(job, area)
@@ -401,6 +423,14 @@ def check_limits(job: Job, city: Tessellation, roster: Roster, givens: Givens, *
     problem = planning.build_problem(
         blank, roster, job.policy, allocation=job.allocation, staffing=job.staffing, givens=givens
     )
+    if roster.edits:
+        untouched = dataclasses.replace(givens, edits=())
+        planning.check_pins(
+            planning.build_problem(
+                blank, roster, job.policy, allocation=job.allocation, staffing=job.staffing, givens=untouched
+            ),
+            roster.edits,
+        )
     if not soften:
         planning.check_feasible(problem)
 
@@ -525,8 +555,33 @@ def _offers(job: Job, city: Tessellation) -> tuple[Any, Any]:
     return io.read_initiatives(job.outreach.initiatives), venues
 
 
-def _givens(job: Job, city: Tessellation) -> Givens:
-    return Givens(places=_places(job, city), residents=io.read_job_residents(job, city))
+def duty_of(job: Job, city: Tessellation, shifts: tuple[Shift, ...]) -> Roster:
+    """Return who is on duty in the planned shifts: as given, or made under `[roster.make]`, with the hand edits.
+
+    Raises
+    ------
+    DataError
+        With every fault of a file at once.
+    InfeasibleError
+        If a roster is to be made and the rules of a unit contradict each other.
+    """
+    section = job.roster
+    roster = io.read_roster(section, shifts=shifts, districts=city.districts)
+    wishes = io.read_duty_wishes(section.make, roster) if section.make else None
+    if section.edits is not None:
+        away = wishes.away if wishes else frozenset()
+        edits, notes = io.read_edits(section.edits, roster=roster, city=city, away=away, made=wishes is not None)
+        roster = dataclasses.replace(roster, edits=edits, notes=(*roster.notes, *notes))
+    if section.make is None or wishes is None:
+        return planning.edited(roster)
+    return planning.make_roster(roster, wishes, section.make)
+
+
+def _givens(job: Job, city: Tessellation, roster: Roster) -> Givens:
+    return Givens(
+        places=_places(job, city), residents=io.read_job_residents(job, city),
+        edits=planning.allocation_edits(roster.edits, city),
+    )  # fmt: skip
 
 
 def _places(job: Job, city: Tessellation) -> dict[str, Bools]:
