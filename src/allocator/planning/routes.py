@@ -12,6 +12,7 @@ import numpy.typing as npt
 from allocator.config import AllocationSection, RoutesSection
 from allocator.domain import AllocationProblem, Bools, Floats, Ints, Roster
 from allocator.kernels.tours import closed_tours
+from allocator.planning.pins import keep_pins
 from allocator.planning.reduction import block_share
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def route(
         end=np.array([shift.stop.timestamp() // 60 for shift in roster.shifts], np.int64),
         minutes_per_m=routes.detour * 0.06 / speed,
     )
-    visits = _in_tour_order(_share_out(problem, blocks, posting, city), city)
+    visits = _in_tour_order(keep_pins(_share_out(problem, blocks, posting, city), roster, city), city)
     return _timed(_fitting(visits, city, clock), city, clock)
 
 
