@@ -245,6 +245,26 @@ def test_fewest_hours_count_absence_as_worked():
     assert len(made.duty) == 4
 
 
+def test_rest_and_days_running_go_on_from_the_week_before():
+    roster = roster_of(["A1", "A2"], days=3)
+    earlier = shifts_of(planning_city.DAY, first_day=dt.date(2017, 12, 18), days=7, timezone=CHICAGO)
+    asked = DutyWishes(
+        {s.id: int(s.name == "day") for s in roster.shifts}, weights={("A1", s.id): 5.0 for s in roster.shifts}
+    )
+    assert make_roster(roster, asked, rules()).duty == {("A1", s.id) for s in roster.shifts if s.name == "day"}
+    after_a_night = dataclasses.replace(asked, earlier=earlier, worked=frozenset({("A1", "2017-12-24/night")}))
+    made = make_roster(roster, after_a_night, rules())
+    assert ("A1", "2017-12-25/day") not in made.duty
+    assert ("A2", "2017-12-25/day") in made.duty
+    long = frozenset(
+        ("A1", f"2017-12-{day}/day") for day in range(18, 25)
+    )  # more than the rules allow: it has happened
+    made = make_roster(roster, dataclasses.replace(asked, earlier=earlier, worked=long), rules(max_running=3))
+    assert not any(unit == "A1" and shift.startswith("2017-12-25") for unit, shift in made.duty)
+    assert all(shift.id[:10] >= "2017-12-25" for shift in made.shifts)
+    assert {shift for _, shift in made.duty} <= {shift.id for shift in roster.shifts}
+
+
 def test_the_same_inputs_make_the_same_roster():
     roster = roster_of([f"U{u}" for u in range(12)])
     first, second = (make_roster(roster, wishes(roster, wanted=3), rules()) for _ in range(2))
@@ -282,6 +302,10 @@ def test_wishes_are_read_from_their_files(tmp_path):
     assert found.weights["A1", "2017-12-25/night"] == -2
     assert found.weights["B2", "2017-12-29/day"] == 4.5
     assert len(found.weights) == 7 + 3
+    worked = ("unit,date,shift", "A1,2017-12-24,night", "gone,2017-12-24,day", "B2,2017-12-01,day")
+    section = section.model_copy(update={"earlier": str(write(tmp_path, "duty.csv", *worked))})
+    before = shifts_of(planning_city.DAY, first_day=dt.date(2017, 12, 18), days=7, timezone=CHICAGO)
+    assert read_duty_wishes(section, roster, earlier=before).worked == {("A1", "2017-12-24/night")}
     assert (found.wanted["2017-12-25/day"], found.wanted["2017-12-31/night"]) == (2, 4)
     assert found.notes == ("availability.csv: 1 rows are of no planned shift and left out",)
 

@@ -301,6 +301,9 @@ class RosterMakeSection(Section):
     preferences: FilePath | None = None
     """`unit, weekday, shift, weight` (or `date`): above 0 where the unit wants to work, below where it would rather
     not. A blank weekday is every day, a blank shift every shift."""
+    earlier: FilePath | None = None
+    """`unit, date, shift` of the seven days before the plan, such as `duty.csv` of the run before: rest, days running
+    and the most shifts in seven days go on from it. Other days, and units that are gone, are left out."""
     rest_hours: float = Field(11.0, ge=0, le=72)
     """Fewest hours between two shifts by the real clock. European Working Time Directive 2003/88/EC, article 3: 11."""
     max_shifts: int = Field(5, ge=1, le=7)

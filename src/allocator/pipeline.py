@@ -567,7 +567,9 @@ def duty_of(job: Job, city: Tessellation, shifts: tuple[Shift, ...]) -> Roster:
     """
     section = job.roster
     roster = io.read_roster(section, shifts=shifts, districts=city.districts)
-    wishes = io.read_duty_wishes(section.make, roster) if section.make else None
+    before = job.job.week - dt.timedelta(days=7)
+    earlier = shifts_of(job.shifts, first_day=before, days=7, timezone=job.job.timezone)
+    wishes = io.read_duty_wishes(section.make, roster, earlier=earlier) if section.make else None
     if section.edits is not None:
         away = wishes.away if wishes else frozenset()
         edits, notes = io.read_edits(section.edits, roster=roster, city=city, away=away, made=wishes is not None)

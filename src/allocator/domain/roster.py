@@ -202,6 +202,10 @@ class DutyWishes:
         Pairs of unit name and shift id in which the unit cannot work.
     weights : mapping of (str, str) to float
         By unit name and shift id: above 0 where the unit wants to work, below where it would rather not.
+    earlier : tuple of Shift
+        Shifts before the plan, if it is known who worked them.
+    worked : frozenset of (str, str)
+        Pairs of unit name and id of an earlier shift.
     notes : tuple of str
         What a planner should know.
     """
@@ -209,6 +213,8 @@ class DutyWishes:
     wanted: Mapping[str, int]
     away: frozenset[tuple[str, str]] = frozenset()
     weights: Mapping[tuple[str, str], float] = dataclasses.field(default_factory=dict)
+    earlier: tuple[Shift, ...] = ()
+    worked: frozenset[tuple[str, str]] = frozenset()
     notes: tuple[str, ...] = ()
 
 

@@ -23,7 +23,7 @@ _EMAIL = re.compile(r"\S+@\S+")
 _PHONE = re.compile(r"(?:\d[\s().+/-]*){7,}")
 
 
-def read_duty_wishes(section: RosterMakeSection, roster: Roster) -> DutyWishes:
+def read_duty_wishes(section: RosterMakeSection, roster: Roster, *, earlier: tuple[Shift, ...] = ()) -> DutyWishes:
     """Return what the files of `[roster.make]` ask of a duty roster.
 
     Parameters
@@ -32,6 +32,8 @@ def read_duty_wishes(section: RosterMakeSection, roster: Roster) -> DutyWishes:
         The files, described there.
     roster : Roster
         Units and planned shifts; rows of other weeks are left out.
+    earlier : tuple of Shift
+        The shifts of the days before, for the file that says who worked them.
 
     Raises
     ------
@@ -46,7 +48,22 @@ def read_duty_wishes(section: RosterMakeSection, roster: Roster) -> DutyWishes:
     wanted = {key: named.get(key, named.get(name, 0)) for key, name in names.items()}
     away, notes = _read_absences(section.availability, roster) if section.availability else (frozenset(), ())
     weights, more = _read_preferences(section.preferences, roster) if section.preferences else ({}, ())
-    return DutyWishes(wanted, away, weights, (*notes, *more))
+    if section.earlier is None:
+        return DutyWishes(wanted, away, weights, notes=(*notes, *more))
+    worked = _read_worked(section.earlier, roster, earlier)
+    return DutyWishes(wanted, away, weights, earlier, worked, (*notes, *more))
+
+
+def _read_worked(path: str, roster: Roster, earlier: tuple[Shift, ...]) -> frozenset[_Pair]:
+    """Return who worked which of the shifts before the plan; units that are gone are passed over."""
+    sheet = Sheet(path, required=("unit", "date", "shift"))
+    units, planned = {unit.name for unit in roster.units}, {shift.id for shift in earlier}
+    names, pairs = dict.fromkeys(shift.name for shift in earlier), set[_Pair]()
+    for _ in sheet.rows():
+        day, shift = date_of(sheet), sheet.known("shift", names, "shift")
+        pairs.add((sheet.text("unit"), f"{day}/{shift}"))
+    sheet.close()
+    return frozenset(pair for pair in pairs if pair[0] in units and pair[1] in planned)
 
 
 def _read_demand(path: str, shifts: tuple[Shift, ...]) -> dict[str, int]:

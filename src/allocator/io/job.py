@@ -71,7 +71,7 @@ def input_files(job: Job) -> tuple[tuple[str, str], ...]:
     if job.roster.make:
         named += [
             (f"roster.make.{key}", getattr(job.roster.make, key))
-            for key in ("demand_file", "availability", "preferences")
+            for key in ("demand_file", "availability", "preferences", "earlier")
         ]
     named += [(f"risk.covariates.{n}.file", covariate.file) for n, covariate in enumerate(job.risk.covariates)]
     named.append(("risk.daily.file", job.risk.daily.file if job.risk.daily else None))

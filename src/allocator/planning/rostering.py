@@ -22,6 +22,9 @@ from allocator.planning.highs import Program, maximise
 NO_MOST = 10**6
 """A most that binds nobody."""
 
+NODES = 20_000
+"""Most nodes of the search; 600 units and a week take a few."""
+
 
 @dataclass(frozen=True)
 class DutyRules:
@@ -86,6 +89,9 @@ class DutyProblem:
         Row of the home district, -1 for none.
     balance : float
         Penalty of each unit too few from a home district, where a shift draws on the districts by their size.
+    n_earlier : int
+        So many shifts lie before the plan: `must` tells who worked them. They count for rest and for the most shifts
+        and days running, not for hours, kinds and the fewest days; what they break already is not held against them.
     """
 
     units: tuple[str, ...]
@@ -104,6 +110,7 @@ class DutyProblem:
     spare: npt.NDArray[np.float64]
     home: npt.NDArray[np.int32]
     balance: float = 0.0
+    n_earlier: int = 0
 
     def __post_init__(self) -> None:
         freeze(self)
@@ -147,14 +154,19 @@ def make_duty(problem: DutyProblem) -> Duty:
         If the engine fails.
     """
     program = duty_program(problem)
-    whole_gains = bool((program.gain == np.rint(program.gain)).all())
-    found = maximise(program, within=0.999 if whole_gains else 1e-6)
+    step = _step(program.gain)
+    found = maximise(program, within=max(0.999 * step, 1e-6), nodes=NODES)
     if found is None:
         raise InfeasibleError("no duty roster keeps the rules of every unit", faults=list(_stuck(problem)))
     works = found.values[: problem.may.size].reshape(problem.may.shape) > 0.5
     objective = problem.worth(works)
-    bound = max(objective, np.floor(found.bound + 1e-6) if whole_gains else found.bound)
+    bound = max(objective, np.floor(found.bound / step + 1e-6) * step if step else found.bound)
     return Duty(works, objective, float(bound), tuple(_shortfalls(problem, works)))
+
+
+def _step(gain: Floats) -> float:
+    """Return a number of which all gains are multiples, 0 for none: two rosters of unlike worth differ by it."""
+    return next((1 / n for n in (1, 2, 4, 5, 10, 20, 100) if (gain * n == np.rint(gain * n)).all()), 0.0)
 
 
 def duty_program(problem: DutyProblem) -> Program:
@@ -196,11 +208,19 @@ def _unit_rows(problem: DutyProblem, n_weekends: int) -> _Rows:
         column = np.where(entries.col < n_shifts, unit * n_shifts + entries.col,
                           n_units * n_shifts + unit * n_weekends + entries.col - n_shifts)  # fmt: skip
         row = start + np.arange(len(unit))[:, None] * len(low) + entries.row
+        most = np.maximum(high, _of_earlier(problem, matrix, problem.must[of_class]))
         parts.append((row.ravel(), column.ravel(), np.tile(entries.data, len(unit)),
-                      np.tile(low, len(unit)), np.tile(high, len(unit))))  # fmt: skip
+                      np.tile(low, len(unit)), most.ravel()))  # fmt: skip
         start += len(unit) * len(low)
     r, c, w, least, most = (np.concatenate([part[k] for part in parts]) for k in range(5))
     return r, c, w, least, most
+
+
+def _of_earlier(problem: DutyProblem, matrix: sp.csr_array, works: Bools) -> Floats:
+    """Return what the shifts before the plan put into the rules of each unit, (n, n_rows)."""
+    if not problem.n_earlier:
+        return np.full((len(works), matrix.shape[0]), -np.inf)
+    return np.asarray((matrix[:, : problem.n_earlier] @ works[:, : problem.n_earlier].T.astype(float)).T)
 
 
 def rule_rows(problem: DutyProblem, rules: DutyRules, n_weekends: int) -> tuple[sp.csr_array, Floats, Floats]:
@@ -238,10 +258,10 @@ def _totals(problem: DutyProblem, rules: DutyRules) -> Iterator[_Row]:
         for first in range(max(n_days - 6, 1)):
             there = (problem.day >= first) & (problem.day < first + 7)
             yield there.astype(float), -np.inf, rules.most_in_seven
+    planned = np.arange(len(problem.shifts)) >= problem.n_earlier
     for kind, most in enumerate(rules.most_of_kind):
-        yield (problem.kind == kind).astype(float), -np.inf, most
-    minutes = (problem.stop - problem.start).astype(float)
-    yield minutes, rules.least_minutes, rules.most_minutes
+        yield (planned & (problem.kind == kind)).astype(float), -np.inf, most
+    yield planned * (problem.stop - problem.start).astype(float), rules.least_minutes, rules.most_minutes
 
 
 def _runs(problem: DutyProblem, rules: DutyRules) -> Iterator[_Row]:
@@ -250,9 +270,10 @@ def _runs(problem: DutyProblem, rules: DutyRules) -> Iterator[_Row]:
     works = (problem.day == np.arange(n_days)[:, None]).astype(float)
     for first in range(n_days - rules.most_running):
         yield works[first : first + rules.most_running + 1].sum(axis=0), -np.inf, rules.most_running
+    begin = int(problem.day[problem.n_earlier - 1]) + 1 if problem.n_earlier else 0
     for least, sign in ((rules.least_running, 1), (rules.least_off, -1)):
         for length in range(1, least):
-            for first in range(n_days - length - 1):
+            for first in range(begin, n_days - length - 1):
                 inner = works[first + 1 : first + 1 + length].sum(axis=0)
                 around = works[first] + works[first + 1 + length]
                 # A run of this length between two others of the opposite kind is left out.
@@ -318,8 +339,10 @@ def _stuck(problem: DutyProblem) -> Iterator[str]:
             wish=problem.wish[[u]] * 0, home=problem.home[[u]], short=nothing, spare=nothing, balance=0.0,
         )  # fmt: skip
         if maximise(duty_program(alone)) is None:
-            pinned = [problem.shifts[s] for s in np.flatnonzero(problem.must[u])]
-            free, days = int(problem.may[u].sum()), len({int(problem.day[s]) for s in np.flatnonzero(problem.may[u])})
+            planned = np.arange(problem.n_earlier, len(problem.shifts))
+            pinned = [problem.shifts[s] for s in planned[problem.must[u, planned]]]
+            can = planned[problem.may[u, planned]]
+            free, days = len(can), len(set(problem.day[can].tolist()))
             held = f"pinned to {', '.join(pinned)}" if pinned else "no hand edit holds it"
             yield (
                 f"unit {unit}: no choice of its {free} shifts on {days} days it can work keeps its rest, most and "
@@ -337,6 +360,7 @@ def broken_rules(problem: DutyProblem, works: Bools) -> Iterator[str]:
         on_weekend = np.zeros(n_weekends)
         on_weekend[[w for w in problem.weekend[problem.day[works[u]]] if w >= 0]] = 1.0
         value = matrix @ np.r_[works[u], on_weekend]
+        high = np.maximum(high, _of_earlier(problem, matrix, problem.must[[u]])[0])
         for row in np.flatnonzero((value < low - 1e-9) | (value > high + 1e-9)):
             yield f"unit {unit}: rule {row} is {value[row]:g}, not {low[row]:g} to {high[row]:g}"
 

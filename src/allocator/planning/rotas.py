@@ -12,12 +12,13 @@ import numpy.typing as npt
 from allocator.config import RosterMakeSection
 from allocator.domain import AllocationProblem, Bools, DutyWishes, Edit, Ints, Roster
 from allocator.errors import DataError
-from allocator.planning.rostering import NO_MOST, DutyProblem, DutyRules, make_duty
+from allocator.planning.rostering import NO_MOST, Duty, DutyProblem, DutyRules, make_duty
 
 if TYPE_CHECKING:
     from allocator.tessellation import Tessellation
 
 _SATURDAY = 5
+_TIE = 1e-5
 
 
 def make_roster(roster: Roster, wishes: DutyWishes, rules: RosterMakeSection) -> Roster:
@@ -40,25 +41,36 @@ def make_roster(roster: Roster, wishes: DutyWishes, rules: RosterMakeSection) ->
         If the engine fails.
     """
     found = make_duty(duty_problem(roster, wishes, rules))
-    duty = {(roster.units[u].name, roster.shifts[s].id) for u, s in np.argwhere(found.works)}
+    planned = found.works[:, len(wishes.earlier) :]
+    duty = {(roster.units[u].name, roster.shifts[s].id) for u, s in np.argwhere(planned)}
     wanted, lacking = sum(wishes.wanted.values()), len(found.notes)
     told = (
         f"the duty roster was made: {len(duty):,} unit-shifts for {wanted:,} wanted, "
-        f"{lacking} of {len(roster.shifts)} shifts with fewer units than wanted; no roster within the rules is better"
+        f"{lacking} of {len(roster.shifts)} shifts with fewer units than wanted; {_proof(found)}"
     )
     notes = (*roster.notes, *wishes.notes, told, *found.notes)
     return dataclasses.replace(roster, duty=frozenset(duty), notes=notes)
 
 
+def _proof(found: Duty) -> str:
+    over = found.bound - found.objective
+    if over <= _TIE:
+        return "no roster within the rules is better"
+    return f"a better one may exist, by {over:,.3g} in weights of preferences at most"
+
+
 def duty_problem(roster: Roster, wishes: DutyWishes, rules: RosterMakeSection) -> DutyProblem:
     """Return the arrays of a duty roster; shifts count for the local day on which they start."""
-    shifts, units = roster.shifts, roster.units
+    shifts, units, n_earlier = (*wishes.earlier, *roster.shifts), roster.units, len(wishes.earlier)
     row = {unit.name: u for u, unit in enumerate(units)}
     column = {shift.id: s for s, shift in enumerate(shifts)}
     first = min(shift.day for shift in shifts)
     day = np.array([(shift.day - first).days for shift in shifts], np.int32)
     shape = len(units), len(shifts)
     may, must, wish = np.ones(shape, bool), np.zeros(shape, bool), np.zeros(shape)
+    may[:, :n_earlier] = False
+    for unit, shift in wishes.worked:
+        may[row[unit], column[shift]] = must[row[unit], column[shift]] = True
     for unit, shift in wishes.away:
         may[row[unit], column[shift]] = False
     for (unit, shift), weight in wishes.weights.items():
@@ -73,15 +85,16 @@ def duty_problem(roster: Roster, wishes: DutyWishes, rules: RosterMakeSection) -
     start, stop = (
         np.array([getattr(shift, end).timestamp() // 60 for shift in shifts], np.int64) for end in ("start", "stop")
     )
+    begin = int(day[n_earlier])
     weekday = (np.arange(int(day.max()) + 1) + first.weekday()) % 7
     of_week = (np.arange(len(weekday)) + first.weekday()) // 7
     return DutyProblem(
         units=tuple(row), shifts=tuple(column), day=day, start=start, stop=stop,
         kind=np.array([names.index(shift.name) for shift in shifts], np.int32),
-        weekend=_numbered(np.where(weekday >= _SATURDAY, of_week, -1)),
-        rules=_rules_of(roster, rules, may, day), may=may, must=must, wish=wish,
-        wanted=np.array([wishes.wanted[shift.id] for shift in shifts], np.int32),
-        short=np.full(len(shifts), rules.short), spare=np.full(len(shifts), rules.spare),
+        weekend=_numbered(np.where((weekday >= _SATURDAY) & (np.arange(len(weekday)) >= begin), of_week, -1)),
+        rules=_rules_of(roster, rules, may[:, n_earlier:], day[n_earlier:] - begin), may=may, must=must, wish=wish,
+        wanted=np.array([wishes.wanted.get(shift.id, 0) for shift in shifts], np.int32),
+        short=np.full(len(shifts), rules.short), spare=np.full(len(shifts), rules.spare), n_earlier=n_earlier,
         home=np.array([homes.index(unit.home_district) if unit.home_district else -1 for unit in units], np.int32),
         balance=rules.balance,
     )  # fmt: skip
