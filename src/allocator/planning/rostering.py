@@ -22,8 +22,8 @@ from allocator.planning.highs import Program, maximise
 NO_MOST = 10**6
 """A most that binds nobody."""
 
-NODES = 20_000
-"""Most nodes of the search; 600 units and a week take a few."""
+_MOST_WORK = 2_000_000
+"""Most nodes of the search times columns: 160 nodes for 600 units and a week, which need a few."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def make_duty(problem: DutyProblem) -> Duty:
     """
     program = duty_program(problem)
     step = _step(program.gain)
-    found = maximise(program, within=max(0.999 * step, 1e-6), nodes=NODES)
+    found = maximise(program, within=max(0.999 * step, 1e-6), nodes=max(_MOST_WORK // len(program.gain), 20))
     if found is None:
         raise InfeasibleError("no duty roster keeps the rules of every unit", faults=list(_stuck(problem)))
     works = found.values[: problem.may.size].reshape(problem.may.shape) > 0.5
