@@ -15,7 +15,13 @@ from clock import best_of, copy_seconds, in_ms
 
 README = Path(__file__).with_name("README.md")
 ROWS = pytest.StashKey[dict]()
-TITLES = {"features": "Features in total", "kernels": "Kernels", "planning": "Planning", "stages": "Stages"}
+TITLES = {
+    "features": "Features in total",
+    "kernels": "Kernels",
+    "planning": "Planning",
+    "rostering": "Duty rosters",
+    "stages": "Stages",
+}
 
 
 @pytest.fixture(scope="session")

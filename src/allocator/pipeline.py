@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from allocator import evaluation, io, planning, report, risk, synthetic
 from allocator.config import Job, ShiftSection
@@ -34,6 +35,7 @@ from allocator.domain import (
     RiskSurface,
     Roster,
     Run,
+    Shift,
     Staffing,
     local_clock,
     shifts_of,
@@ -76,9 +78,9 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         city = tessellate(job, area)
     with clock("rosters"):
         shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
-        roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
+        roster = duty_of(job, city, shifts)
         staffed = with_minimums(job, roster, city)
-        givens = _givens(job, city)
+        givens = _givens(job, city, roster)
         check_limits(staffed, city, roster, givens, soften=soften)
     with clock("calls"):
         workload = _workload(staffed, city, roster, _calls(job, city) if job.staffing.calls else None)
@@ -137,10 +139,29 @@ def save_run(run: Run, folder: str | Path, *, overwrite: bool = False, earlier: 
         If the folder exists (and `overwrite` is not given) or cannot be written.
     """
     io.check_output(folder, overwrite=overwrite)
-    pages = {"map.png": report.map_png(run), **report.route_files(run)}
+    pages = {"map.png": report.map_png(run), **report.route_files(run), **_roster_pages(run)}
     if earlier is not None:
-        pages["changes.csv"] = io.csv_text(run.plan.diff(earlier.plan)).encode()
+        pages["changes.csv"] = io.csv_text(run.plan.diff(earlier.plan)).encode("utf-8")
     return io.write_run(run, folder, pages=pages, overwrite=overwrite)
+
+
+def _roster_pages(run: Run) -> dict[str, bytes]:
+    """Return `duty.csv` where the duty was made or changed, and `edits.csv` with what became of each edit."""
+    roster, tables = run.roster, {}
+    if run.job.roster.make or roster.edits:
+        tables["duty.csv"] = pd.DataFrame(
+            [
+                (unit.name, shift.day.isoformat(), shift.name)
+                for shift in roster.shifts
+                for unit in roster.on_duty(shift)
+            ],
+            columns=["unit", "date", "shift"],
+        )
+    if roster.edits:
+        frame = pd.DataFrame([dataclasses.asdict(edit) for edit in roster.edits])
+        frame["cell"] = ["" if cell < 0 else str(cell) for cell in frame["cell"]]
+        tables["edits.csv"] = frame.assign(applied=[run.plan.outcome(edit) for edit in roster.edits])
+    return {name: io.csv_text(frame).encode("utf-8") for name, frame in tables.items()}
 
 
 def backtest_job(
@@ -234,7 +255,7 @@ def staff_job(job: Job, *, progress: Progress | None = None) -> Staffing:
     city = tessellate(job, area)
     tell("roster")
     shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
-    roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
+    roster = duty_of(job, city, shifts)
     options = with_minimums(job, roster, city).staffing
     tell("calls")
     calls = _calls(job, city)
@@ -306,8 +327,8 @@ def validate(job: Job) -> tuple[str, ...]:
     area = io.read_job_area(job)
     city = tessellate(job, area)
     shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
-    roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
-    staffed, givens = with_minimums(job, roster, city), _givens(job, city)
+    roster = duty_of(job, city, shifts)
+    staffed, givens = with_minimums(job, roster, city), _givens(job, city, roster)
     check_limits(staffed, city, roster, givens)
     calls = _calls(job, city) if job.staffing.calls else None
     _workload(staffed, city, roster, calls)
@@ -416,6 +437,14 @@ def check_limits(job: Job, city: Tessellation, roster: Roster, givens: Givens, *
     problem = planning.build_problem(
         blank, roster, job.policy, allocation=job.allocation, staffing=job.staffing, givens=givens
     )
+    if roster.edits:
+        untouched = dataclasses.replace(givens, edits=())
+        planning.check_pins(
+            planning.build_problem(
+                blank, roster, job.policy, allocation=job.allocation, staffing=job.staffing, givens=untouched
+            ),
+            roster.edits,
+        )
     if not soften:
         planning.check_feasible(problem)
 
@@ -540,8 +569,35 @@ def _offers(job: Job, city: Tessellation) -> tuple[Any, Any]:
     return io.read_initiatives(job.outreach.initiatives), venues
 
 
-def _givens(job: Job, city: Tessellation) -> Givens:
-    return Givens(places=_places(job, city), residents=io.read_job_residents(job, city))
+def duty_of(job: Job, city: Tessellation, shifts: tuple[Shift, ...]) -> Roster:
+    """Return who is on duty in the planned shifts: as given, or made under `[roster.make]`, with the hand edits.
+
+    Raises
+    ------
+    DataError
+        With every fault of a file at once.
+    InfeasibleError
+        If a roster is to be made and the rules of a unit contradict each other.
+    """
+    section = job.roster
+    roster = io.read_roster(section, shifts=shifts, districts=city.districts)
+    before = job.job.week - dt.timedelta(days=7)
+    earlier = shifts_of(job.shifts, first_day=before, days=7, timezone=job.job.timezone)
+    wishes = io.read_duty_wishes(section.make, roster, earlier=earlier) if section.make else None
+    if section.edits is not None:
+        away = wishes.away if wishes else frozenset()
+        edits, notes = io.read_edits(section.edits, roster=roster, city=city, away=away, made=wishes is not None)
+        roster = dataclasses.replace(roster, edits=edits, notes=(*roster.notes, *notes))
+    if section.make is None or wishes is None:
+        return planning.edited(roster)
+    return planning.make_roster(roster, wishes, section.make)
+
+
+def _givens(job: Job, city: Tessellation, roster: Roster) -> Givens:
+    return Givens(
+        places=_places(job, city), residents=io.read_job_residents(job, city),
+        edits=planning.allocation_edits(roster.edits, city),
+    )  # fmt: skip
 
 
 def _calls(job: Job, city: Tessellation) -> Calls:

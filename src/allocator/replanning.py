@@ -240,4 +240,6 @@ def _problem_after(run: Run, roster: Roster, surface: RiskSurface, change: plann
     made = problem.replace(value=value, cap=cap, on_duty=on_duty)
     if problem.crews is None:
         return made
-    return planning.with_classes(made, roster, run.job.allocation, Givens(edits=getattr(run, "edits", ())))
+    return planning.with_classes(
+        made, roster, run.job.allocation, Givens(edits=planning.allocation_edits(roster.edits, surface.city))
+    )

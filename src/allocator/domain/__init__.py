@@ -25,7 +25,7 @@ from allocator.domain.plan import (
     empty_table,
     gap,
 )
-from allocator.domain.roster import Edit, OutreachTeam, Roster, Shift, Unit, hours_of, shifts_of
+from allocator.domain.roster import DutyWishes, Edit, OutreachTeam, Roster, Shift, Unit, hours_of, shifts_of
 from allocator.domain.run import Run
 from allocator.domain.staffing import HOURS, Calls, Staffing
 from allocator.domain.surface import Reasons, RiskSurface, count_interval
@@ -50,6 +50,7 @@ __all__ = [
     "Calls",
     "Covariates",
     "DatedPoints",
+    "DutyWishes",
     "Edit",
     "Events",
     "Floats",

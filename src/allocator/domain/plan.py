@@ -135,6 +135,8 @@ class AllocationProblem:
         Units on duty by class, where units differ in what they can do or where they may go.
     allowed : (n_classes, n_districts, n_shifts) bool, optional
         Where the units of a class may serve.
+    class_of : (n_units,) int32, optional
+        Class of each unit of the roster.
     needs : (n_needs, 3) int32, optional
         Rows of district, shift, units: so many units of the classes in `need_classes`.
     need_classes : (n_needs, n_classes) bool, optional
@@ -173,6 +175,7 @@ class AllocationProblem:
     limits: tuple[Limit, ...] = ()
     crews: npt.NDArray[np.int32] | None = None
     allowed: npt.NDArray[np.bool_] | None = None
+    class_of: npt.NDArray[np.int32] | None = None
     needs: npt.NDArray[np.int32] | None = None
     need_classes: npt.NDArray[np.bool_] | None = None
     need_names: tuple[str, ...] = ()
@@ -207,7 +210,7 @@ class AllocationProblem:
         """Return the problem without the limits that a flow cannot hold."""
         return self.replace(
             limits=(), fair=(), week_least=None, week_most=None, days_running=None, crews=None, allowed=None,
-            needs=None, need_classes=None, need_names=(),
+            class_of=None, needs=None, need_classes=None, need_names=(),
         )  # fmt: skip
 
     def room(self, units: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
@@ -356,6 +359,21 @@ class Plan:
     def of_unit(self, unit: str) -> pd.DataFrame:
         """Return the visits of one unit in order of time."""
         return self.visits[self.visits["unit"] == unit].reset_index(drop=True)
+
+    def outcome(self, edit: Edit) -> str:
+        """Return "kept" for a hand edit that the plan keeps, or else what became of it."""
+        if edit.cell >= 0:
+            there = self.visits[(self.visits["shift"] == edit.shift) & (self.visits["cell"] == edit.cell)]
+            by = sorted(set(there["unit"]))
+            if edit.action == "forbid":
+                return "not kept: the cell is visited" if by and edit.unit in ("", *by) else "kept"
+            if not by:
+                return "not kept: the cell is not visited"
+            return "kept" if edit.unit in ("", *by) else f"kept in part: visited by {', '.join(by)}"
+        own = self.assignments[(self.assignments["shift"] == edit.shift) & (self.assignments["unit"] == edit.unit)]
+        posted = set(own["district"])
+        done = edit.district in posted if edit.district else len(own) > 0
+        return "kept" if done == (edit.action == "pin") else "not kept"
 
     def dosage(self) -> pd.DataFrame:
         """Return planned minutes per cell and shift: `shift, cell, visits, minutes`."""

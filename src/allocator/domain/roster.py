@@ -7,7 +7,7 @@ import datetime as dt
 import itertools
 import math
 import zoneinfo
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -124,13 +124,17 @@ def _to_utc(local: dt.datetime, zone: zoneinfo.ZoneInfo) -> dt.datetime:
 
 @dataclass(frozen=True)
 class Unit:
-    """A patrol unit: a call sign, never a person; a speed of None means `routes.speed_kmh`."""
+    """A patrol unit: a call sign, never a person.
+
+    A speed of None means `routes.speed_kmh`, `max_shifts` of None `roster.make.max_shifts`.
+    """
 
     name: str
     type: str = "patrol"
     home_district: str = ""
     skills: tuple[str, ...] = ()
     speed_kmh: float | None = None
+    max_shifts: int | None = None
 
     def __post_init__(self) -> None:
         if self.speed_kmh is not None and not 0 < self.speed_kmh < math.inf:
@@ -166,7 +170,8 @@ class Edit:
     district : str
         District that the unit serves, or may not serve; "" where a cell is named, or for "any district".
     cell : int
-        Cell that gets a visit, or may not have one; -1 for none.
+        Cell that gets a visit, or may not have one; -1 for none. An edit of a unit with neither district nor cell is
+        about its duty: it works the shift, or does not.
     who, why : str
         The desk or rank that decided, never a person's name; and the reason.
     """
@@ -178,6 +183,39 @@ class Edit:
     cell: int = -1
     who: str = ""
     why: str = ""
+
+    @property
+    def on_duty_itself(self) -> bool:
+        """Whether it says that a unit works a shift, or does not."""
+        return bool(self.unit) and not self.district and self.cell < 0
+
+
+@dataclass(frozen=True)
+class DutyWishes:
+    """What the units and the shifts ask of a duty roster.
+
+    Parameters
+    ----------
+    wanted : mapping of str to int
+        Units wanted, by shift id.
+    away : frozenset of (str, str)
+        Pairs of unit name and shift id in which the unit cannot work.
+    weights : mapping of (str, str) to float
+        By unit name and shift id: above 0 where the unit wants to work, below where it would rather not.
+    earlier : tuple of Shift
+        Shifts before the plan, if it is known who worked them.
+    worked : frozenset of (str, str)
+        Pairs of unit name and id of an earlier shift.
+    notes : tuple of str
+        What a planner should know.
+    """
+
+    wanted: Mapping[str, int]
+    away: frozenset[tuple[str, str]] = frozenset()
+    weights: Mapping[tuple[str, str], float] = dataclasses.field(default_factory=dict)
+    earlier: tuple[Shift, ...] = ()
+    worked: frozenset[tuple[str, str]] = frozenset()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -194,6 +232,8 @@ class Roster:
         Pairs of unit name and shift id.
     notes : tuple of str
         What a planner should know, such as duty rows outside the planned week.
+    edits : tuple of Edit
+        What was decided by hand for the planned shifts.
     """
 
     units: tuple[Unit, ...]
@@ -201,6 +241,7 @@ class Roster:
     duty: frozenset[tuple[str, str]]
     teams: tuple[OutreachTeam, ...] = ()
     notes: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
 
     def __post_init__(self) -> None:
         faults = []

@@ -3,6 +3,7 @@
 from allocator.io.area import read_area, read_job_area, read_polygons
 from allocator.io.calls import read_calls, read_job_calls
 from allocator.io.covariates import read_covariates, read_job_covariates
+from allocator.io.edits import read_duty_wishes, read_edits
 from allocator.io.events import read_events, read_job_events
 from allocator.io.exports import csv_text
 from allocator.io.folders import check_output, whole_folder
@@ -31,6 +32,8 @@ __all__ = [
     "read_area",
     "read_calls",
     "read_covariates",
+    "read_duty_wishes",
+    "read_edits",
     "read_events",
     "read_initiatives",
     "read_job",

@@ -66,7 +66,13 @@ def input_files(job: Job) -> tuple[tuple[str, str], ...]:
         ("roster.units", job.roster.units),
         ("roster.duty", job.roster.duty),
         ("roster.teams", job.roster.teams),
+        ("roster.edits", job.roster.edits),
     ]
+    if job.roster.make:
+        named += [
+            (f"roster.make.{key}", getattr(job.roster.make, key))
+            for key in ("demand_file", "availability", "preferences", "earlier")
+        ]
     named += [(f"risk.covariates.{n}.file", covariate.file) for n, covariate in enumerate(job.risk.covariates)]
     named.append(("risk.daily.file", job.risk.daily.file if job.risk.daily else None))
     named += [(f"staffing.calls.{n}", path) for n, path in enumerate(job.staffing.calls)]

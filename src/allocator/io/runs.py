@@ -19,6 +19,7 @@ from allocator.config import parse_job
 from allocator.domain import (
     ALL_KINDS,
     AllocationProblem,
+    Edit,
     Limit,
     OutreachPlan,
     OutreachTeam,
@@ -365,6 +366,7 @@ def _roster_plain(roster: Roster) -> dict[str, Any]:
         ],
         "duty": sorted(roster.duty),
         "notes": roster.notes,
+        "edits": [dataclasses.asdict(edit) for edit in roster.edits],
     }  # fmt: skip
 
 
@@ -380,6 +382,7 @@ def _roster_from(plain: Mapping[str, Any]) -> Roster:
         duty=frozenset((unit, shift) for unit, shift in plain["duty"]),
         teams=tuple(OutreachTeam(**_tuples(team)) for team in plain["teams"]),
         notes=tuple(plain["notes"]),
+        edits=tuple(Edit(**edit) for edit in plain["edits"]),
     )
 
 

@@ -7,6 +7,7 @@ from allocator.planning.openings import Openings, openings_of
 from allocator.planning.outreach import plan_outreach
 from allocator.planning.problem import build_problem, places_named, shift_rows
 from allocator.planning.replan import Change, replan, visits_changed
+from allocator.planning.rotas import allocation_edits, check_pins, edited, make_roster
 from allocator.planning.routes import RouteTerms
 from allocator.planning.solvers import SOLVERS, check_solver, rivals_of, solve
 from allocator.planning.staffing import expected_waits, overloads, staff, staffing_columns, with_workload
@@ -17,10 +18,14 @@ __all__ = [
     "Openings",
     "RouteTerms",
     "allocate",
+    "allocation_edits",
     "build_problem",
     "check_feasible",
+    "check_pins",
     "check_solver",
+    "edited",
     "expected_waits",
+    "make_roster",
     "openings_of",
     "overloads",
     "places_named",

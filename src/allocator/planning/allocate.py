@@ -130,7 +130,7 @@ def plan_patrol(
     if [len(roster.on_duty(shift)) for shift in roster.shifts] != problem.on_duty.tolist():
         raise DataError("the roster has other units on duty than the problem")
     answer = solve(problem, allocation.solver)
-    posting = post_units(answer.units, roster, surface.city)
+    posting = post_units(answer.units, roster, surface.city, problem=problem)
     ways = travel or straight(surface.city, routes)
     terms = RouteTerms(problem, roster, ways, allocation, routes, openings=openings, seed=seed)
     routed = route_tasks(tasks_of(terms, answer.blocks, posting), terms)
@@ -204,6 +204,9 @@ def _reasons(visits: Visits, problem: AllocationProblem, surface: RiskSurface, r
     slot = shift_rows(surface, roster)[s]
     kind = (surface.mean[slot, c] * surface.harm).argmax(axis=1)
     known, row = _known_reasons(surface, c)
+    pinned = {
+        (edit.shift, edit.cell): f"pinned by {edit.who}: {edit.why}; " for edit in roster.edits if edit.action == "pin"
+    }
     sentences: dict[tuple[int, int, int], str] = {}
     texts = []
     for i, key in enumerate(zip(row.tolist(), kind.tolist(), slot.tolist(), strict=True)):
@@ -213,7 +216,8 @@ def _reasons(visits: Visits, problem: AllocationProblem, surface: RiskSurface, r
             why = sentences[key]
         else:
             why = sentences[key] = known.sentence(*key)
-        texts.append(f"rank {rank[i]} of {size[i]} in district {problem.districts[d[i]]} this shift; {why}")
+        by_hand = pinned.get((roster.shifts[s[i]].id, int(c[i])), "")
+        texts.append(f"{by_hand}rank {rank[i]} of {size[i]} in district {problem.districts[d[i]]} this shift; {why}")
     return texts
 
 

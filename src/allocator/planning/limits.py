@@ -248,6 +248,7 @@ def with_classes(
     return problem.replace(
         crews=crews,
         allowed=allowed[first],
+        class_of=of_unit.astype(np.int32),
         needs=np.array(needs, np.int32).reshape(-1, 3),
         need_classes=np.array(counted, bool).reshape(len(needs), len(classes)),
         need_names=tuple(names),

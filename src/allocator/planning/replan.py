@@ -317,7 +317,7 @@ def _posted(
     units: npt.NDArray[np.int32], old: npt.NDArray[np.int32], roster: Roster, city: Tessellation, affected: Ints
 ) -> npt.NDArray[np.int32]:
     """Return the district of each unit in the affected shifts: as many as possible stay, the others move least."""
-    cost = posting_cost(roster, city)
+    cost, _ = posting_cost(roster, city)
     far = float(cost.max(initial=0.0)) + 1.0
     posting = np.where(old == OFF_DUTY, OFF_DUTY, RESERVE).astype(np.int32)
     for column in range(len(affected)):

@@ -321,7 +321,7 @@ def _windows(task: Task, terms: RouteTerms) -> tuple[Ints, Ints, Ints]:
 
 def _orienteering(task: Task, terms: RouteTerms, block: Ints, *, window: tuple[Ints, Ints]) -> Orienteering:
     """Return the problem of a task; its visits are the given blocks, then the breaks."""
-    gain = terms.gain(task.shift, task.cell[block], task.nth[block])
+    gain, only = _pinned(task, terms, block, terms.gain(task.shift, task.cell[block], task.nth[block]))
     minutes = np.full(len(block), float(terms.allocation.block_minutes))
     cells = np.unique(np.concatenate([task.cell[block], task.start[task.start >= 0]]))
     speeds, speed = np.unique(terms.speeds(task.crew), return_inverse=True)
@@ -337,7 +337,7 @@ def _orienteering(task: Task, terms: RouteTerms, block: Ints, *, window: tuple[I
         prize=np.concatenate([gain, 0.0 * pause]),
         earliest=np.concatenate([window[0], pause_from]).astype(np.float64),
         latest=np.concatenate([window[1], pause_to]).astype(np.float64),
-        only=np.concatenate([np.full(len(block), -1), member]),
+        only=np.concatenate([only, member]),
         speed=speed,
         start=np.where(task.start >= 0, np.searchsorted(cells, task.start), -1),
         stop=np.full(len(task.crew), -1),
@@ -345,6 +345,23 @@ def _orienteering(task: Task, terms: RouteTerms, block: Ints, *, window: tuple[I
         end=np.full(len(task.crew), float(task.end)),
         budget=np.asarray(task.budget, np.float64),
     )
+
+
+def _pinned(task: Task, terms: RouteTerms, block: Ints, gain: Floats) -> tuple[Floats, Ints]:
+    """Return the prizes of blocks, and the one unit of the crew that makes each: hand edits go before any gain."""
+    names = [terms.roster.units[unit].name for unit in task.crew]
+    prize, only, shift = gain.copy(), np.full(len(block), -1), terms.problem.shifts[task.shift]
+    for edit in terms.roster.edits:
+        if edit.action != "pin" or edit.cell < 0 or edit.shift != shift:
+            continue
+        there = np.flatnonzero((task.cell[block] == edit.cell) & (only < 0))
+        if not len(there):
+            continue
+        first = there[np.argmin(task.nth[block[there]])]
+        prize[first] += gain.sum() + 1.0
+        if edit.unit in names:
+            only[first] = names.index(edit.unit)
+    return prize, only
 
 
 def _breaks(task: Task, terms: RouteTerms) -> tuple[Ints, Ints, Ints, Floats]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -244,6 +245,7 @@ def _plan_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]
              f"{m.surface.interval:.0%} interval {hits['lower']:,.0f} to {hits['upper']:,.0f}"),
         ("delivered", f"{values['delivered']:.2%} after travel and time (gap {_percent(values['delivered_gap'])})"),
     ]  # fmt: skip
+    lines += _edit_lines(m)
     busiest = plan.staffing.sort_values(["covered_harm", "district", "shift"], ascending=[False, True, True]).head(3)
     most = "; ".join(
         f"district {one.district}, {one.shift} ({one.units_assigned} {_units(one.units_assigned)})"
@@ -251,6 +253,23 @@ def _plan_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]
     )
     lines.append(("most in", most))
     return lines + [("unmet" if not n else "", text) for n, text in enumerate(plan.unmet)]
+
+
+def _edit_lines(m: Material) -> list[tuple[str, str]]:
+    """Return how many hand edits were kept, by whom, and those that were not."""
+    edits = m.roster.edits
+    if not edits:
+        return []
+    outcome = [m.plan.outcome(edit) for edit in edits]
+    kept = [edit for edit, one in zip(edits, outcome, strict=True) if one == "kept"]
+    by = ", ".join(f"{n} of {who}" for who, n in Counter(edit.who for edit in kept).items())
+    told = [f"{len(kept)} of {len(edits)} are respected" + (f" ({by})" if by else "")]
+    told += [
+        f"{edit.action} of {edit.unit or f'cell {edit.cell}'} in {edit.shift} by {edit.who}: {one}"
+        for edit, one in zip(edits, outcome, strict=True)
+        if one != "kept"
+    ]
+    return [("hand edits" if not n else "", text) for n, text in enumerate(told)]
 
 
 def _count(n: float) -> str:

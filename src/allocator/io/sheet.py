@@ -1,0 +1,160 @@
+"""Small tables read row by row, every fault at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from allocator.errors import DataError, nearest, some
+from allocator.io.personal import personal_columns
+from allocator.io.tables import read_small_table, require_columns
+
+_MOST_NUMBER = 1e9
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class Sheet:
+    """A small table read row by row; collects the faults of all rows and raises them together."""
+
+    def __init__(self, path: str | Path, *, required: Sequence[str], optional: Sequence[str] = ()) -> None:
+        self.name = Path(path).name
+        self.frame = read_small_table(path)
+        self.faults: list[str] = []
+        self.notes: tuple[str, ...] = ()
+        self.row, self.values = 0, dict[str, str]()
+        found = list(self.frame.columns)
+        require_columns(required, found, where=self.name)
+        others = [name for name in found if name not in (*required, *optional)]
+        if personal := personal_columns(others):
+            raise DataError(
+                f"{self.name} has columns that look personal: {some(personal, 10)}; allocator plans units "
+                "and teams, never persons: remove them",
+                column=personal[0],
+                count=len(personal),
+            )
+        if others:
+            self.notes = (f"{self.name}: columns not used: {some(others, 10)}",)
+
+    def rows(self) -> Iterator[int]:
+        """Yield row numbers as a spreadsheet shows them (the header is row 1); blank rows are passed over."""
+        records = self.frame.to_dict("records")
+        for self.row, record in enumerate(records, 2):
+            self.values = {str(name): str(value) for name, value in record.items()}
+            if any(self.values.values()):
+                yield self.row
+
+    def fault(self, text: str) -> None:
+        """Note a fault of the current row."""
+        self.faults.append(f"row {self.row}: {text}")
+
+    def text(self, column: str, default: str = "", *, required: bool = False) -> str:
+        """Return the text of a column."""
+        value = self.values.get(column, "")
+        if required and not value:
+            self.fault(f"{column} is blank")
+        return value or default
+
+    def parts(self, column: str) -> tuple[str, ...]:
+        """Return the parts of a `;` separated list."""
+        return tuple(part.strip() for part in self.text(column).split(";") if part.strip())
+
+    def number(
+        self, column: str, default: float | None = None, *, above: float | None = None, most: float = _MOST_NUMBER
+    ) -> float:
+        """Return a number of 0 or more (or above `above`), up to `most`; NaN after a fault."""
+        value = self.text(column)
+        if not value and default is not None:
+            return default
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number) or number < 0 or (above is not None and number <= above):
+            floor = f"above {above:g}" if above is not None else "of 0 or more"
+            self.fault(f"{column} = {value!r} is not a number {floor}")
+            return math.nan
+        if number > most:
+            self.fault(f"{column} = {value!r} is more than {most:,.0f}")
+            return math.nan
+        return number
+
+    def whole(self, column: str, default: int | None = None, *, most: float = _MOST_NUMBER) -> int:
+        """Return a whole number of 0 or more, up to `most`; 0 after a fault."""
+        number = self.number(column, default, most=most)
+        if math.isnan(number):
+            return 0
+        if number != int(number):
+            self.fault(f"{column} = {self.text(column)!r} is not a whole number")
+        return int(number)
+
+    def clock(self, column: str) -> dt.time:
+        """Return a time of day HH:MM; midnight after a fault."""
+        value = self.text(column)
+        try:
+            return dt.time.fromisoformat(value.zfill(5) if len(value) < 6 else value)
+        except ValueError:
+            self.fault(f"{column} = {value!r} is not a time of day such as 09:30")
+            return dt.time()
+
+    def known(self, column: str, names: Iterable[str], what: str, *, blank: bool = False) -> str:
+        """Return the text of a column, which must be one of the names."""
+        value, names = self.text(column), tuple(names)
+        if value in names or (blank and not value):
+            return value
+        self.fault(f"unknown {what} {value!r}{nearest(value, names)}")
+        return value
+
+    def fresh(self, column: str, seen: set[str]) -> str:
+        """Return the text of a column, which must not repeat."""
+        value = self.text(column, required=True)
+        if value and value in seen:
+            self.fault(f"{column} {value!r} is used twice")
+        seen.add(value)
+        return value
+
+    def close(self) -> None:
+        """Raise all faults."""
+        if self.faults:
+            count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults):,} faults"
+            raise DataError(f"{self.name} has {count}", faults=self.faults, count=len(self.faults))
+
+
+def date_of(sheet: Sheet) -> dt.date | None:
+    """Return the date in column `date`; None after a fault."""
+    value = sheet.text("date")
+    try:
+        return dt.date.fromisoformat(value[:10])
+    except ValueError:
+        sheet.fault(f"date = {value!r} is not a date such as 2017-12-25")
+        return None
+
+
+def days_of(sheet: Sheet, days: list[dt.date]) -> list[dt.date]:
+    """Return the days that fall on the weekday in column `weekday`."""
+    number = weekday_of(sheet.text("weekday"))
+    if number is None:
+        sheet.fault(f"unknown weekday {sheet.text('weekday')!r}; use mon … sun, or 0 (Monday) … 6")
+    return [day for day in days if day.weekday() == number]
+
+
+def weekday_of(text: str) -> int | None:
+    """Return the number of a weekday, Monday 0; None for no weekday."""
+    name = text.strip().lower()
+    if name in ("0", "1", "2", "3", "4", "5", "6"):
+        return int(name)
+    for row, (short, full) in enumerate(zip(WEEKDAYS, _DAY_NAMES, strict=True)):
+        if len(name) >= 3 and full.startswith(name) and name.startswith(short):
+            return row
+    return None
+
+
+def is_date(text: str) -> bool:
+    """Return whether a text is a date such as 2017-12-25."""
+    try:
+        dt.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
