@@ -29,7 +29,7 @@ from allocator.planning.allocate import staffing_frame, visits_frame
 from allocator.planning.conflicts import soften
 from allocator.planning.duty import OFF_DUTY, RESERVE, assignments_frame, posting_cost
 from allocator.planning.reduction import block_share, covered
-from allocator.planning.routes import RouteTerms, Task, minutes_each, route_tasks
+from allocator.planning.routes import RouteTerms, Task, minutes_each, minutes_of, route_tasks
 from allocator.planning.solvers import solve
 from allocator.planning.urgent import URGENT, visit_at_once
 
@@ -179,7 +179,7 @@ def _at(plan: Plan, terms: RouteTerms, change: Change) -> _Now:
     still = posting[u, s] != OFF_DUTY
     posting[u[still], s[still]] = rows["district"].map(district).to_numpy()[still]
     visits = plan.visits
-    start = visits["start"].to_numpy().astype("datetime64[m]").astype(np.int64)
+    start = minutes_of(visits["start"])
     shift, unit = visits["shift"].map(shift_row).to_numpy(np.int64), visits["unit"].map(unit_row).to_numpy(np.int64)
     cell, done = visits["cell"].to_numpy(np.int64), start < change.minute
     finished = np.zeros(terms.problem.value.shape, np.int16)

@@ -70,6 +70,11 @@ class Visits:
         return blocks
 
 
+def minutes_of(times: pd.Series) -> Ints:
+    """Return UTC timestamps as whole minutes since 1970-01-01, (n,) int64."""
+    return np.asarray(times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[m]"), np.int64)
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """The units of one district in one shift, or in what is left of it, and the blocks they still have to do.

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocator.planning.duty import RESERVE
-from allocator.planning.routes import RouteTerms
+from allocator.planning.routes import RouteTerms, minutes_of
 
 URGENT = "urgent"
 """Purpose of a visit that was asked for at once."""
@@ -45,7 +45,7 @@ def visit_at_once(
     if s is None:
         return visits, f"urgent cell {cell}: no unit is on duty any more in this plan"
     shift, visit = terms.roster.shifts[s], terms.allocation.block_minutes
-    start = visits["start"].to_numpy().astype("datetime64[m]").astype(np.int64)
+    start = minutes_of(visits["start"])
     here = (visits["shift"] == shift.id).to_numpy()
     first, stop = max(minute, math.ceil(shift.start.timestamp() / 60)), int(shift.stop.timestamp() // 60)
     fixed = (start < minute) | (visits["purpose"] == URGENT).to_numpy()
