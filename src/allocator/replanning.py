@@ -63,8 +63,7 @@ def replan(
     minute, clock = _moment(run, at)
     gone, urgent = tuple(out_of_service), tuple(urgent)
     cells, polygons = _closed_cells(run, closed)
-    duty = _new_duty(run, added, minute)
-    _check(run, gone=gone, duty=duty, urgent=urgent, closed=cells)
+    duty = _check(run, gone=gone, duty=_new_duty(run, added, minute), urgent=urgent, closed=cells)
     roster = _roster_after(run.roster, gone, duty, minute)
     surface, histories, news = _renewed(run, events, minute)
     row = {unit.name: u for u, unit in enumerate(roster.units)}
@@ -136,33 +135,33 @@ def _is_cell(cell: Any, n_cells: int) -> bool:
     return isinstance(cell, int | np.integer) and not isinstance(cell, bool) and bool(0 <= cell < n_cells)
 
 
-def _new_duty(run: Run, added: Added, minute: int) -> list[tuple[Unit, str]]:
-    """Return units and shift ids that come on duty; a name that is not in the roster is kept for `_check`."""
+def _new_duty(run: Run, added: Added, minute: int) -> list[tuple[Unit | str, str]]:
+    """Return units and shift ids that come on duty; a name that is not in the roster is kept for `_check` to refuse."""
     known = {unit.name: unit for unit in run.roster.units}
     running = [
         shift.id for shift in run.roster.shifts if shift.start.timestamp() / 60 <= minute < shift.stop.timestamp() / 60
     ]
     later = [shift.id for shift in run.roster.shifts if shift.start.timestamp() / 60 > minute]
     default = running[:1] or later[:1]
-    pairs: list[tuple[Unit, str]] = []
+    pairs: list[tuple[Unit | str, str]] = []
     if isinstance(added, Mapping):
         for name, shifts in added.items():
             listed = [shifts] if isinstance(shifts, str) else list(shifts)
-            pairs += [(known.get(name, Unit(name)), shift) for shift in listed]
+            pairs += [(known.get(name, name), shift) for shift in listed]
         return pairs
     for one in added:
         if isinstance(one, Unit):
             pairs += [(one, shift) for shift in default]
             continue
         name, _, shift = one.partition(":")
-        pairs += [(known.get(name, Unit(name)), shift or (default[0] if default else ""))]
+        pairs += [(known.get(name, name), shift or (default[0] if default else ""))]
     return pairs
 
 
 def _check(
-    run: Run, *, gone: tuple[str, ...], duty: list[tuple[Unit, str]], urgent: tuple[int, ...], closed: Bools
-) -> None:
-    """Refuse what does not exist or contradicts itself.
+    run: Run, *, gone: tuple[str, ...], duty: list[tuple[Unit | str, str]], urgent: tuple[int, ...], closed: Bools
+) -> list[tuple[Unit, str]]:
+    """Return the new duty, after refusing what does not exist or contradicts itself.
 
     Raises
     ------
@@ -173,16 +172,16 @@ def _check(
     city = run.surface.city
     faults = [f"out_of_service: unknown unit {name!r}{nearest(name, units)}" for name in gone if name not in units]
     for unit, shift in duty:
-        if unit.name not in units and unit == Unit(unit.name):
-            faults.append(
-                f"added: unknown unit {unit.name!r}{nearest(unit.name, units)}; a new unit is given as al.Unit"
-            )
+        name = unit if isinstance(unit, str) else unit.name
+        if isinstance(unit, str):
+            hint = nearest(name, units)
+            faults.append(f"added: unknown unit {name!r}{hint}; one that is not in the roster is given as al.Unit")
         if shift not in shifts:
-            faults.append(f"added: {unit.name}: unknown shift {shift!r}{nearest(shift, shifts)}")
-        if (unit.name, shift) in run.roster.duty:
-            faults.append(f"added: {unit.name} is on duty in {shift} already")
-        if unit.name in gone:
-            faults.append(f"{unit.name} is both out of service and added")
+            faults.append(f"added: {name}: unknown shift {shift!r}{nearest(shift, shifts)}")
+        if (name, shift) in run.roster.duty:
+            faults.append(f"added: {name} is on duty in {shift} already")
+        if name in gone:
+            faults.append(f"{name} is both out of service and added")
     for cell in urgent:
         if not _is_cell(cell, city.n_cells):
             faults.append(f"urgent: no such cell: {cell!r}; cells are 0 to {city.n_cells - 1}")
@@ -190,6 +189,7 @@ def _check(
             faults.append(f"urgent: cell {cell} is closed")
     if faults:
         raise DataError("the re-plan cannot be made", faults=faults)
+    return [(unit, shift) for unit, shift in duty if isinstance(unit, Unit)]
 
 
 def _roster_after(roster: Roster, gone: tuple[str, ...], duty: list[tuple[Unit, str]], minute: int) -> Roster:

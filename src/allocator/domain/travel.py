@@ -172,6 +172,7 @@ class Travel:
             for i, j in zip(*np.nonzero(shapely.crosses(polygon, lines) & ~inside), strict=True):
                 ratio[i, j] += _way_round(hull, lines[i, j]) - 1
             ratio[inside] = np.inf
+        ratio[origins[:, None] == targets] = 1.0
         return ratio
 
 

@@ -139,7 +139,7 @@ def plan_patrol(
     return Plan(
         visits=visits_frame(visits, problem, surface, roster, minutes=allocation.block_minutes),
         assignments=assignments_frame(posting, roster, problem.districts),
-        staffing=staffing_frame(problem, answer.units, gained),
+        staffing=staffing_frame(problem, answer.units, gained, margins=margins_of(problem, answer.units)),
         objective=answer.objective,
         bound=answer.bound,
         delivered=float(gained.sum()),
@@ -196,6 +196,8 @@ def visits_frame(
 def _reasons(visits: Visits, problem: AllocationProblem, surface: RiskSurface, roster: Roster) -> list[str]:
     """Return why each visit: the rank of its cell, and what drives the kind with most expected harm there."""
     s, c = visits.shift, visits.cell
+    if not len(s):
+        return []
     d = problem.district[c]
     rank, size = (
         _ranks(problem, np.unique(s))[np.searchsorted(np.unique(s), s), c],
@@ -242,8 +244,10 @@ def _ranks(problem: AllocationProblem, shifts: Ints) -> npt.NDArray[np.int32]:
     return rank
 
 
-def staffing_frame(problem: AllocationProblem, units: Ints, gained: npt.NDArray[np.float64]) -> pd.DataFrame:
-    """Return `STAFFING_COLUMNS`; `covered_harm` is that of the visits as delivered."""
+def staffing_frame(
+    problem: AllocationProblem, units: Ints, gained: npt.NDArray[np.float64], *, margins: npt.NDArray[np.float64]
+) -> pd.DataFrame:
+    """Return `STAFFING_COLUMNS`; `covered_harm` is that of the visits as delivered, `margins` are of `margins_of`."""
     n_districts, n_shifts = problem.minimum.shape
     inside = problem.district >= 0
     harm = np.zeros((2, n_districts, n_shifts))
@@ -256,21 +260,28 @@ def staffing_frame(problem: AllocationProblem, units: Ints, gained: npt.NDArray[
         units.ravel().astype(np.int32),
         harm[0].ravel(),
         harm[1].ravel(),
-        *(one.ravel() for one in _margins(problem, units)),
+        *(one.ravel() for one in margins),
         *np.full((5, n_districts * n_shifts), np.nan),
     )
     return pd.DataFrame(dict(zip(STAFFING_COLUMNS, columns, strict=True))).astype({"district": "str", "shift": "str"})
 
 
-def _margins(problem: AllocationProblem, units: Ints) -> npt.NDArray[np.float64]:
+def margins_of(problem: AllocationProblem, units: Ints, shifts: Ints | None = None) -> npt.NDArray[np.float64]:
     """Return what the last unit of each district and shift adds, and what one more would: (2, districts, shifts).
 
-    They answer "why not more units there": another unit would add less than the last one elsewhere does.
+    They answer "why not more units there": another unit would add less than the last one elsewhere does. `shifts` may
+    name some of the shifts alone.
     """
-    increment = reduce(problem.replace(on_duty=problem.on_duty + 1)).increment
-    last = np.maximum(units - 1, 0)
-    margins = np.stack([np.take_along_axis(increment, n[:, :, None], axis=2)[:, :, 0] for n in (last, units)])
-    margins[0][units == 0] = 0.0
+    rows = np.arange(len(problem.shifts)) if shifts is None else shifts
+    part = problem.replace(
+        value=problem.value[rows], cap=problem.cap[rows], on_duty=problem.on_duty[rows] + 1, blocks=problem.blocks[rows],
+        minimum=problem.minimum[:, rows], busy=None if problem.busy is None else problem.busy[:, rows],
+        shifts=tuple(problem.shifts[s] for s in rows),
+    )  # fmt: skip
+    increment, chosen = reduce(part).increment, units[:, rows]
+    last = np.maximum(chosen - 1, 0)
+    margins = np.stack([np.take_along_axis(increment, n[:, :, None], axis=2)[:, :, 0] for n in (last, chosen)])
+    margins[0][chosen == 0] = 0.0
     return margins
 
 

@@ -25,7 +25,7 @@ from allocator.domain import (
     empty_table,
 )
 from allocator.errors import InfeasibleError, SolverError
-from allocator.planning.allocate import staffing_frame, visits_frame
+from allocator.planning.allocate import margins_of, staffing_frame, visits_frame
 from allocator.planning.conflicts import soften
 from allocator.planning.duty import OFF_DUTY, RESERVE, assignments_frame, posting_cost
 from allocator.planning.reduction import block_share, covered
@@ -388,7 +388,8 @@ def _task(
         own = np.flatnonzero(here & (now.unit == u))
         if len(own):
             newest = own[now.start[own].argmax()]
-            position[k], begin = now.cell[newest], max(begin, int(now.start[newest]) + visit)
+            shut = change.closed is not None and bool(change.closed[now.cell[newest]])  # it gets out somehow
+            position[k], begin = -1 if shut else now.cell[newest], max(begin, int(now.start[newest]) + visit)
     begin = max(begin, change.minute)
     left = min(1.0, max(0.0, (end - change.minute) / max(end - int(now.begin[s]), 1)))
     cell, nth = _blocks_left(terms, now, answer, affected, place, len(crew), left=left, change=change)
@@ -484,7 +485,10 @@ def _plan_of(
     stands = blocks.copy()
     stands[affected] = now.finished[affected]
     delivered = float(gained.sum())
-    staffing = staffing_frame(problem, dataclasses.replace(now, posting=posting).units(len(problem.districts)), gained)
+    units = dataclasses.replace(now, posting=posting).units(len(problem.districts))
+    margins = plan.staffing[["last_unit_harm", "next_unit_harm"]].to_numpy().T.reshape(2, *units.shape).copy()
+    margins[:, :, affected] = margins_of(problem, units, affected)
+    staffing = staffing_frame(problem, units, gained, margins=margins)
     known = ["calls_per_hour", "busy_minutes"]
     staffing[known] = plan.staffing[known].to_numpy()
     same = staffing["units_assigned"].to_numpy() == plan.staffing["units_assigned"].to_numpy()

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from allocator.domain import Ints
 from allocator.planning.duty import RESERVE
 from allocator.planning.routes import RouteTerms, minutes_of
 
@@ -82,7 +83,7 @@ def _shift_of(terms: RouteTerms, posting: npt.NDArray[np.int32], minute: int) ->
 
 
 def _arrival(
-    visits: pd.DataFrame, own: npt.NDArray[np.int64], start: npt.NDArray[np.int64], fixed: npt.NDArray[np.bool_],
+    visits: pd.DataFrame, own: npt.NDArray[np.int64], start: Ints, fixed: npt.NDArray[np.bool_],
     cell: int, *, terms: RouteTerms, unit: int, first: int,
 ) -> float:  # fmt: skip
     """Return the minute at which a unit can be at a cell: after the visit it is at, from where that is."""

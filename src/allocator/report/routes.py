@@ -13,7 +13,7 @@ import pandas as pd
 import pyproj
 
 from allocator.domain import Run
-from allocator.report.summary import stamp
+from allocator.report.summary import mark
 from allocator.tessellation import Tessellation
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -25,12 +25,12 @@ def route_files(run: Run) -> dict[str, bytes]:
     lon, lat = degrees(run.surface.city)
     units = list(dict.fromkeys(run.plan.visits["unit"]))
     names = file_names(units)
-    mark = stamp(run.job)
+    note = mark(run.job, run.plan)
     files = {}
     for unit, visits in run.plan.visits.groupby("unit", sort=False):
         table = visits.assign(lon=lon[visits["cell"]], lat=lat[visits["cell"]])
-        files[f"routes/{names[unit]}.gpx"] = gpx(str(unit), table, note=mark).encode("utf-8")
-        files[f"routes/{names[unit]}.geojson"] = geojson(str(unit), table, note=mark).encode("utf-8")
+        files[f"routes/{names[unit]}.gpx"] = gpx(str(unit), table, note=note).encode("utf-8")
+        files[f"routes/{names[unit]}.geojson"] = geojson(str(unit), table, note=note).encode("utf-8")
     return files
 
 

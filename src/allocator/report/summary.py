@@ -71,7 +71,7 @@ class Material:
 
 def figures(m: Material) -> dict[str, Any]:
     """Return `values` (numbers by name) and `lines` (label and text), fit for JSON."""
-    values = {**_forecast_values(m), **_plan_values(m), "stamp": stamp(m.job)}
+    values = {**_forecast_values(m), **_plan_values(m), "stamp": mark(m.job, m.plan)}
     lines = [
         *_head(m, values),
         *_forecast_lines(m, values),
@@ -93,6 +93,14 @@ def stamp(job: Job) -> str:
     if use.expires < job.job.week + (job.job.days - 1) * ONE_DAY:
         return f"{approved}; the plan's days after that are evaluation only."
     return f"{approved}."
+
+
+def mark(job: Job, plan: Plan) -> str:
+    """Return what every output of a plan carries: the sentence about approval, and that limits were softened."""
+    if not plan.softened:
+        return stamp(job)
+    n = len(plan.softened)
+    return f"SOFTENED PLAN: {n} limit{'s' * (n > 1)} bent ({plan.softened[0]}{'; …' * (n > 1)}). {stamp(job)}"
 
 
 def _forecast_values(m: Material) -> dict[str, Any]:
@@ -252,6 +260,8 @@ def _plan_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]
         for one in busiest.itertuples()
     )
     lines.append(("most in", most))
+    lines += _staffing_lines(m) + worth_lines(plan, harm_word(m.surface.harm))
+    lines += [("softened" if not n else "", text) for n, text in enumerate(plan.softened)]
     return lines + [("unmet" if not n else "", text) for n, text in enumerate(plan.unmet)]
 
 
@@ -270,6 +280,42 @@ def _edit_lines(m: Material) -> list[tuple[str, str]]:
         if one != "kept"
     ]
     return [("hand edits" if not n else "", text) for n, text in enumerate(told)]
+
+
+def _staffing_lines(m: Material) -> list[tuple[str, str]]:
+    """Return what calls leave of the units' time, where calls are known."""
+    known = m.plan.staffing[m.plan.staffing["wait_min"].notna()]
+    if not len(known):
+        return []
+    units = known["units_assigned"]
+    finite = known[np.isfinite(known["wait_min"])]
+    calls = float((finite["calls_per_hour"]).sum())
+    wait = float((finite["wait_min"] * finite["calls_per_hour"]).sum() / max(calls, 1e-12))
+    free = float((known["free_share"] * units).sum() / max(float(units.sum()), 1.0))
+    hours = known["busy_minutes"].sum() / 60
+    return [("calls", f"take {hours:,.0f} unit-hours; a caller waits {wait:.1f} minutes for a free unit on average; "
+                      f"{free:.0%} of the units' time is left for directed patrol")]  # fmt: skip
+
+
+def harm_word(harm: Floats) -> str:
+    """Return what covered harm counts."""
+    return "expected events" if (np.asarray(harm) == 1).all() else "expected harm-weighted events"
+
+
+def worth_lines(plan: Plan, harm: str) -> list[tuple[str, str]]:
+    """Return what more staff would bring and what each limit costs, in plain words."""
+    units = plan.worth[plan.worth["change"].str.startswith("one more unit")]
+    limits = plan.worth.drop(units.index)
+    told = []
+    if len(units):
+        best, least = units.iloc[0], units.iloc[-1]
+        told.append(
+            f"{best['change']} is worth {best['harm']:.2f} {harm} covered, the most of any shift; {least['change']} "
+            f"{least['harm']:.2f}, the least"
+        )
+    for row in limits.itertuples():
+        told.append(f"{row.change}: {row.harm:.2f} more would be covered ({row.share:.1%})")
+    return [("worth" if not n else "", text) for n, text in enumerate(told)]
 
 
 def _count(n: float) -> str:
