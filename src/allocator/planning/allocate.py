@@ -274,9 +274,9 @@ def margins_of(problem: AllocationProblem, units: Ints, shifts: Ints | None = No
     """
     rows = np.arange(len(problem.shifts)) if shifts is None else shifts
     part = problem.replace(
-        value=problem.value[rows], cap=problem.cap[rows], on_duty=problem.on_duty[rows] + 1, blocks=problem.blocks[rows],
-        minimum=problem.minimum[:, rows], busy=None if problem.busy is None else problem.busy[:, rows],
-        shifts=tuple(problem.shifts[s] for s in rows),
+        value=problem.value[rows], cap=problem.cap[rows], on_duty=problem.on_duty[rows] + 1,
+        blocks=problem.blocks[rows], minimum=problem.minimum[:, rows],
+        busy=None if problem.busy is None else problem.busy[:, rows], shifts=tuple(problem.shifts[s] for s in rows),
     )  # fmt: skip
     increment, chosen = reduce(part).increment, units[:, rows]
     last = np.maximum(chosen - 1, 0)
