@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from allocator.config import AllocationSection, Policy, RoutesSection, StaffingSection
+from allocator.domain import Limit
 from allocator.planning import SOLVERS, build_problem, plan_patrol, solve
 from allocator.planning.duty import post_units
 from allocator.planning.routes import route
@@ -34,14 +35,66 @@ def timed(benchmark, record, what, size, call, *, rounds, gap=None, note=""):
     record(**row)
 
 
+NETWORK = [name for name in SOLVERS if name not in ("highs", "spillover")]
+
+
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", NETWORK)
 def test_solvers(benchmark, record, solver, size):
     cells, units, districts = SIZES[size]
     problem = allocation_problem(cells=cells, shifts=21, units=units, districts=districts)
     answer = solve(problem, solver)
     text = f"{size} cells, 21 shifts, {units} units, {districts} districts"
     timed(benchmark, record, solver, text, lambda: SOLVERS[solver](problem), rounds=7, gap=answer.gap)
+
+
+def limited_problem(size, *, seed=0, within=0.05, most=20):
+    """Two groups of residents within 5 % of the city's minutes each, nine tenths of the budget, 20 visits a cell."""
+    cells, units, districts = SIZES[size]
+    problem = allocation_problem(cells=cells, shifts=21, units=units, districts=districts)
+    rng = np.random.default_rng(seed)
+    people = rng.gamma(1, 1, cells)
+    group = people * rng.beta(1, 3, cells)
+    cost = np.broadcast_to(np.where(np.arange(21) % 3 == 2, 1.3, 1.0), problem.minimum.shape)
+    limits = [
+        Limit("group", "exposure", least=0.0,
+              on_blocks=(sign * (one / one.sum() - (1 - sign * within) * people / people.sum()))[None])
+        for one in (group, people - group) for sign in (1, -1)
+    ]  # fmt: skip
+    most_cost = 0.9 * float((problem.on_duty * cost[0]).sum())
+    limits.append(Limit("budget", "budget", most=most_cost, on_units=cost.copy()))
+    return problem.replace(
+        limits=tuple(limits), week_least=np.zeros(cells, np.int32), week_most=np.full(cells, most, np.int32)
+    )
+
+
+@pytest.mark.parametrize("size", ["2,500", "10,000"])
+def test_two_group_bands_a_budget_and_cell_caps(benchmark, record, size):
+    problem = limited_problem(size)
+    gap = solve(problem).gap
+    text = f"{size} cells, 21 shifts, {SIZES[size][1]} units, {SIZES[size][2]} districts"
+    note = "two group bands of 5 %, 90 % of the budget, 20 visits a cell"
+    timed(benchmark, record, "highs", text, lambda: solve(problem), rounds=2, gap=gap, note=note)
+
+
+@pytest.mark.parametrize("size", ["2,500", "10,000"])
+def test_spillover(benchmark, record, size):
+    cells, units, districts = SIZES[size]
+    side = int(cells**0.5)
+    row, column = np.divmod(np.arange(side * side), side)
+    around = [(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1) if a or b]
+    near = [
+        [(r + a) * side + c + b for a, b in around if 0 <= r + a < side and 0 <= c + b < side]
+        for r, c in zip(row.tolist(), column.tolist(), strict=True)
+    ]
+    problem = allocation_problem(cells=side * side, shifts=21, units=units, districts=districts).replace(
+        spillover=0.3, indices=np.array([k for one in near for k in one], np.int32),
+        indptr=np.cumsum([0, *map(len, near)]).astype(np.int32),
+    )  # fmt: skip
+    text = f"{side * side:,} cells, 21 shifts, {units} units, {districts} districts"
+    gap = solve(problem).gap
+    note = "0.3 of a visit's effect in each of 8 neighbours"
+    timed(benchmark, record, "spillover", text, lambda: solve(problem), rounds=2, gap=gap, note=note)
 
 
 def test_solve_with_checks_and_bound(benchmark, record):

@@ -17,6 +17,9 @@ from allocator.planning.problem import NO_LIMIT
 TOYS = int(os.environ.get("ALLOCATOR_TOYS", "12"))
 """Random toy cities for each family of limits; `make stress` takes 500."""
 
+CASES = int(os.environ.get("ALLOCATOR_CASES", "60"))
+"""Random larger cities with a random mixture of limits; `make stress` takes 10,000."""
+
 
 def toy(seed: int, *, cells=4, districts=2, shifts=2, units=2, blocks=2, most_blocks=2) -> AllocationProblem:
     rng = np.random.default_rng(seed)
@@ -168,3 +171,30 @@ def test_prices_give_a_bound_and_keep_every_limit(family, monkeypatch):
             assert answer.objective <= best[1] + 1e-6
             assert answer.bound >= best[1] - 1e-6
     assert found >= TOYS // 4
+
+
+def test_no_limit_is_broken_in_random_cities():
+    answered = 0
+    for seed in range(CASES):
+        rng = np.random.default_rng([seed, 7])
+        sizes = {
+            "cells": int(rng.integers(8, 60)),
+            "districts": int(rng.integers(1, 5)),
+            "shifts": int(rng.integers(1, 7)),
+        }
+        problem = toy(seed, **sizes, units=int(rng.integers(1, 7)), blocks=int(rng.integers(1, 6)), most_blocks=3)
+        mixed = [family for family in FAMILIES if family not in (fair, running, bands, together) and rng.random() < 0.3]
+        limits = []
+        for family in mixed:
+            made = family(problem.replace(limits=()), rng)
+            limits += made.limits
+            problem = made
+        problem = problem.replace(limits=tuple(limits))
+        try:
+            answer = limited.solve(problem)
+        except SolverError:
+            continue
+        answered += 1
+        assert not list(broken_limits(problem, answer.units, answer.blocks)), seed
+        assert answer.objective <= answer.bound + 1e-9
+    assert answered >= CASES // 3
