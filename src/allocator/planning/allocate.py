@@ -290,7 +290,12 @@ def _reserves(problem: AllocationProblem, answer: Allocation, posting: npt.NDArr
     if not reserve.any():
         return []
     full = [problem.districts[d] for d in np.flatnonzero(answer.units.sum(axis=1) >= problem.most)]
-    cause = "no allowed visit of value is left for them"
+    spent = [
+        one.name for one in problem.limits
+        if one.on_units is not None and np.isfinite(one.most)
+        and (one.on_units * answer.units).sum() + float(one.on_units[one.on_units > 0].min(initial=np.inf)) > one.most
+    ]  # fmt: skip
+    cause = f"the {spent[0]} allows no more" if spent else "no allowed visit of value is left for them"
     if full:
         cause += f"; {len(full)} of {len(problem.districts)} districts are at the top of their band"
     worst = int(reserve.argmax())

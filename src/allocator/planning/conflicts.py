@@ -140,7 +140,7 @@ def groups_of(problem: AllocationProblem) -> list[_Group]:
         groups.append(_Group(f"caps of {capped:,} cells over the plan",
                              lambda one: one.replace(week_most=limited_by(one))))  # fmt: skip
     if problem.days_running is not None:
-        groups.append(_Group(f"at most {problem.days_running} days running in one cell",
+        groups.append(_Group(f"limit of {problem.days_running} days running in one cell",
                              lambda one: one.replace(days_running=None)))  # fmt: skip
     if problem.crews is not None:
         groups.append(_Group("needs for skills and types, and edits of units", lambda one: one.replace(

@@ -237,8 +237,11 @@ def _priced(problem: AllocationProblem) -> Allocation | None:
             kept = np.ones_like(kept)  # the blocks at hand were too few: take all
             continue
         guide = _guide(problem, *_prices(problem, model, relaxed.duals))
+        before = bound, best
         bound = min(bound, guide.bound)
         best = _better(best, _whole(problem, guide, model, relaxed.values, bound))
+        if before[1] is not None and best is before[1] and bound > before[0] * (1 - GOAL / 10):
+            break  # neither plan nor bound moves any more
         if best is not None and best.objective >= bound * (1 - GOAL):
             break
         week, watched = _pressed(problem, blocks_of(problem, guide.reduction, guide.units), (week, watched))

@@ -141,7 +141,7 @@ def _community(city: Tessellation, allocation: AllocationSection, places: Mappin
     if allocation.community_share:
         there = np.logical_or.reduce([cells_of(place, city, places) for place in allocation.community])
         yield Limit(
-            f"at least {allocation.community_share:.0%} of the visits are community patrol",
+            f"community patrol of at least {allocation.community_share:.0%} of the visits",
             "allocation.community",
             least=0.0,
             on_blocks=(there - allocation.community_share)[None].astype(float),

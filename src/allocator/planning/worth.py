@@ -49,12 +49,8 @@ def worth_of_limits(problem: AllocationProblem, answer: Allocation) -> tuple[Wor
             harm = max(0.0, solve(group.without(problem)).objective - answer.objective)
         except AllocatorError:  # without it the engine found nothing within its budget of work: nothing is claimed
             continue
-        limits.append(Worth(f"without {_article(group.name)}", harm, harm / base))
+        limits.append(Worth(f"without the {group.name}", harm, harm / base))
     return tuple(found + sorted(limits, key=lambda one: -one.harm))
-
-
-def _article(name: str) -> str:
-    return name if name[:1].isdigit() or name.startswith(("at ", "unit")) else f"the {name}"
 
 
 def _units(problem: AllocationProblem) -> list[tuple[str, float]]:
