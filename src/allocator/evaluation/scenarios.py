@@ -41,7 +41,8 @@ class Scenarios:
         One row per scenario, `COLUMNS`: `status` is "planned", "infeasible" or "not solved", and `conflict` names the
         limits in the way; `harm_covered` is by the job's own harm weights, `covered_share` of all expected harm,
         `change` against the plan of the job; `least_served` and `most_served` are patrol minutes per expected harm
-        of the worst-off and the best-off district, relative to the city's; `target_covered` is the share of the other
+        of the worst-off and the best-off district, relative to the city's (districts that are owed one unit-shift or
+        more); `target_covered` is the share of the other
         target's harm.
     expected : float
         Expected harm of the forecast.
@@ -265,10 +266,12 @@ class _Maker:
         inside, n = self.plain.district >= 0, len(self.plain.districts)
         harm = np.bincount(self.plain.district[inside], self.plain.value.sum(axis=0)[inside], n)
         time = (answer.units * self.plain.blocks).sum(axis=1).astype(np.float64)
-        kept = harm > 0
+        kept = (
+            harm / max(harm.sum(), 1e-12) * answer.units.sum() >= 1
+        )  # less than one unit-shift cannot be shared fairly
         if not kept.any() or not time.sum() > 0:
             return float("nan"), float("nan")
-        relative = (time[kept] / harm[kept]) / (time[kept].sum() / harm[kept].sum())
+        relative = (time[kept] / harm[kept]) / (time.sum() / harm.sum())
         return float(relative.min()), float(relative.max())
 
     def _problem(self, surface: RiskSurface, roster: Roster, allocation: AllocationSection) -> AllocationProblem:

@@ -17,7 +17,7 @@ from allocator.report.page import Part, Picture, Table, Text, page
 if TYPE_CHECKING:
     from allocator.evaluation import PlanScorecard
 
-_OURS, _OTHERS, _MARK = "#0072B2", "#9a9a9a", "#D55E00"
+_OURS, _OTHERS = "#0072B2", "#9a9a9a"
 _MARKERS = "osD^vPX"
 
 
@@ -32,18 +32,21 @@ def plan_backtest_page(card: PlanScorecard, *, title: str, notes: Sequence[str] 
 
 def plans_png(card: PlanScorecard) -> bytes:
     """Return the share of harm met by plan with intervals, and week by week."""
-    rows = card.table().iloc[::-1].reset_index(drop=True)
-    figure = Figure(figsize=(10.5, 3.8), dpi=110, layout="constrained")
+    table = card.table().iloc[::-1]
+    rows = table[table["plan"] != FORESIGHT].reset_index(drop=True)
+    most = float(table.loc[table["plan"] == FORESIGHT, "share_met"].iloc[0])
+    figure = Figure(figsize=(10.5, 4.0), dpi=110, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.1, 1))
-    colours = [_OURS if name == OURS else _MARK if name == FORESIGHT else _OTHERS for name in rows["plan"]]
+    colours = [_OURS if name == OURS else _OTHERS for name in rows["plan"]]
     left.barh(np.arange(len(rows)), rows["share_met"], color=colours, height=0.62)
     left.hlines(np.arange(len(rows)), rows["low"], rows["high"], color="#222222", lw=1.5)
     for n, row in enumerate(rows.itertuples()):
         end = np.nanmax([row.share_met, row.high])
         left.annotate(f"{row.share_met:.1%}", (end, n), (4, 0), textcoords="offset points", va="center", fontsize=8)
     left.set_yticks(range(len(rows)), rows["plan"])
-    left.set_xlim(0, 1.18 * float(np.nanmax(rows[["share_met", "high"]].to_numpy())))
+    left.set_xlim(0, 1.18 * max(float(np.nanmax(rows[["share_met", "high"]].to_numpy())), 0.001))
     left.set_title("Share of the harm that occurred which was met", fontsize=9, loc="left")
+    left.set_xlabel(f"harm met, not harm prevented; with perfect foresight {most:.0%}", fontsize=8)
     weekly = card.scores
     for n, name in enumerate(one for one in card.plans if one != FORESIGHT):
         mine = weekly[weekly["plan"] == name]
@@ -52,7 +55,8 @@ def plans_png(card: PlanScorecard) -> bytes:
                    color=_OURS if ours else _OTHERS, mfc=_OURS if ours else "white", label=name)  # fmt: skip
     right.set_ylim(0)
     right.set_title("Week by week", fontsize=9, loc="left")
-    right.legend(fontsize=7, frameon=False, loc="lower left", ncols=2)
+    handles, labels = right.get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, frameon=False, loc="outside lower center", ncols=6)
     right.tick_params(axis="x", rotation=30)
     percent = FuncFormatter(lambda value, _: f"{100 * value:.3g} %")
     left.xaxis.set_major_formatter(percent)
@@ -60,7 +64,6 @@ def plans_png(card: PlanScorecard) -> bytes:
     for axes in (left, right):
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.text(0.995, 0.995, "harm met, not harm prevented", ha="right", va="top", fontsize=8, color="#555555")
     picture = io.BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": None, "Title": "Harm met by plan"})
     return picture.getvalue()

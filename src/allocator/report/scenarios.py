@@ -43,7 +43,8 @@ def scenarios_page(found: Scenarios, picture: bytes, *, title: str, notes: Seque
     formats |= {"other target": "{:.1%}"}
     caption = (
         "Expected harm covered, by the harm weights of the job; on duty and posted are unit-shifts. Worst-off and "
-        "best-off: patrol minutes per expected harm of a district, relative to the city's."
+        "best-off: patrol minutes per expected harm of a district, relative to the city's, among those whose harm is "
+        "worth a unit-shift or more."
     )
     lines = [Text(f"{label}: {text}") for label, text in found.figures()["lines"]]
     said = "; ".join(f"{row.scenario} {row.change:+.1%}" for row in table.itertuples() if row.status == PLANNED)
@@ -108,4 +109,6 @@ def _draw(axes: Any, rows: pd.DataFrame, at: np.ndarray[Any, Any]) -> None:
         axes.annotate(f"{100 * y:.1f}", (x, y), (0, 6), textcoords="offset points", ha="center", fontsize=7)
     for x in at[~made]:
         axes.annotate("no plan", (x, 0.02), xycoords=("data", "axes fraction"), ha="center", fontsize=7, color=_NO_PLAN)
-    axes.margins(x=0.1, y=0.2)
+    width = max(float(np.ptp(at)), 1.0)
+    axes.set_xlim(at.min() - 0.1 * width, at.max() + 0.1 * width)
+    axes.margins(y=0.2)
