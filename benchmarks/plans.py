@@ -127,8 +127,8 @@ def main() -> None:
         "Made by `python benchmarks/plans.py`; do not edit.", "",
         f"{pd.Timestamp(dt.datetime.now(dt.UTC)):%Y-%m-%d}; {machine}, lightgbm {found['lightgbm']}, ortools "
         f"{found['ortools']}.", "",
-        f"**Read this first:** {NOT_PREVENTED}. Harm met is Σ harm weight × (1 - exp(-a × visits planned in the event's "
-        "cell and shift)), as a share of all harm of the week. Intervals: paired moving-block bootstrap over weeks.", "",
+        f"**Read this first:** {NOT_PREVENTED}. Harm met is Σ harm weight × (1 - exp(-a × visits planned in the "
+        "event's cell and shift)), as a share of the week's harm. Intervals: paired block bootstrap over weeks.", "",
     ]  # fmt: skip
     for name in JOBS:
         lines += part_of(name, given.folds, given.workers)

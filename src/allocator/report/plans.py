@@ -109,7 +109,7 @@ def _meaning(card: PlanScorecard, notes: Sequence[Sequence[str]]) -> Part:
         f"{_value(card, 3):.0%}.",
         f"All plans of a week have the same units on duty, the same minimums and bands, and as many visits of "
         f"{card.block_minutes} minutes in each shift. Nothing dated or reported in the week or later was used to make "
-        "them. Visits are as allocated, before routes.",
+        "them; minimums, bands and limits are those that the job has now. Visits are as allocated, before routes.",
         "Perfect foresight knows every event of the week in advance; most of what lies between is chance.",
     ]
     return Part("What this means", [Text(text) for text in [*said, *(text for _, text in notes)]])
