@@ -285,6 +285,7 @@ def test_table_scores_and_words(card):
     assert "harm met, not harm prevented" in said
     assert "too few folds or events to tell" in said
     assert "the same in all plans" in said
+    assert "of the last shift of the last week, only what was known" in said  # it ends at 07:00
     json.dumps(card.figures(), allow_nan=False)
 
 

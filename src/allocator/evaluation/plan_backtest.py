@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import zoneinfo
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -272,8 +273,8 @@ def _notes(panel: Panel, weeks: Sequence[PlanWeek], terms: PlanTerms, results: S
         )
     if (between := sum(one.events_between for one in results)) >= 0.5:
         notes.append(f"{between:,.0f} events fell between the shifts: no plan could meet them, they count as not met")
-    last = max(shift.stop for shift in weeks[-1].roster.shifts)
-    if last.date() > panel.stop_day:
+    last = max(shift.stop for shift in weeks[-1].roster.shifts).astimezone(zoneinfo.ZoneInfo(panel.timezone))
+    if last.replace(tzinfo=None) > dt.datetime.combine(panel.stop_day, dt.time()):
         notes.append(
             "of the last shift of the last week, only what was known before the planned week of the job counts"
         )
