@@ -253,6 +253,7 @@ def backtest(
     ] = None,
     step: Annotated[int | None, typer.Option(min=1, help="Days between windows; by default their length.")] = None,
     models: Annotated[str | None, typer.Option(metavar="A,B", help="Models to test; by default all.")] = None,
+    plans: Annotated[bool, typer.Option("--plans", help="Plan the past weeks too: the harm that plans met.")] = False,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes; the scores do not depend on them.")] = 1,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder; by default inside output.folder.")] = None,
     week: Week = None,
@@ -261,11 +262,19 @@ def backtest(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Score the forecasts of a job on the weeks before its own, baselines included."""
+    """Score the forecasts of a job on the weeks before its own, baselines included; with --plans, its plans."""
     from allocator.io.folders import check_output
 
     checked = _job(job, overrides, week)
     windows = folds or checked.evaluation.folds
+    if plans:
+        _only_forecasts(horizon=horizon, step=step, models=models)
+        with (
+            _progress(as_json=as_json, quiet=quiet, stages=4 + windows + int(workers > 1)) as tell,
+            _pool(min(workers, windows)) as pool,
+        ):
+            _backtest_plans(checked, folds, pool, tell, out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+        return
     target = out or Path(checked.output.folder) / f"{checked.job.week.isoformat()}-backtest"
     check_output(target, overwrite=overwrite)
     # Study area, history, the windows and the folder; with workers the kernels.
@@ -285,6 +294,35 @@ def backtest(
     elif not quiet:
         typer.echo(f"\n{card.summary()}\n")
         for name, what in {"": "folder", "backtest.html": "page", "scores.csv": "scores"}.items():
+            typer.echo(f"{what:<11}{_shown(place / name)}")
+
+
+def _only_forecasts(**given: Any) -> None:
+    """Refuse options that mean nothing for plans."""
+    from allocator.errors import ConfigError
+
+    if wrong := [f"--{name}" for name, value in given.items() if value is not None]:
+        raise ConfigError(f"{', '.join(wrong)}: for forecasts only; plans are of whole weeks with the model of the job")
+
+
+def _backtest_plans(
+    job: Any, folds: int | None, pool: Any, tell: Progress, *, out: Path | None, overwrite: bool, as_json: bool,
+    quiet: bool,
+) -> None:  # fmt: skip
+    from allocator.io.folders import check_output
+
+    target = out or Path(job.output.folder) / f"{job.job.week.isoformat()}-plan-backtest"
+    check_output(target, overwrite=overwrite)
+    from allocator import pipeline
+
+    card = pipeline.backtest_plans(job, folds=folds, executor=pool, progress=tell)
+    tell("results")
+    place = pipeline.save_plan_backtest(card, job, target, overwrite=overwrite)
+    if as_json:
+        typer.echo(json.dumps({"backtest": str(place), **card.figures()["values"]}, ensure_ascii=False))
+    elif not quiet:
+        typer.echo(f"\n{card.summary()}\n")
+        for name, what in {"": "folder", "plan_backtest.html": "page", "plan_scores.csv": "scores"}.items():
             typer.echo(f"{what:<11}{_shown(place / name)}")
 
 
@@ -318,6 +356,62 @@ def staffing(
         typer.echo(f"\n{report.staffing_summary(found, overloads)}\n")
         for name, what in {"": "folder", "staffing.html": "page", "staffing.csv": "table"}.items():
             typer.echo(f"{what:<11}{_shown(place / name)}")
+
+
+@app.command()
+def scenarios(
+    job: JobFile,
+    target: Annotated[
+        list[str] | None, typer.Option(metavar="KIND=WEIGHT", help="Another target; kinds not named weigh 0.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder; by default inside output.folder.")] = None,
+    week: Week = None,
+    overrides: Overrides = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what fewer units, another target, equity or a budget do to the plan: one forecast, many plans."""
+    from allocator.io.folders import check_output
+
+    checked = _job(job, overrides, week)
+    if target:
+        checked = _with_target(checked, target)
+    place = out or Path(checked.output.folder) / f"{checked.job.week.isoformat()}-scenarios"
+    check_output(place, overwrite=overwrite)
+    with _progress(as_json=as_json, quiet=quiet, stages=7) as tell:
+        from allocator import pipeline
+
+        found = pipeline.scenarios_job(checked, progress=tell)
+        tell("results")
+        place = pipeline.save_scenarios(found, checked, place, overwrite=overwrite)
+    if as_json:
+        typer.echo(json.dumps({"scenarios": str(place), **found.figures()["values"]}, ensure_ascii=False))
+    elif not quiet:
+        typer.echo(f"\n{found.summary()}\n")
+        for name, what in {
+            "": "folder",
+            "scenarios.html": "page",
+            "scenarios.csv": "table",
+            "frontier.png": "picture",
+        }.items():
+            typer.echo(f"{what:<11}{_shown(place / name)}")
+
+
+def _with_target(job: Any, target: list[str]) -> Any:
+    """Return the job with another target of its scenarios."""
+    from allocator.errors import ConfigError
+
+    harm = {}
+    for one in target:
+        kind, _, weight = one.rpartition("=")
+        try:
+            harm[kind.strip()] = float(weight)
+        except ValueError:
+            raise ConfigError(f"--target {one}: give a kind and its weight, such as ROBBERY=1") from None
+    if not all(kind and 0 <= weight <= 1e9 for kind, weight in harm.items()) or not any(harm.values()):
+        raise ConfigError(f"--target {' '.join(target)}: weights are 0 or more, and one at least is above 0")
+    return job.model_copy(update={"scenarios": job.scenarios.model_copy(update={"harm": harm})})
 
 
 def _horizon(job: Any, text: str | None) -> Any:

@@ -926,6 +926,38 @@ class EvaluationSection(Section):
         return tuple(sorted(set(shares)))
 
 
+class ScenariosSection(Section):
+    """`[scenarios]`: other plans for the same forecast: what staff, equity and money are worth."""
+
+    staff: Numbers = (-0.1, -0.2)
+    """Changes of the unit-shifts on duty, as shares: -0.1 is a tenth fewer, spread over the shifts in proportion."""
+    equity_within: Numbers = (0.3, 0.2, 0.1, 0.05)
+    """Half widths of an equity band between districts; the measure is that of `allocation.equity`, or minutes."""
+    max_min: bool = True
+    """Also serve the worst-off district as well as can be."""
+    budget: Numbers = ()
+    """Budgets; where none is given but the job has costs or a budget, 90 % and 80 % of what its plan costs."""
+    harm: dict[str, float] = {}
+    """Another target: harm weight per kind; kinds not named weigh 0. Empty: none."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> ScenariosSection:
+        faults = []
+        if wrong := [one for one in self.staff if not -1 < one <= 1 or one == 0]:
+            faults.append(f"staff: {some(wrong)} cannot be: a change is above -1 and at most 1, and not 0")
+        if wrong := [one for one in self.equity_within if not 0 <= one < 1]:
+            faults.append(f"equity_within: {some(wrong)} cannot be: a half width is from 0 to below 1")
+        if wrong := [one for one in self.budget if one < 0]:
+            faults.append(f"budget: {some(wrong)} cannot be: a budget is 0 or more")
+        if odd := [f"{kind} = {weight}" for kind, weight in self.harm.items() if not 0 <= weight <= 1e9]:
+            faults.append(f"harm: {some(odd)} cannot be: a weight is 0 or more")
+        if self.harm and not any(self.harm.values()):
+            faults.append("harm: every kind weighs 0, so there is no target")
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+
 class OutputSection(Section):
     """`[output]`: where the run folder goes."""
 
@@ -964,6 +996,7 @@ class Job(Section):
     routes: RoutesSection = RoutesSection()
     outreach: OutreachSection | None = None
     evaluation: EvaluationSection = EvaluationSection()
+    scenarios: ScenariosSection = ScenariosSection()
     output: OutputSection = OutputSection()
     deployment: DeploymentSection | None = None
 

@@ -41,7 +41,7 @@ from allocator.domain import (
     shifts_of,
 )
 from allocator.errors import DataError, nearest
-from allocator.evaluation import Scorecard, backtest
+from allocator.evaluation import PlanScorecard, PlanTerms, PlanWeek, Scenarios, Scorecard, Setting, backtest
 from allocator.tessellation import Area, Tessellation
 
 Progress = Callable[[str], None]
@@ -230,6 +230,162 @@ def save_backtest(card: Scorecard, job: Job, folder: str | Path, *, overwrite: b
         folder, tables={"scores": card.scores},
         pages={"backtest.html": report.backtest_page(card, title=f"Backtest: {job.job.name}", notes=notes)},
         figures=card.figures(), manifest=manifest, overwrite=overwrite,
+    )  # fmt: skip
+
+
+def backtest_plans(
+    job: Job, *, folds: int | None = None, executor: Executor | None = None, progress: Progress | None = None
+) -> PlanScorecard:
+    """Return what plans of the weeks before a job's own would have met of the harm that occurred, ours and others.
+
+    Each week is planned from what was known before it, for the shifts and units of its own; harm met is not harm
+    prevented. See `evaluation.plan_backtest`.
+
+    Parameters
+    ----------
+    job : Job
+        From `read_job`. Its history is read as for `run`: nothing that happened or was reported in its week or later.
+    folds : int, optional
+        Weeks; by default those of `[evaluation]`.
+    executor : concurrent.futures.Executor, optional
+        Does the weeks. LightGBM then takes one thread in each, unless `risk.threads` says otherwise.
+    progress : callable, optional
+        Told each stage as it starts.
+
+    Raises
+    ------
+    ConfigError, DataError, InfeasibleError, SolverError
+        As `evaluation.plan_backtest`, and where a file of the job cannot be used.
+    """
+    tell = progress or (lambda stage: None)
+    io.check_files(job)
+    planning.check_solver(job.allocation.solver)
+    tell("study area")
+    area = io.read_job_area(job)
+    city = tessellate(job, area)
+    tell("rosters")
+    weeks, told = _past_weeks(job, city, folds or job.evaluation.folds)
+    givens, calls = _givens(job, city), _calls(job, city) if job.staffing.calls else None
+    tell("covariates")
+    covariates = io.read_job_covariates(job, city)
+    tell("event history")
+    events = history(job, area)
+    panel = panel_of(job, events, city)
+    options = job.risk.model_copy(update={"threads": job.risk.threads or int(executor is not None)})
+    terms = PlanTerms(
+        policy=job.policy, allocation=job.allocation, routes=job.routes, model=job.risk.model,
+        horizon_days=job.risk.horizon_days, options=options, harm=job.policy.harm, givens=givens,
+        covariates=covariates, calls=calls, seed=job.job.seed,
+    )  # fmt: skip
+    card = evaluation.plan_backtest(panel, weeks, terms=terms, executor=executor, progress=tell)
+    return dataclasses.replace(card, notes=(*card.notes, *told, *panel.notes, *area.notes, *events.notes))
+
+
+def _past_weeks(job: Job, city: Tessellation, folds: int) -> tuple[list[PlanWeek], tuple[str, ...]]:
+    """Return the weeks before a job's own, with who was on duty in each, and what a reader should know of that.
+
+    Weeks start on the weekday of the job's own. A duty file by date may not reach back: then the units of the job's
+    week stand, by day and shift.
+    """
+    step = 7 * -(-job.job.days // 7)
+    own = io.read_roster(job.roster, shifts=_shifts_from(job, job.job.week), districts=city.districts)
+    weeks, moved = [], 0
+    for back in range(folds, 0, -1):
+        shifts = _shifts_from(job, job.job.week - dt.timedelta(days=step * back))
+        try:
+            roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
+        except DataError:
+            roster, moved = evaluation.moved_roster(own, shifts), moved + 1
+        staffing = with_minimums(job, roster, city).staffing
+        names = {shift.id for shift in shifts} | {shift.name for shift in shifts}
+        minimums = tuple(one for one in staffing.minimums if one.shift in names)
+        weeks.append(PlanWeek(roster, staffing.model_copy(update={"minimums": minimums})))
+    note = (
+        f"the duty file does not cover {moved} of {folds} weeks: the units of {job.job.week} on stand, by day and shift"
+    )
+    return weeks, (note,) if moved else ()
+
+
+def _shifts_from(job: Job, first_day: dt.date) -> tuple[Shift, ...]:
+    return shifts_of(job.shifts, first_day=first_day, days=job.job.days, timezone=job.job.timezone)
+
+
+def save_plan_backtest(card: PlanScorecard, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write `plan_scores.parquet`, `plan_scores.csv`, `plan_backtest.html`, `summary.json` and `manifest.json`.
+
+    All or nothing.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists (and `overwrite` is not given) or cannot be written.
+    """
+    io.check_output(folder, overwrite=overwrite)
+    notes = [text for text in (report.stamp(job), job.job.note, f"Made by {_versions_in_words()}") if text]
+    page = report.plan_backtest_page(card, title=f"Does planning help? {job.job.name}", notes=notes)
+    manifest = {**_origin(job), "notes": list(card.notes), "peak_mb": peak_mb()}
+    return io.write_results(
+        folder, tables={"plan_scores": card.scores}, pages={"plan_backtest.html": page}, figures=card.figures(),
+        manifest=manifest, overwrite=overwrite,
+    )  # fmt: skip
+
+
+def scenarios_job(job: Job, *, progress: Progress | None = None) -> Scenarios:
+    """Return plans of a job's week under other terms: fewer units, another target, equity, budgets.
+
+    Parameters
+    ----------
+    job : Job
+        From `read_job`; its `[scenarios]` section names them. One forecast serves all.
+    progress : callable, optional
+        Told each stage as it starts.
+
+    Raises
+    ------
+    ConfigError, DataError
+        With every fault that can be told at once. A scenario without a plan is no error: it is shown as such.
+    """
+    tell = progress or (lambda stage: None)
+    io.check_files(job)
+    planning.check_solver(job.allocation.solver)
+    tell("study area")
+    area = io.read_job_area(job)
+    city = tessellate(job, area)
+    tell("rosters")
+    shifts = _shifts_from(job, job.job.week)
+    roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
+    staffed, givens = with_minimums(job, roster, city), _givens(job, city)
+    workload = _workload(staffed, city, roster, _calls(job, city) if job.staffing.calls else None)
+    tell("covariates")
+    covariates = io.read_job_covariates(job, city)
+    tell("event history")
+    panel = panel_of(job, history(job, area), city)
+    tell("forecast")
+    fitted = risk.fit(
+        panel, job.risk.model, job.risk.horizon_days, options=job.risk, covariates=covariates, seed=job.job.seed
+    )
+    surface = fitted.forecast(shifts=shifts, harm=job.policy.harm)
+    tell("scenarios")
+    setting = Setting(roster, job.policy, job.allocation, staffed.staffing, givens, seed=job.job.seed)
+    return evaluation.compare_scenarios(surface, setting, job.scenarios, workload=workload)
+
+
+def save_scenarios(found: Scenarios, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write `scenarios.parquet`, `scenarios.csv`, `scenarios.html`, `frontier.png` and the JSON files, all or nothing.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists (and `overwrite` is not given) or cannot be written.
+    """
+    io.check_output(folder, overwrite=overwrite)
+    notes = [text for text in (report.stamp(job), job.job.note, f"Made by {_versions_in_words()}") if text]
+    picture = report.frontier_png(found)
+    page = report.scenarios_page(found, picture, title=f"Scenarios: {job.job.name}", notes=notes)
+    manifest = {**_origin(job), "notes": list(found.notes), "peak_mb": peak_mb()}
+    return io.write_results(
+        folder, tables={"scenarios": found.table()}, pages={"scenarios.html": page, "frontier.png": picture},
+        figures=found.figures(), manifest=manifest, overwrite=overwrite,
     )  # fmt: skip
 
 

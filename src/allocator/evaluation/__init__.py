@@ -20,22 +20,38 @@ from allocator.evaluation.metrics import (
     rri,
 )
 from allocator.evaluation.near_repeat import NearRepeat, knox_test, near_repeats
+from allocator.evaluation.occurred import Occurred, occurred, past_rates
+from allocator.evaluation.plan_backtest import PlanTerms, PlanWeek, moved_roster, plan_backtest
+from allocator.evaluation.plan_scorecard import NOT_PREVENTED, PlanScorecard
+from allocator.evaluation.rivals import FORESIGHT, OURS, PLANS, Setting
+from allocator.evaluation.scenarios import Scenarios, compare_scenarios, with_staff
 from allocator.evaluation.scorecard import Scorecard, Skipped
 from allocator.evaluation.trends import ALL_DISTRICTS, Trends, WeeklyCounts, find_trends, poisson_z, weekly_counts
 
 __all__ = [
     "ALL_DISTRICTS",
+    "FORESIGHT",
     "METRICS",
+    "NOT_PREVENTED",
+    "OURS",
+    "PLANS",
     "Case",
     "Changes",
     "CodeReview",
     "Metric",
     "NearRepeat",
+    "Occurred",
+    "PlanScorecard",
+    "PlanTerms",
+    "PlanWeek",
+    "Scenarios",
     "Scorecard",
+    "Setting",
     "Skipped",
     "Trends",
     "WeeklyCounts",
     "backtest",
+    "compare_scenarios",
     "complete_until",
     "coverage",
     "find_changes",
@@ -47,14 +63,19 @@ __all__ = [
     "knox_test",
     "log_likelihood",
     "monitor",
+    "moved_roster",
     "near_repeats",
     "observed_over_expected",
+    "occurred",
     "pai",
+    "past_rates",
     "pei_star",
     "pit_coverage",
     "pit_risk_coverage",
+    "plan_backtest",
     "poisson_z",
     "review_codes",
     "rri",
     "weekly_counts",
+    "with_staff",
 ]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 Progress = Callable[[str], None]
+T = TypeVar("T")
 
 DEFAULTS = EvaluationSection()
 PAST_DAYS = 364
@@ -167,7 +168,7 @@ def backtest(
     design = _design(panel, models, horizon, options, seed, harm, area_shares)
     design = dataclasses.replace(design, covariates=covariates)
     plan = _folds(panel, design, folds=folds, step=_step(design, panel, step))
-    results = _done(panel, design, plan, executor, progress)
+    results = in_folds(score, [(panel, design, fold) for fold in plan], executor=executor, progress=progress)
     skipped = tuple(one for result in results for one in result.skipped)
     if len(skipped) == len(plan) * len(design.kinds):
         raise DataError("no fold could be scored", faults=sorted({f"{one.kind}: {one.reason}" for one in skipped}))
@@ -347,29 +348,36 @@ def _notes(panel: Panel, design: Design, plan: Sequence[Fold]) -> tuple[str, ...
     return tuple(notes)
 
 
-def _done(
-    panel: Panel, design: Design, plan: Sequence[Fold], executor: Executor | None, progress: Progress | None
-) -> list[FoldScore]:
+def in_folds(
+    work: Callable[..., T], folds: Sequence[tuple[Any, ...]], *, executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> list[T]:  # fmt: skip
+    """Return what `work` makes of each fold's arguments, in order, done by the executor where there is one.
+
+    Raises
+    ------
+    SolverError
+        If a worker ends before its fold is done.
+    """
     tell = progress or (lambda stage: None)
+    results = []
     if executor is None:
-        results = []
-        for fold in plan:
-            tell(f"fold {fold.number + 1} of {len(plan)}")
-            results.append(score(panel, design, fold))
+        for number, fold in enumerate(folds):
+            tell(f"fold {number + 1} of {len(folds)}")
+            results.append(work(*fold))
         return results
     tell("kernels")
     warm_up()
-    tasks = [executor.submit(score, panel, design, fold) for fold in plan]
+    tasks = [executor.submit(work, *fold) for fold in folds]
     with _all_or_none(tasks):
-        results = []
-        for fold, task in zip(plan, tasks, strict=True):
-            tell(f"fold {fold.number + 1} of {len(plan)}")
+        for number, task in enumerate(tasks):
+            tell(f"fold {number + 1} of {len(folds)}")
             results.append(task.result())
-        return results
+    return results
 
 
 @contextmanager
-def _all_or_none(tasks: Sequence[Future[FoldScore]]) -> Iterator[None]:
+def _all_or_none(tasks: Sequence[Future[Any]]) -> Iterator[None]:
     try:
         yield
     except BrokenExecutor as error:

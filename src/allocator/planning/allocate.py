@@ -47,6 +47,7 @@ def allocate(
     staffing: StaffingSection = StaffingSection(),
     routes: RoutesSection = RoutesSection(),
     places: Mapping[str, Bools] = {},
+    givens: Givens | None = None,
     travel: Travel | None = None,
     timezone: str = "UTC",
     seed: int = 0,
@@ -66,6 +67,8 @@ def allocate(
         Settings, as in a job file.
     places : mapping of str to (n_cells,) bool
         The cells of each polygon file that a limit of the policy or a window of the routes names.
+    givens : Givens, optional
+        Instead of `places`: places, residents of groups, workload of calls and hand edits together.
     travel : Travel, optional
         Minutes between cells; by default distance × detour / speed.
     timezone : str
@@ -83,12 +86,9 @@ def allocate(
         If no plan satisfies all limits; it names them.
     """
     surface = surface.under(policy)
-    problem = build_problem(
-        surface, roster, policy, allocation=allocation, staffing=staffing, givens=Givens(places=places)
-    )
-    return plan_patrol(problem, surface, roster, allocation=allocation, routes=routes)
-    problem = build_problem(surface, roster, policy, allocation=allocation, staffing=staffing, places=places)
-    openings = openings_of(routes.windows, surface.city, roster, timezone=timezone, places=places)
+    known = givens or Givens(places=places)
+    problem = build_problem(surface, roster, policy, allocation=allocation, staffing=staffing, givens=known)
+    openings = openings_of(routes.windows, surface.city, roster, timezone=timezone, places=known.places)
     return plan_patrol(
         problem, surface, roster, allocation=allocation, routes=routes, travel=travel, openings=openings, seed=seed
     )

@@ -1,0 +1,139 @@
+"""What plans of past weeks would have met, and what staff and equity are worth: the page PLANS.md.
+
+    python benchmarks/plans.py [--folds 12] [--workers 1]
+
+It is harm met, not harm prevented. Chicago needs the data that configs/chicago.toml names; the demo city needs none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import platform
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pandas as pd
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import allocator as al
+from allocator import pipeline
+from allocator.evaluation import FORESIGHT, NOT_PREVENTED, OURS, PlanScorecard, Scenarios
+
+HERE = Path(__file__).resolve().parent
+JOBS = {"Chicago": "chicago.toml", "Demo city (synthetic)": "demo.toml"}
+TARGET = {"Chicago": {"ASSAULT": 1.0, "BATTERY": 1.0}}
+
+
+def row_of(cells: list[object]) -> str:
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def plan_table(card: PlanScorecard) -> list[str]:
+    lines = [
+        row_of(["plan", "harm met [95 %]", "per 100 patrol hours", "allocator minus this, points [95 %]", "relative",
+                "the allocator is", "events in visited cells and shifts, a week", "expected during visits"]),
+        row_of(["---", *["---:"] * 4, "---", "---:", "---:"]),
+    ]  # fmt: skip
+    for row in card.table().itertuples():
+        own = row.plan == OURS
+        gain = "" if own else f"{100 * row.gain:+.2f} [{100 * row.gain_low:+.2f}, {100 * row.gain_high:+.2f}]"
+        lines.append(row_of([
+            row.plan, f"{row.share_met:.2%} [{row.low:.2%}, {row.high:.2%}]", f"{row.met_per_100_hours:.2f}", gain,
+            "" if own else f"{row.gain_relative:+.1%}", row.verdict or ("" if own else "upper mark"),
+            f"{row.events_visited:,.0f}", f"{row.events_during_visits:,.1f}",
+        ]))  # fmt: skip
+    return lines
+
+
+def weekly_table(card: PlanScorecard) -> list[str]:
+    wide = card.scores.pivot_table(index="cutoff", columns="plan", values="share_met")[list(card.plans)]
+    events = card.scores.groupby("cutoff")["events"].first()
+    lines = [row_of(["week of", "events", *card.plans]), row_of(["---", *["---:"] * (1 + len(card.plans))])]
+    return lines + [
+        row_of([f"{cutoff:%Y-%m-%d}", f"{events[cutoff]:,.0f}", *(f"{value:.2%}" for value in row)])
+        for cutoff, row in zip(wide.index, wide.to_numpy(), strict=True)
+    ]
+
+
+def scenario_table(found: Scenarios) -> list[str]:
+    lines = [
+        row_of(["scenario", "unit-shifts on duty", "expected harm covered", "of all", "change", "gap",
+                "worst-off and best-off district", "in the way"]),
+        row_of(["---", *["---:"] * 5, "---", "---"]),
+    ]  # fmt: skip
+    for row in found.frame.itertuples():
+        if row.status != "planned":
+            lines.append(row_of([row.scenario, f"{row.on_duty:,.0f}", *[""] * 5, row.conflict]))
+            continue
+        lines.append(row_of([
+            row.scenario, f"{row.on_duty:,.0f}", f"{row.harm_covered:,.1f}", f"{row.covered_share:.2%}",
+            f"{row.change:+.2%}", f"{row.gap:.1e}", f"{row.least_served:.2f} to {row.most_served:.2f}", "",
+        ]))  # fmt: skip
+    return lines
+
+
+def part_of(name: str, folds: int, workers: int) -> list[str]:
+    job = al.read_job(HERE.parent / "configs" / JOBS[name])
+    start = time.perf_counter()
+    if workers > 1:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            card = pipeline.backtest_plans(job, folds=folds, executor=pool)
+    else:
+        card = pipeline.backtest_plans(job, folds=folds)
+    middle = time.perf_counter()
+    section = job.scenarios.model_copy(update={"harm": TARGET.get(name, {})})
+    found = pipeline.scenarios_job(job.model_copy(update={"scenarios": section}))
+    stop = time.perf_counter()
+    terms = job.allocation
+    units = card.scores[card.scores["plan"] == OURS]["unit_shifts"].mean()
+    hours = card.table()["patrol_hours"].iloc[0]
+    equal = "equal in every week" if card.equal_minutes else "NOT EQUAL"
+    return [
+        f"## {name}", "",
+        f"{card.n_folds} weeks from {card.cutoffs[0]}, each planned from what was known before it; "
+        f"{card.events.sum():,.0f} events. Model “{job.risk.model}”, visits of {terms.block_minutes} minutes, "
+        f"a = {terms.diminishing:g}, at most {terms.max_blocks} a cell and shift; {units:,.0f} unit-shifts and "
+        f"{hours:,.0f} patrol hours a week ({equal} for all plans); harm weights: {job.policy.harm_source}. "
+        f"{job.job.note}", "",
+        *plan_table(card), "",
+        f"{FORESIGHT}: what the optimiser would have made of the harm that occurred. {middle - start:,.0f} s in all, "
+        f"{(middle - start) / card.n_folds:.1f} s a week, {workers} process{'es' * (workers > 1)}.", "",
+        "How each plan is made:", "", *(f"- {row.plan}: {row.made}" for row in card.table().itertuples()), "",
+        "### Week by week", "", *weekly_table(card), "",
+        f"### Scenarios for the week of {job.job.week}", "",
+        "Expected harm covered, by the forecast and before routes. District figures: patrol minutes per expected harm, "
+        "relative to the city's, of districts whose harm is worth a unit-shift or more.", "",
+        *scenario_table(found), "",
+        *(f"- {label}: {text}" for label, text in found.figures()["lines"] if label != "plan"), "",
+        f"One forecast and {len(found.frame)} plans: {stop - middle:,.0f} s.", "",
+    ]  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folds", type=int, default=12)
+    parser.add_argument("--workers", type=int, default=1)
+    given = parser.parse_args()
+    found = pipeline.versions()
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {found['python']}, allocator {found['allocator']}"
+    lines = [
+        "# Plans of past weeks, and scenarios", "",
+        "Made by `python benchmarks/plans.py`; do not edit.", "",
+        f"{pd.Timestamp(dt.datetime.now(dt.UTC)):%Y-%m-%d}; {machine}, lightgbm {found['lightgbm']}, ortools "
+        f"{found['ortools']}.", "",
+        f"**Read this first:** {NOT_PREVENTED}. Harm met is Σ harm weight × (1 - exp(-a × visits planned in the "
+        "event's cell and shift)), as a share of the week's harm. Intervals: paired block bootstrap over weeks.", "",
+    ]  # fmt: skip
+    for name in JOBS:
+        lines += part_of(name, given.folds, given.workers)
+    (HERE / "PLANS.md").write_text("\n".join(lines).rstrip() + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
