@@ -265,7 +265,7 @@ def backtest_plans(
     city = tessellate(job, area)
     tell("rosters")
     weeks, told = _past_weeks(job, city, folds or job.evaluation.folds)
-    givens, calls = _givens(job, city), _calls(job, city) if job.staffing.calls else None
+    givens, calls = _givens(job, city, weeks[0].roster), _calls(job, city) if job.staffing.calls else None
     tell("covariates")
     covariates = io.read_job_covariates(job, city)
     tell("event history")
@@ -288,11 +288,13 @@ def _past_weeks(job: Job, city: Tessellation, folds: int) -> tuple[list[PlanWeek
     week stand, by day and shift.
     """
     step = 7 * -(-job.job.days // 7)
-    own = io.read_roster(job.roster, shifts=_shifts_from(job, job.job.week), districts=city.districts)
+    own = dataclasses.replace(duty_of(job, city, _shifts_from(job, job.job.week)), edits=())
     weeks, moved = [], 0
     for back in range(folds, 0, -1):
         shifts = _shifts_from(job, job.job.week - dt.timedelta(days=step * back))
         try:
+            if job.roster.make is not None:
+                raise DataError("a roster that is made is made for the job's week")
             roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
         except DataError:
             roster, moved = evaluation.moved_roster(own, shifts), moved + 1
@@ -353,8 +355,8 @@ def scenarios_job(job: Job, *, progress: Progress | None = None) -> Scenarios:
     city = tessellate(job, area)
     tell("rosters")
     shifts = _shifts_from(job, job.job.week)
-    roster = io.read_roster(job.roster, shifts=shifts, districts=city.districts)
-    staffed, givens = with_minimums(job, roster, city), _givens(job, city)
+    roster = duty_of(job, city, shifts)
+    staffed, givens = with_minimums(job, roster, city), _givens(job, city, roster)
     workload = _workload(staffed, city, roster, _calls(job, city) if job.staffing.calls else None)
     tell("covariates")
     covariates = io.read_job_covariates(job, city)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,11 @@ class Orienteering:
     def n_units(self) -> int:
         """Number of units."""
         return len(self.budget)
+
+    @cached_property
+    def is_break(self) -> Bools:
+        """Which visits are breaks, (n_visits,) bool: of one unit, taken anywhere on its way, no work."""
+        return np.asarray((self.only >= 0) & (self.work <= 0))
 
     def work_of(self, unit: int, order: Sequence[int] | Ints) -> float:
         """Return the minutes of travel and work of a tour of one unit."""

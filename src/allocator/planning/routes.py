@@ -410,7 +410,7 @@ def _delivered(problem: Orienteering, tours: Tours) -> Bools:
     """Return which blocks tours deliver, (n_visits,) bool: n visits of a cell deliver its first n blocks."""
     made = np.zeros(len(problem.place), bool)
     made[[row for tour in tours.order for row in tour]] = True
-    block = problem.only < 0  # their rows are sorted by cell and nth
+    block = ~problem.is_break  # their rows are sorted by cell and nth
     count = np.bincount(problem.place[made & block], minlength=problem.travel.shape[1])
     rank = np.arange(len(block)) - np.searchsorted(problem.place[block], problem.place)
     return np.asarray(block & (rank < count[problem.place]))
@@ -437,7 +437,7 @@ def _timed(problem: Orienteering, tours: Tours, rng: np.random.Generator | None)
             continue
         share = np.arange(len(tour)) / len(tour) if rng is None else np.sort(rng.random(len(tour)))
         table = np.stack([np.array(tour), np.full(len(tour), member), times.at(share)])
-        found.append(table[:, problem.only[table[0]] < 0])
+        found.append(table[:, ~problem.is_break[table[0]]])
     row, member_of, start = np.concatenate(found, axis=1)
     return row, member_of, start
 
@@ -456,13 +456,15 @@ def _rounds(problem: Orienteering, cell: Ints, travel: Travel) -> list[tuple[int
     x, y = np.array(travel.x[cell], np.float64), np.array(travel.y[cell], np.float64)
     part = np.zeros(len(cell), np.int64)
     _split(np.arange(len(cell)), np.arange(problem.n_units), np.stack([x, y]), part)
+    pinned = np.flatnonzero(problem.only[: len(cell)] >= 0)
+    part[pinned] = problem.only[pinned]
     tours = []
     for unit in range(problem.n_units):
         mine = np.flatnonzero(part == unit)
         stop, of = np.unique(cell[mine], return_index=True)
         rank = _ranks(x[mine][of], y[mine][of])[np.searchsorted(stop, cell[mine])]
         order = tuple(int(row) for row in mine[np.lexsort((rank, problem.earliest[mine]))])
-        for pause in np.flatnonzero(problem.only == unit):
+        for pause in len(cell) + np.flatnonzero(problem.only[len(cell) :] == unit):
             order = with_break(problem, unit, order, int(pause))
         tours.append(thinned(problem, unit, order))
     return tours

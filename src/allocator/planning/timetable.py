@@ -34,7 +34,7 @@ class Timetable:
 def timetable(problem: Orienteering, unit: int, order: Sequence[int]) -> Timetable | None:
     """Return the times of a tour, or None if it breaks a limit: window, shift, budget, or no way.
 
-    A visit that belongs to the unit alone (a break) is made anywhere on the way, so only the minutes between the visits
+    A break is taken anywhere on the way, so only the minutes between the visits
     around it count: travel and the break together. Travel takes whole minutes, rounded up.
     """
     legs, work = _legs(problem, unit, order)
@@ -49,11 +49,11 @@ def timetable(problem: Orienteering, unit: int, order: Sequence[int]) -> Timetab
 
 def _forward(problem: Orienteering, unit: int, order: Sequence[int], legs: Sequence[int]) -> list[int]:
     """Return the first minute of each visit: not before the last one is over, nor before the way is done."""
-    found, pause = [], 0
+    found, pause, resting = [], 0, problem.is_break
     now = left = int(problem.begin[unit])
     for row, leg in zip(order, legs, strict=True):
         minutes, start = int(problem.service[row]), max(now, int(problem.earliest[row]))
-        if problem.only[row] >= 0:
+        if resting[row]:
             pause += minutes
         else:
             start = max(start, left + pause + leg)
@@ -65,12 +65,12 @@ def _forward(problem: Orienteering, unit: int, order: Sequence[int], legs: Seque
 
 def _backward(problem: Orienteering, unit: int, order: Sequence[int], legs: Sequence[int]) -> list[int]:
     """Return the last minute of each visit: `_forward` from the end."""
-    found, pause, leg_on = [], 0, 0
+    found, pause, leg_on, resting = [], 0, 0, problem.is_break
     then = reach = int(problem.end[unit])
     for row, leg in zip(reversed(order), reversed(legs), strict=True):
         minutes = int(problem.service[row])
         start = min(then - minutes, int(problem.latest[row]))
-        if problem.only[row] >= 0:
+        if resting[row]:
             pause += minutes
         else:
             start = min(start, reach - leg_on - pause - minutes)
@@ -82,13 +82,13 @@ def _backward(problem: Orienteering, unit: int, order: Sequence[int], legs: Sequ
 
 def _legs(problem: Orienteering, unit: int, order: Sequence[int]) -> tuple[list[int], float]:
     """Return whole minutes of travel before each visit, and the work of the tour; beyond any budget if no way leads."""
-    here, work = int(problem.start[unit]), 0.0
+    here, work, resting = int(problem.start[unit]), 0.0, problem.is_break
     legs: list[int] = []
     minutes = problem.travel[problem.speed[unit]]
     for row in order:
         place = int(problem.place[row])
         leg = 0.0
-        if problem.only[row] < 0:
+        if not resting[row]:
             leg = float(minutes[here, place]) if here >= 0 else 0.0
             here = place
         if leg == np.inf:
