@@ -85,7 +85,9 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
     with clock("calls"):
         workload = _workload(staffed, city, roster, _calls(job, city) if job.staffing.calls else None)
         on_duty = [len(roster.on_duty(shift)) for shift in shifts]
-        givens, short = (givens, ()) if workload is None else planning.with_workload(givens, workload, on_duty)
+        short: tuple[str, ...] = ()
+        if workload is not None:
+            givens, short = planning.with_workload(givens, workload, on_duty, staffed.staffing)
         openings, travel = openings_of(job, city, roster, givens.places), io.read_job_travel(job, city)
         offers = _offers(job, city)
     with clock("covariates"):

@@ -218,7 +218,7 @@ def _with_calls(known: Panel, terms: PlanTerms, week: PlanWeek) -> tuple[Givens,
     if found.districts != known.city.districts:
         return terms.givens, ("the calls have no district: planned without their needs",)
     on_duty = [len(week.roster.on_duty(shift)) for shift in week.roster.shifts]
-    return with_workload(terms.givens, found, on_duty)[0], ()
+    return with_workload(terms.givens, found, on_duty, options)[0], ()
 
 
 def _measures(made: Made, truth: Occurred, met: Array, minutes: Array, block_minutes: int) -> dict[str, float]:

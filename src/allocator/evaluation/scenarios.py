@@ -277,7 +277,7 @@ class _Maker:
     def _problem(self, surface: RiskSurface, roster: Roster, allocation: AllocationSection) -> AllocationProblem:
         givens = self.setting.givens
         if self.workload is not None:
-            givens, _ = with_workload(givens, self.workload, _on_duty(roster))
+            givens, _ = with_workload(givens, self.workload, _on_duty(roster), self.setting.staffing)
         return build_problem(
             surface, roster, self.setting.policy, allocation=allocation, staffing=self.setting.staffing, givens=givens
         )

@@ -113,10 +113,7 @@ def expected_waits(staffing: Staffing, units: npt.ArrayLike) -> tuple[Floats, Fl
     units : (n_districts, n_shifts) array_like
         Units of each district in each shift.
     """
-    demand = _Demand(
-        staffing.priorities, staffing.rate, staffing.minutes, staffing.units_per_call, staffing.service,
-        staffing.target, staffing.other_share,
-    )  # fmt: skip
+    demand = _demand_of(staffing)
     count = np.asarray(units)
     if not staffing.helped:
         return demand.waits(count)
@@ -125,7 +122,16 @@ def expected_waits(staffing: Staffing, units: npt.ArrayLike) -> tuple[Floats, Fl
     return np.broadcast_to(wait, shape), np.broadcast_to(within, shape)
 
 
-def with_workload(givens: Givens, staffing: Staffing, on_duty: npt.ArrayLike) -> tuple[Givens, tuple[str, ...]]:
+def _demand_of(staffing: Staffing) -> _Demand:
+    return _Demand(
+        staffing.priorities, staffing.rate, staffing.minutes, staffing.units_per_call, staffing.service,
+        staffing.target, staffing.other_share,
+    )  # fmt: skip
+
+
+def with_workload(
+    givens: Givens, staffing: Staffing, on_duty: npt.ArrayLike, options: StaffingSection
+) -> tuple[Givens, tuple[str, ...]]:
     """Return what a plan has to know with the needs of calls, and what they ask for in vain.
 
     Parameters
@@ -136,12 +142,15 @@ def with_workload(givens: Givens, staffing: Staffing, on_duty: npt.ArrayLike) ->
         From `staff`, with the roster.
     on_duty : (n_shifts,) array_like
         Units on duty. Where fewer are than the calls need, they are spread where they save most waiting.
+    options : StaffingSection
+        The job's own minimums, which go first.
     """
     there, needed = np.asarray(on_duty), staffing.units_required.sum(axis=0)
     short = needed > there
     required = staffing.units_required
-    if staffing.units_given is not None:
-        required = np.where(short, staffing.units_given, required)
+    if short.any():
+        floor = _minimums(staffing.districts, staffing.shifts, options)
+        required = np.where(short, _spread(_demand_of(staffing), there.astype(np.int32), floor), required)
     notes = [
         f"calls in {staffing.shifts[s].id} need {needed[s]} units to be answered in time, {there[s]} are on duty: they "
         "are spread where they save most waiting"
