@@ -261,3 +261,26 @@ def test_a_job_without_a_plan_ends_with_its_limits_and_softens_on_request(job, d
     for page in sorted((place / "routes").glob("*.gpx"))[:2]:
         assert "SOFTENED PLAN" in page.read_text("utf-8")
     assert "SOFTENED PLAN" in json.loads((place / "summary.json").read_text("utf-8"))["values"]["stamp"]
+
+
+@pytest.mark.parametrize("days", [3, 5])
+def test_days_running_hold_in_a_whole_city(job, days):
+    limited = job.model_copy(update={"allocation": job.allocation.model_copy(update={"max_days_running": days})})
+    run = pipeline.run(limited)
+    blocks = np.zeros(run.problem.value.shape, int)
+    rows = {shift: s for s, shift in enumerate(run.problem.shifts)}
+    np.add.at(blocks, (run.plan.visits["shift"].map(rows), run.plan.visits["cell"]), 1)
+    visited = np.array([blocks[run.problem.day == day].any(axis=0) for day in range(7)])
+    for first in range(7 - days):
+        assert not visited[first : first + days + 1].all(axis=0).any()
+
+
+def test_minimums_bend_no_further_than_needed_where_calls_take_time(toy):
+    problem = problem_of(toy)
+    some = np.zeros_like(problem.minimum)
+    some[:2, 0] = problem.on_duty[0] // 2 + 1
+    busy = some * problem.blocks // 2
+    bent, notes = soften(problem.replace(minimum=some, busy=busy.astype(np.int32)))
+    assert bent.minimum[:, 0].sum() == problem.on_duty[0]
+    assert len(notes) <= 2
+    answered(bent)

@@ -179,7 +179,7 @@ def test_a_naive_time_is_local_and_an_offset_is_heeded(quick_run):
     pd.testing.assert_frame_equal(local.plan.visits, other.plan.visits)
 
 
-def test_new_events_raise_the_risk_around_them(quick_run):
+def new_rows(quick_run):
     city = quick_run.surface.city
     cell = int(np.flatnonzero(quick_run.problem.district >= 0)[40])
     lon, lat = (
@@ -196,6 +196,11 @@ def test_new_events_raise_the_risk_around_them(quick_run):
     if columns.origin:
         rows[columns.origin] = "caller"
     rows[columns.kind] = _name_in_file(quick_run, source)
+    return cell, rows
+
+
+def test_new_events_raise_the_risk_around_them(quick_run):
+    cell, rows = new_rows(quick_run)
     revised = al.replan(quick_run, at=AT, events=rows)
     old, new = (run.surface.expected_harm for run in (quick_run, revised))
     assert new[-1, cell] > 1.2 * old[-1, cell]
@@ -259,3 +264,33 @@ def test_a_folder_that_exists_is_not_overwritten(lost, tmp_path):
     (tmp_path / "there").mkdir()
     with pytest.raises(OutputError):
         al.save_run(lost[1], tmp_path / "there")
+
+
+def test_a_second_renewal_starts_from_the_forecast_again(quick_run):
+    _, rows = new_rows(quick_run)
+    first = al.replan(quick_run, at="2026-03-03T23:30", events=rows.iloc[:5])
+    second, once = (al.replan(run, at=AT, events=rows) for run in (first, quick_run))
+    for name in ("state", "exposure", "last", "day"):
+        np.testing.assert_array_equal(second.histories[name], once.histories[name])
+    np.testing.assert_allclose(second.surface.mean, once.surface.mean, rtol=1e-5)
+    same = al.replan(quick_run, at=AT, events=rows.iloc[:0])
+    pd.testing.assert_frame_equal(same.plan.visits, quick_run.plan.visits)
+
+
+def test_a_bound_is_no_less_than_the_earlier_plan(quick_run):
+    start = quick_run.roster.shifts[0].start
+    assert al.replan(quick_run, at=start).plan.bound >= quick_run.plan.objective - 1e-9
+
+
+def test_one_text_is_not_a_list_of_units(quick_run):
+    with pytest.raises(DataError, match="give a list"):
+        al.replan(quick_run, at=AT, out_of_service="1P1")
+    with pytest.raises(DataError, match="is a day"):
+        al.replan(quick_run, at=dt.date(2026, 3, 4))
+
+
+def test_when_nearly_everybody_is_gone_there_is_still_a_plan(quick_run):
+    crew = on_duty_at(quick_run, "2026-03-08/night")
+    for gone in (crew[1:], crew):
+        revised = al.replan(quick_run, at="2026-03-08T20:00", out_of_service=gone)
+        assert any("lowered" in text for text in revised.plan.unmet)

@@ -192,10 +192,10 @@ def replan(
 
 
 def _cells_or_file(text: str | None) -> Any:
-    if text is None:
+    if not text:
         return ()
     parts = [part.strip() for part in text.split(",")]
-    return [int(part) for part in parts] if all(part.isdigit() for part in parts) else text
+    return [int(part) for part in parts] if all(part.isascii() and part.isdigit() for part in parts) else text
 
 
 @app.command()

@@ -83,9 +83,9 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         givens = _givens(job, city, roster)
         check_limits(staffed, city, roster, givens, soften=soften)
     with clock("calls"):
-        workload = _workload(staffed, city, roster, _calls(job, city) if job.staffing.calls else None)
+        calls, short = _calls_before(job, city)
+        workload = _workload(staffed, city, roster, calls)
         on_duty = [len(roster.on_duty(shift)) for shift in shifts]
-        short: tuple[str, ...] = ()
         if workload is not None:
             givens, short = planning.with_workload(givens, workload, on_duty, staffed.staffing)
         openings, travel = openings_of(job, city, roster, givens.places), io.read_job_travel(job, city)
@@ -267,7 +267,7 @@ def backtest_plans(
     city = tessellate(job, area)
     tell("rosters")
     weeks, told = _past_weeks(job, city, folds or job.evaluation.folds)
-    givens, calls = _givens(job, city, weeks[0].roster), _calls(job, city) if job.staffing.calls else None
+    givens, (calls, _) = _givens(job, city, weeks[0].roster), _calls_before(job, city)
     tell("covariates")
     covariates = io.read_job_covariates(job, city)
     tell("event history")
@@ -359,7 +359,7 @@ def scenarios_job(job: Job, *, progress: Progress | None = None) -> Scenarios:
     shifts = _shifts_from(job, job.job.week)
     roster = duty_of(job, city, shifts)
     staffed, givens = with_minimums(job, roster, city), _givens(job, city, roster)
-    workload = _workload(staffed, city, roster, _calls(job, city) if job.staffing.calls else None)
+    workload = _workload(staffed, city, roster, _calls_before(job, city)[0])
     tell("covariates")
     covariates = io.read_job_covariates(job, city)
     tell("event history")
@@ -490,7 +490,7 @@ def validate(job: Job) -> tuple[str, ...]:
     roster = duty_of(job, city, shifts)
     staffed, givens = with_minimums(job, roster, city), _givens(job, city, roster)
     check_limits(staffed, city, roster, givens)
-    calls = _calls(job, city) if job.staffing.calls else None
+    calls, without = _calls_before(job, city)
     _workload(staffed, city, roster, calls)
     openings_of(job, city, roster, givens.places)
     travel = io.read_job_travel(job, city)
@@ -510,7 +510,7 @@ def validate(job: Job) -> tuple[str, ...]:
     if calls is not None:
         sizes = (*sizes, f"{len(calls):,} calls for service were received before {job.job.week}")
         known = (*known, *calls.notes)
-    notes = (*area.notes, *panel.notes, *events.notes, *roster.notes, *travel.notes, *known)
+    notes = (*without, *area.notes, *panel.notes, *events.notes, *roster.notes, *travel.notes, *known)
     return (report.stamp(job), *sizes, *counted, *notes)
 
 
@@ -760,9 +760,20 @@ def _givens(job: Job, city: Tessellation, roster: Roster) -> Givens:
     )  # fmt: skip
 
 
-def _calls(job: Job, city: Tessellation) -> Calls:
+def _calls_before(job: Job, city: Tessellation) -> tuple[Calls | None, tuple[str, ...]]:
+    """Return the calls of a job received before its week, None where it names none or the file begins later."""
+    if not job.staffing.calls:
+        return None, ()
+    every = io.read_job_calls(job)
+    stop = job.job.week.toordinal() - dt.date(1970, 1, 1).toordinal()
+    if not (local_clock(every.time, every.timezone)[0] < stop).any():
+        return None, (f"no call was received before {job.job.week}: planned without the needs of calls",)
+    return _calls(job, city, every), ()
+
+
+def _calls(job: Job, city: Tessellation, every: Calls | None = None) -> Calls:
     """Return the calls of a job that were received before its week."""
-    calls = io.read_job_calls(job).before(job.job.week)
+    calls = (io.read_job_calls(job) if every is None else every).before(job.job.week)
     check_calls_placed(calls.placed(city), job)
     return calls
 
@@ -779,7 +790,7 @@ def _workload(job: Job, city: Tessellation, roster: Roster, calls: Calls | None)
 def _with_waits(plan: Plan, workload: Staffing | None, short: tuple[str, ...]) -> Plan:
     """Return the plan with the waits of calls that its units make, and the calls that need more of them."""
     if workload is None:
-        return plan
+        return dataclasses.replace(plan, unmet=(*short, *plan.unmet))
     units = plan.staffing["units_assigned"].to_numpy().reshape(workload.units_required.shape)
     staffing = plan.staffing.assign(**planning.staffing_columns(workload, units))
     return dataclasses.replace(plan, staffing=staffing, unmet=(*short, *plan.unmet))

@@ -19,6 +19,9 @@ from allocator.errors import DataError, nearest, some
 Added: TypeAlias = Iterable[str | Unit] | Mapping[str, str | Sequence[str]]
 Closed: TypeAlias = str | Path | Iterable[int]
 
+BASE = "base_"
+"""Head of the names of histories as they were before new events."""
+
 SEARCH = {"runs": 1, "iterations": 20, "variants": 8}
 """Budget of the routes of a re-plan: a dispatcher waits for it. A task then takes about 10 ms."""
 
@@ -53,16 +56,22 @@ def replan(
     closed : path or iterable of int
         Polygon file, or cells, that cannot be visited or driven through from then on.
     events : Events, DataFrame or path, optional
-        Incidents since the forecast, with the columns of the job's `[data]`. The forecast is renewed by them alone.
+        All incidents since the forecast (of the first run, where this is a re-plan of a re-plan), with the columns of
+        the job's `[data]`. The forecast is renewed by them alone.
 
     Raises
     ------
     DataError
         With every unknown unit, cell and shift at once; or if `at` lies outside the plan.
     """
+    for name, given in (("out_of_service", out_of_service), ("added", added)):
+        if isinstance(given, str):
+            raise DataError(f"{name} = {given!r} is one text: give a list, such as [{given!r}]")
     minute, clock = _moment(run, at)
     gone, urgent = tuple(out_of_service), tuple(urgent)
     cells, polygons = _closed_cells(run, closed)
+    before = [cell for one in run.manifest.get("replanned", []) for cell in one["closed_cells"]]
+    polygons += [run.surface.city.geometry[cell] for cell in before]
     duty = _check(run, gone=gone, duty=_new_duty(run, added, minute), urgent=urgent, closed=cells)
     roster = _roster_after(run.roster, gone, duty, minute)
     surface, histories, news = _renewed(run, events, minute)
@@ -84,7 +93,8 @@ def replan(
     plan = planning.replan(run.plan, surface, terms=terms, before=run.problem, change=change)
     asked = {
         "at": clock, "out_of_service": list(gone), "added": [f"{unit.name}:{shift}" for unit, shift in duty],
-        "urgent": list(urgent), "closed": int(cells.sum()), "events": news,
+        "urgent": list(urgent), "closed": int(cells.sum()), "closed_cells": np.flatnonzero(cells).tolist(),
+        "events": news,
     }  # fmt: skip
     revised = dataclasses.replace(
         run, roster=roster, surface=surface, problem=problem, plan=plan, histories=histories,
@@ -104,6 +114,8 @@ def _moment(run: Run, at: str | dt.datetime) -> tuple[int, str]:
         when = dt.datetime.fromisoformat(at) if isinstance(at, str) else at
     except ValueError:
         raise DataError(f"at = {at!r} is not a time such as 2017-12-26T19:40") from None
+    if not isinstance(when, dt.datetime):
+        raise DataError(f"at = {at!r} is a day: give the time too, such as {at}T19:40")
     when = when.replace(tzinfo=zone) if when.tzinfo is None else when
     first, last = run.roster.shifts[0].start, max(shift.stop for shift in run.roster.shifts)
     if not first <= when < last:
@@ -176,6 +188,8 @@ def _check(
         if isinstance(unit, str):
             hint = nearest(name, units)
             faults.append(f"added: unknown unit {name!r}{hint}; one that is not in the roster is given as al.Unit")
+        elif unit not in run.roster.units and name in units:
+            faults.append(f"added: {name} is in the roster with other properties: give its name alone")
         if shift not in shifts:
             faults.append(f"added: {name}: unknown shift {shift!r}{nearest(shift, shifts)}")
         if (name, shift) in run.roster.duty:
@@ -205,7 +219,10 @@ def _renewed(run: Run, events: Events | pd.DataFrame | str | Path | None, minute
     """Return forecast and histories after new events, and what they were in words."""
     if events is None:
         return run.surface, run.histories, ""
-    job, surface = run.job, run.surface
+    job = run.job
+    surface, state = _as_forecast(run)
+    if isinstance(events, pd.DataFrame) and not len(events):
+        return run.surface, run.histories, ""
     given = events if isinstance(events, Events) else io.read_job_events(job, events)
     kept = io.screen(given.to_crs(surface.city.crs), job.policy)
     cell = surface.city.locate(kept.x, kept.y)
@@ -215,16 +232,27 @@ def _renewed(run: Run, events: Events | pd.DataFrame | str | Path | None, minute
     cutoff = surface.cutoff.toordinal() - dt.date(1970, 1, 1).toordinal()
     now = np.datetime64(minute * 60, "s")
     new = (cell >= 0) & (kind >= 0) & (day >= cutoff) & (kept.time < now)
-    first = cutoff - int(run.histories["day"])
+    first = cutoff - int(state["day"])
     today, second = local_clock(np.array([now]), job.job.timezone)
     until = float(today[0] - first + second[0] / 86_400)
     histories = risk.update_histories(
-        run.histories, surface.city, day=day[new] - first, cell=cell[new], kind=kind[new], until=until
+        state, surface.city, day=day[new] - first, cell=cell[new], kind=kind[new], until=until
     )
     others = len(given) - int(new.sum())
     aside = f" ({others:,} others are known already, later, outside or of other kinds)" if others else ""
     news = f"{int(new.sum()):,} new incidents since the forecast{aside}"
-    return risk.update_surface(surface, run.histories, histories), histories, news
+    base = {f"{BASE}{name}": state[name] for name in ("day", "state", "exposure", "last")}
+    base[f"{BASE}mean"] = surface.mean
+    return risk.update_surface(surface, state, histories), {**histories, **base}, news
+
+
+def _as_forecast(run: Run) -> tuple[RiskSurface, Mapping[str, Any]]:
+    """Return forecast and histories as they were before any new events: what every renewal starts from."""
+    base = {name.removeprefix(BASE): array for name, array in run.histories.items() if name.startswith(BASE)}
+    if not base:
+        return run.surface, run.histories
+    plain = {name: array for name, array in run.histories.items() if not name.startswith(BASE)}
+    return run.surface.with_mean(base.pop("mean")), {**plain, **base}
 
 
 def _problem_after(run: Run, roster: Roster, surface: RiskSurface, change: planning.Change) -> AllocationProblem:

@@ -32,6 +32,7 @@ _NO_TIME = np.datetime64("NaT", "s")
 _EARLIEST, _LATEST = np.datetime64("1970-01-01", "s"), np.datetime64("2101-01-01", "s")
 _SLACK = np.timedelta64(1, "s")
 """Stamps are cut to seconds, and systems log near-simultaneous steps in any order."""
+_MOST_KINDS = 1_000
 _MOST_PRIORITIES, _MOST_UNITS, _FEW = 30, 100, 10
 
 
@@ -225,7 +226,7 @@ def _assemble(frame: pd.DataFrame, section: StaffingSection, *, book: _Book, tim
     hour = _local_hour(stamps["received"][rows], timezone)
     for name in minutes:
         minutes[name] = _filled(minutes[name], priority[rows], hour)
-    kind, kinds = _kinds(frame)
+    kind, kinds = _kinds(frame, book)
     place = {name: value[rows] if isinstance(value, np.ndarray) else value for name, value in place.items()}
     return Calls(
         time=stamps["received"][rows], wait=minutes["wait"], travel=minutes["travel"], service=minutes["service"],
@@ -315,6 +316,8 @@ def _priorities(
 ) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
     text = as_text(frame["priority"])
     text = text.map(lambda name: section.priority_map.get(name, name))
+    if not section.priorities:  # "1", "01" and "1.0" are one priority
+        text = text.map(lambda name: f"{float(name):g}" if _is_number(name) else name)
     book.drop(text.eq("").to_numpy(), "without priority")
     found = sorted(set(text[book.keep]))
     name = section.columns.priority
@@ -426,6 +429,13 @@ def _durations(
     )
     left_open = service > section.max_call_hours * 60
     service = np.where(left_open, np.nan, service)
+    if len(service) and np.isnan(service).all():
+        raise DataError(
+            f"none of the {len(service):,} calls has both a dispatch and a closing time "
+            f"(within {section.max_call_hours:g} hours): how long calls keep units busy cannot be told; "
+            "map staffing.columns.dispatched and cleared",
+            count=len(service),
+        )
     wait = np.where(lost, np.nan, wait)
     travel = np.where(lost, np.nan, travel)
     counted = {
@@ -464,8 +474,11 @@ def _filled(minutes: Minutes, priority: npt.NDArray[np.int16], hour: npt.NDArray
     return np.asarray(filled.fillna(float(np.median(known)) if len(known) else 0.0), np.float64)
 
 
-def _kinds(frame: pd.DataFrame) -> tuple[npt.NDArray[np.int16] | None, tuple[str, ...]]:
+def _kinds(frame: pd.DataFrame, book: _Book) -> tuple[npt.NDArray[np.int16] | None, tuple[str, ...]]:
     if "kind" not in frame:
         return None, ()
     codes, names = pd.factorize(as_text(frame["kind"]), sort=True)
+    if len(names) > _MOST_KINDS:
+        book.notes.append(f"the kinds of calls hold {len(names):,} different texts: they are free text and left out")
+        return None, ()
     return codes.astype(np.int16), tuple(map(str, names))

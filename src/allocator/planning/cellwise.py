@@ -40,7 +40,12 @@ class Columns:
 
 
 def all_columns(problem: AllocationProblem, kept: Bools | None = None) -> Columns:
-    """Return the blocks that the caps allow in districts; `kept`, (n_shifts, n_cells, n_blocks) bool, narrows them."""
+    """Return the blocks that the caps allow in districts; `kept`, (n_shifts, n_cells, n_blocks) bool, narrows them.
+
+    A block comes with those before it: limits on days running and on covered harm look at the first of a cell.
+    """
+    if kept is not None:
+        kept = np.logical_or.accumulate(kept[:, :, ::-1], axis=2)[:, :, ::-1]
     nth = np.arange(max(int(problem.cap.max(initial=0)), 1))
     there = (nth < problem.cap[:, :, None]) & (problem.district >= 0)[None, :, None]
     s, c, k = np.nonzero(there if kept is None else there & kept)

@@ -221,7 +221,7 @@ def soften(problem: AllocationProblem) -> tuple[AllocationProblem, tuple[str, ..
 
 def _soften_units(problem: AllocationProblem) -> tuple[AllocationProblem, tuple[str, ...]]:
     """Return the problem with minimums, bands and needs that the units on duty can meet."""
-    idle = problem.replace(limits=(), fair=(), week_least=None, week_most=None, days_running=None)
+    idle = problem.replace(limits=(), fair=(), week_least=None, week_most=None, days_running=None, busy=None)
     model = cell_program(idle, all_columns(idle).take(np.zeros(0, int)))
     crews, _ = crews_of(problem)
     n_minimum, n_districts = problem.minimum.size, len(problem.districts)

@@ -50,6 +50,18 @@ class Solution:
     duals: npt.NDArray[np.float64] | None
 
 
+class NothingFound(SolverError):
+    """The budget of work ended before any solution was found; there may be one."""
+
+
+def attempt(program: Program, *, within: float = 0.0, nodes: int | None = None) -> Solution | None:
+    """Return a solution as `maximise` does, or None also where the budget of work ended before one was found."""
+    try:
+        return maximise(program, within=within, nodes=nodes)
+    except NothingFound:
+        return None
+
+
 def maximise(program: Program, *, within: float = 0.0, nodes: int | None = None) -> Solution | None:
     """Return a solution of a program, or None if it has none.
 
@@ -64,8 +76,10 @@ def maximise(program: Program, *, within: float = 0.0, nodes: int | None = None)
 
     Raises
     ------
+    NothingFound
+        If it stops at the node limit without a solution.
     SolverError
-        If the engine fails, or stops at the node limit without a solution.
+        If the engine fails.
     """
     whole = bool(program.whole.any())
     limits: dict[str, Any] = {}
@@ -80,7 +94,7 @@ def maximise(program: Program, *, within: float = 0.0, nodes: int | None = None)
     if reason in (mathopt.TerminationReason.INFEASIBLE, mathopt.TerminationReason.INFEASIBLE_OR_UNBOUNDED):
         return None
     if not result.has_primal_feasible_solution():
-        raise SolverError(f"HiGHS stopped without a solution ({reason.name.lower()})")
+        raise NothingFound(f"HiGHS stopped without a solution ({reason.name.lower()})")
     values = np.fromiter(result.variable_values().values(), float, len(program.gain))
     duals = None
     if not whole and result.has_dual_feasible_solution():

@@ -24,7 +24,7 @@ from allocator.planning.cellwise import (
     running_too_long,
 )
 from allocator.planning.flow import best_units
-from allocator.planning.highs import Program, maximise
+from allocator.planning.highs import Program, attempt, maximise
 from allocator.planning.reduction import Priced, Reduction, block_share, blocks_of, covered, reduce
 
 SMALL = 800
@@ -90,7 +90,14 @@ def _by_units(problem: AllocationProblem) -> Allocation | None:
     found = _over_units(problem, order, low, high, within=EXACT * value)
     if found is not None and found.objective >= bound * (1 - GOAL / 10):
         return dataclasses.replace(found, bound=max(bound, found.objective))
-    return _better(found, _over_units(problem, order, *every, within=GOAL / 10 * value))
+    full = _over_units(problem, order, *every, within=GOAL / 10 * value)
+    best = _better(found, full)
+    # The first bound is that of a narrower range of units: it proves nothing about the rest.
+    return best if best is None else dataclasses.replace(best, bound=max(min(bound, _bound_of(full)), best.objective))
+
+
+def _bound_of(answer: Allocation | None) -> float:
+    return math.inf if answer is None else answer.bound
 
 
 def as_bands(problem: AllocationProblem) -> AllocationProblem:
@@ -133,13 +140,17 @@ def _range_near(problem: AllocationProblem, order: Reduction) -> tuple[Ints, Int
     wished = _posted(problem, relaxed.values)
     base = float(covered(problem, blocks_of(problem, order, problem.minimum)).sum())
     near = np.maximum(np.floor(wished + 1e-6).astype(np.int64) - 2, low), np.ceil(wished - 1e-6).astype(np.int64) + 2
-    return near[0], np.minimum(near[1], high), base + relaxed.objective * (1 + 1e-9) + IDLE * high.sum() * base
+    return (
+        near[0],
+        np.minimum(near[1], high),
+        base + relaxed.objective * (1 + 1e-9) + 2 * IDLE * float(high.sum()) * max(base, relaxed.objective),
+    )
 
 
 def _over_units(
     problem: AllocationProblem, order: Reduction, low: Ints, high: Ints, *, within: float
 ) -> Allocation | None:
-    solution = maximise(_bundles(problem, order, low, high), within=within, nodes=NODES)
+    solution = attempt(_bundles(problem, order, low, high), within=within, nodes=NODES)
     if solution is None:
         return None
     units = np.rint(_posted(problem, solution.values)).astype(np.int32)
@@ -340,7 +351,7 @@ def _whole(
     for reach in (1, 3, int(problem.on_duty.max(initial=0))):
         low = np.clip(np.minimum(np.floor(wished), guide.units) - reach, problem.minimum, None).astype(np.int64)
         high = np.minimum(np.maximum(np.ceil(wished), guide.units) + reach, problem.on_duty).astype(np.int64)
-        solution = maximise(_bundles(problem, order, low, np.maximum(high, low)), within=slack, nodes=NODES)
+        solution = attempt(_bundles(problem, order, low, np.maximum(high, low)), within=slack, nodes=NODES)
         if solution is not None:
             break
     else:
@@ -463,15 +474,29 @@ def _blocks_for(
     for core in (1_000, 4_000, 16_000):
         free = np.zeros(n, bool)
         free[np.argsort(margin, kind="stable")[:core]] = True
-        kept = free | (value > 0.5)
+        kept = _with_those_before(columns, free | (value > 0.5))
         part = columns.take(kept)
         model = cell_program(problem, part, fixed=~free[kept], whole=free[kept], posted=units)
-        solution = maximise(model.program, within=slack, nodes=NODES)
+        solution = attempt(model.program, within=slack, nodes=NODES)
         if solution is not None:
             blocks = part.counts(solution.values[: len(part.cell)] > 0.5, problem.value.shape)
-            objective = float(covered(problem, blocks).sum())
-            return Allocation(units, blocks, objective, math.inf, "highs")
+            if not list(broken_limits(problem, units, blocks)):
+                objective = float(covered(problem, blocks).sum())
+                return Allocation(units, blocks, objective, math.inf, "highs")
     return None
+
+
+def _with_those_before(columns: Columns, kept: Bools) -> Bools:
+    """Return the columns kept, and those of the same cell and shift that come before one of them."""
+    order = np.lexsort((-columns.nth, columns.cell, columns.shift))
+    place = columns.shift[order].astype(np.int64) * (int(columns.cell.max(initial=0)) + 1) + columns.cell[order]
+    first = np.flatnonzero(np.diff(place, prepend=-1))
+    group = np.repeat(np.arange(len(first)), np.diff(first, append=len(place)))
+    seen = np.cumsum(kept[order])
+    before = np.concatenate([[0], seen])[first]
+    found = np.zeros(len(kept), bool)
+    found[order] = seen > before[group]
+    return found
 
 
 def _fairest(problem: AllocationProblem) -> Allocation:

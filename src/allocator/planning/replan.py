@@ -24,11 +24,12 @@ from allocator.domain import (
     Roster,
     empty_table,
 )
-from allocator.errors import InfeasibleError, SolverError
+from allocator.errors import InfeasibleError, SolverError, some
 from allocator.planning.allocate import margins_of, staffing_frame, visits_frame
 from allocator.planning.conflicts import soften
 from allocator.planning.duty import OFF_DUTY, RESERVE, assignments_frame, posting_cost
-from allocator.planning.reduction import block_share, covered
+from allocator.planning.flow import best_units
+from allocator.planning.reduction import block_share, covered, reduce
 from allocator.planning.routes import RouteTerms, Task, minutes_each, minutes_of, route_tasks
 from allocator.planning.solvers import solve
 from allocator.planning.urgent import URGENT, visit_at_once
@@ -136,13 +137,14 @@ def replan(plan: Plan, surface: RiskSurface, *, terms: RouteTerms, before: Alloc
     affected = open_shifts[_affected(before, problem, now, change)[open_shifts]]
     units = now.units(len(problem.districts))
     notes: list[str] = []
-    posting, extra = now.posting.copy(), 0.0
+    if problem.fair:
+        notes.append("the worst-off district is not put first again: what is left is planned by expected harm")
+    posting = now.posting.copy()
     answer: Allocation | None = None
     if len(affected):
         rest = _remaining(problem, now, units, affected, change)
         answer, notes = _solved(rest, terms.allocation.solver)
         posting[:, affected] = _posted(answer.units, now.posting[:, affected], terms.roster, city, affected)
-        extra = answer.bound
     touched = _touched(problem, before, now, posting, affected, change)
     tasks = [_task(terms, now, posting, answer, affected, place, change) for place in touched]
     routed = route_tasks([task for task in tasks if len(task.crew)], terms)
@@ -157,7 +159,7 @@ def replan(plan: Plan, surface: RiskSurface, *, terms: RouteTerms, before: Alloc
         notes.append(said)
     causes = _causes(problem, terms.roster, now, posting, touched, change)
     made = _plan_of(plan, _in_order(frame, terms.roster), terms=terms, posting=posting, now=now, affected=affected)
-    bound = max(made.bound + extra, made.delivered)
+    bound = max(_most(problem, now, open_shifts, change), made.delivered)
     return dataclasses.replace(
         made, bound=bound, delivered_bound=bound, unmet=(*notes, *plan.unmet), changes=causes,
         lottery=_drawn(plan.lottery, routed.lottery, problem),
@@ -182,6 +184,8 @@ def _at(plan: Plan, terms: RouteTerms, change: Change) -> _Now:
     start = minutes_of(visits["start"])
     shift, unit = _rows_of(visits["shift"], shift_row), _rows_of(visits["unit"], unit_row)
     cell, done = visits["cell"].to_numpy(np.int64), start < change.minute
+    # The visit that a lost unit was at is not finished.
+    done &= ~(np.isin(unit, list(change.out)) & (start + terms.allocation.block_minutes > change.minute))
     finished = np.zeros(terms.problem.value.shape, np.int16)
     np.add.at(finished, (shift[done], cell[done]), 1)
     return _Now(begin, end, posting, shift, unit, cell, start, done, finished)
@@ -299,6 +303,10 @@ def _without_long_runs(
 
 def _solved(rest: AllocationProblem, solver: str) -> tuple[Allocation, list[str]]:
     """Return an allocation in any case: with limits bent, or in the end without those beyond a flow, and say so."""
+    if not rest.on_duty.any():
+        nobody = f"nobody is on duty any more in {some(rest.shifts)}; minimums there are lowered to 0"
+        empty = np.zeros_like(rest.minimum), np.zeros(rest.value.shape, np.int16)
+        return Allocation(*empty, 0.0, 0.0, solver), [nobody]
     try:
         return solve(rest, solver), []
     except InfeasibleError:
@@ -484,13 +492,11 @@ def _causes(
 def _plan_of(
     plan: Plan, frame: pd.DataFrame, *, terms: RouteTerms, posting: npt.NDArray[np.int32], now: _Now, affected: Ints
 ) -> Plan:
-    """Return the plan of visits; its bound is what stands, to which the bound of what was solved again is added."""
+    """Return the plan of visits; its bound is still to be set."""
     problem, roster = terms.problem, terms.roster
     blocks = np.zeros(problem.value.shape, np.int16)
     np.add.at(blocks, (_rows_of(frame["shift"], problem.shifts), frame["cell"].to_numpy()), 1)
     gained = covered(problem, blocks)
-    stands = blocks.copy()
-    stands[affected] = now.finished[affected]
     delivered = float(gained.sum())
     units = dataclasses.replace(now, posting=posting).units(len(problem.districts))
     margins = plan.staffing[["last_unit_harm", "next_unit_harm"]].to_numpy().T.reshape(2, *units.shape).copy()
@@ -504,8 +510,23 @@ def _plan_of(
         staffing[name] = np.where(same, plan.staffing[name].to_numpy(), np.nan)
     return dataclasses.replace(
         plan, visits=frame, assignments=assignments_frame(posting, roster, problem.districts), staffing=staffing,
-        objective=delivered, delivered=delivered, bound=float(covered(problem, stands).sum()),
+        objective=delivered, delivered=delivered,
     )  # fmt: skip
+
+
+def _most(problem: AllocationProblem, now: _Now, open_shifts: Ints, change: Change) -> float:
+    """Return what no plan can exceed from now on: what is done, and the rest at best by the units on duty."""
+    done = float(covered(problem, now.finished).sum())
+    if not len(open_shifts):
+        return done
+    nothing = np.zeros_like(problem.minimum)
+    free = problem.network().replace(
+        minimum=nothing, least=nothing[:, 0], most=np.full_like(problem.most, np.iinfo(np.int32).max), busy=None
+    )
+    rest = _remaining(free, now, nothing, open_shifts, change)
+    # A running shift may hold a part of a block more.
+    rest = rest.replace(incumbent=None, blocks=np.minimum(rest.blocks + 1, problem.blocks[open_shifts]))
+    return done + best_units(rest, reduce(rest))[1]
 
 
 def _drawn(old: pd.DataFrame, new: pd.DataFrame, problem: AllocationProblem) -> pd.DataFrame:
