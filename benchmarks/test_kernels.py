@@ -21,6 +21,7 @@ from allocator.kernels.likelihood import (
     negative_binomial_loglik,
     poisson_loglik,
 )
+from allocator.kernels.orienteering import team_orienteering
 from allocator.kernels.pairs import count_pairs
 from allocator.kernels.spatial import count_within, fill_within, gaussian_rows, neighbour_sum, spread
 from allocator.kernels.tours import closed_tours
@@ -476,3 +477,26 @@ def test_swap_cover(versus, shift_to_cover):
     assert worth(run()) >= worth(start) * (1 - 1e-12)
     assert len(pandas()) == 25
     versus(run, pandas=pandas, moved=int(start.sum()) * len(value) * 8)
+
+
+def test_team_orienteering(versus):
+    """Twenty steps on 60 visits and three tours; the twin is plain Python."""
+    rng = np.random.default_rng(0)
+    x, y, prize = *rng.uniform(0, 20, (2, 62)), rng.integers(1, 20, 60).astype(float)
+    cost = np.hypot(x[:, None] - x, y[:, None] - y)
+    near = np.argsort(cost[:60, :60], axis=1, kind="stable")
+    most, met = float(cost[60, 61] + 20), np.zeros((0, 3, 61), np.int64)
+
+    def run(steps):
+        tours, size = np.full((3, 62), 60, np.int64), np.zeros(3, np.int64)
+        tours[:, 1] = 61
+        team_orienteering(cost, prize, most, near, np.array([1], np.uint64), steps, steps, 0.005, 0.2, tours, size, met)
+        return [tours[r, : size[r] + 2].tolist() for r in range(3)]
+
+    def plain(steps):
+        return naive.team_orienteering(
+            cost.tolist(), prize.tolist(), most, near.tolist(), [1], steps, steps, 0.005, 0.2, [[60, 61]] * 3
+        )
+
+    assert run(20) == plain(20)
+    versus(lambda: run(20), pandas=lambda: plain(20), name="team_orienteering, 20 steps (twin: plain Python)")

@@ -438,3 +438,121 @@ def swap_cover(value, zone, cap, indptr, indices, share, a, blocks, most_swaps):
                 break
             blocks = changed(less, back, 1)
     return blocks
+
+
+def _xorshift(state):
+    x = state[0]
+    x ^= x << 13 & 0xFFFFFFFFFFFFFFFF
+    x ^= x >> 7
+    x ^= x << 17 & 0xFFFFFFFFFFFFFFFF
+    state[0] = x
+    return (x >> 11) / 2**53
+
+
+def _tour_cost(cost, tour):
+    """Legs of a tour that is written with its start and stop."""
+    return sum(cost[a][b] for a, b in itertools.pairwise(tour))
+
+
+def team_orienteering(cost, prize, most, near, state, steps, cycle, give, weight, tours):
+    """Destroy and repair, as the kernel does, on lists: tours with start and stop. Returns the best tours."""
+    n, m = len(prize), len(tours)
+
+    def worth(some):
+        return sum(prize[i] for i in sorted(i for tour in some for i in tour[1:-1])), sum(
+            _tour_cost(cost, tour) for tour in some
+        )
+
+    best = now = [list(tour) for tour in tours]
+    scale = weight * sum(prize) / (m * most)
+    for step in range(steps):
+        power, noise = 0.5 + _xorshift(state), _xorshift(state)
+        lure = [prize[i] ** power * (1 - noise * _xorshift(state)) for i in range(n)]
+        out = _taken_out(near, now, n, state)
+        new = [[i for i in tour if i not in out] for tour in now]
+        before = None
+        while True:
+            for tour in new:
+                _reversed_parts(cost, tour)
+            _exchanged_tails(cost, most, new)
+            visited = {i for tour in new for i in tour[1:-1]}
+            if before == visited:
+                break
+            _filled(cost, most, lure, new, set(range(n)) - visited)
+            before = {i for tour in new for i in tour[1:-1]}
+            if before == visited:
+                break
+        (got, total), (had, was), (top, least) = worth(new), worth(now), worth(best)
+        heat = -give * (1 - (step % cycle) / cycle) * math.log(1e-12 + _xorshift(state)) * top
+        if got - scale * total > had - scale * was - heat:
+            now = [list(tour) for tour in new]
+        if got > top + 1e-9 or (got > top - 1e-9 and total < least - 1e-9):
+            best = [list(tour) for tour in new]
+        if (step + 1) % cycle == 0:
+            now = [list(tour) for tour in best]
+    return best
+
+
+def _taken_out(near, tours, n, state):
+    visited = {i for tour in tours for i in tour[1:-1]}
+    if not visited:
+        return set()
+    most, out = max(1, int(len(visited) * (0.05 + 0.35 * _xorshift(state) * _xorshift(state)))), set()
+    how = _xorshift(state)
+    if how < 0.3:
+        visits = tours[int(_xorshift(state) * len(tours))][1:-1]
+        first = int(_xorshift(state) * len(visits))
+        return set(visits[first : first + most])
+    if how < 0.6:
+        for _ in range(2 * most):
+            i = int(_xorshift(state) * n)
+            if i in visited and len(out) < most:
+                out.add(i)
+        return out
+    for i in near[int(_xorshift(state) * n)]:
+        if i in visited and len(out) < most and _xorshift(state) < 0.8:
+            out.add(i)
+    return out
+
+
+def _reversed_parts(cost, tour):
+    improved = True
+    while improved:
+        improved = False
+        for i in range(len(tour) - 2):
+            for j in range(i + 1, len(tour) - 1):
+                a, b, c, d = tour[i], tour[i + 1], tour[j], tour[j + 1]
+                if cost[a][c] + cost[b][d] < cost[a][b] + cost[c][d] - 1e-9:
+                    tour[i + 1 : j + 1] = reversed(tour[i + 1 : j + 1])
+                    improved = True
+
+
+def _exchanged_tails(cost, most, tours):
+    for r, q in itertools.combinations(range(len(tours)), 2):
+        for i, j in itertools.product(range(len(tours[r]) - 1), range(len(tours[q]) - 1)):
+            one, two = tours[r][: i + 1] + tours[q][j + 1 :], tours[q][: j + 1] + tours[r][i + 1 :]
+            gain = sum(_tour_cost(cost, tour) for tour in (tours[r], tours[q])) - sum(
+                _tour_cost(cost, tour) for tour in (one, two)
+            )
+            if gain > 1e-9 and max(_tour_cost(cost, one), _tour_cost(cost, two)) <= most + 1e-10:
+                tours[r], tours[q] = one, two
+                return
+
+
+def _filled(cost, most, lure, tours, left):
+    """Put in what draws most for its extra length, where that is least, until nothing fits."""
+    while True:
+        best, pick = 0.0, None
+        for i in sorted(left):
+            for tour in tours:
+                extra, place = min(
+                    (cost[tour[k]][i] + cost[i][tour[k + 1]] - cost[tour[k]][tour[k + 1]], k)
+                    for k in range(len(tour) - 1)
+                )
+                if _tour_cost(cost, tour) + extra <= most + 1e-10 and lure[i] / max(extra, 1e-6) > best:
+                    best, pick = lure[i] / max(extra, 1e-6), (i, tour, place)
+        if pick is None:
+            return
+        i, tour, place = pick
+        tour.insert(place + 1, i)
+        left.remove(i)

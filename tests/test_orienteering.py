@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import naive
+from allocator.kernels.orienteering import team_orienteering
 from allocator.planning.orienteering import Orienteering, near_best, reachable, solve
 from allocator.planning.timetable import timetable
 
@@ -137,3 +139,70 @@ def test_chaos_instances_reach_his_heuristic(name, value):
     assert found.prize >= value
     for unit, tour in enumerate(found.order):
         assert problem.work_of(unit, tour) <= problem.budget[unit]
+
+
+def tiny(seed: int, visits: int, units: int):
+    """Return costs, prizes, nearest visits and empty tours on random points."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.uniform(0, 20, (2, visits + 2))
+    cost = np.hypot(x[:, None] - x, y[:, None] - y)
+    near = np.argsort(cost[:visits, :visits], axis=1, kind="stable")
+    tours = np.full((units, visits + 2), visits, np.int64)
+    tours[:, 1] = visits + 1
+    return cost, rng.integers(1, 9, visits).astype(float), near, tours
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_destroying_and_repairing_follows_its_twin(seed):
+    visits, units = 4 + seed % 7, 1 + seed % 3
+    cost, prize, near, tours = tiny(seed, visits, units)
+    most, size = float(cost[visits, visits + 1] + 12), np.zeros(units, np.int64)
+    state, met = np.array([seed + 1], np.uint64), np.zeros((5, units, visits + 1), np.int64)
+    team_orienteering(cost, prize, most, near, state, 60, 30, 0.1, 0.2, tours, size, met)
+    other = [seed + 1]
+    twin = naive.team_orienteering(
+        cost.tolist(), prize.tolist(), most, near.tolist(), other, 60, 30, 0.1, 0.2,
+        [[visits, visits + 1] for _ in range(units)],
+    )  # fmt: skip
+    assert [tours[r, : size[r] + 2].tolist() for r in range(units)] == twin
+    assert int(state[0]) == other[0]
+
+
+@given(st.integers(0, 10_000), st.integers(1, 14), st.integers(1, 4), st.floats(0, 40))
+@settings(max_examples=60, deadline=None)
+def test_destroying_and_repairing_breaks_no_budget(seed, visits, units, room):
+    cost, prize, near, tours = tiny(seed, visits, units)
+    most, size = float(cost[visits, visits + 1] + room), np.zeros(units, np.int64)
+    state, met = np.array([seed + 1], np.uint64), np.zeros((20, units, visits + 1), np.int64)
+    filled = team_orienteering(cost, prize, most, near, state, 100, 50, 0.1, 0.2, tours, size, met)
+    for some in [
+        [tours[r, 1 : size[r] + 1] for r in range(units)],
+        *([t[1 : t[0] + 1] for t in a] for a in met[:filled]),
+    ]:
+        rows = np.concatenate(some)
+        assert len(set(rows.tolist())) == len(rows)
+        for tour in some:
+            way = np.r_[visits, tour, visits + 1]
+            assert cost[way[:-1], way[1:]].sum() <= most + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_destroying_and_repairing_finds_the_optimum_of_small_problems(seed):
+    visits, units = 6, 2
+    cost, prize, near, tours = tiny(seed, visits, units)
+    most, size = float(cost[visits, visits + 1] + 10), np.zeros(units, np.int64)
+    team_orienteering(
+        cost, prize, most, near, np.array([seed + 1], np.uint64), 2_000, 500, 0.1, 0.2, tours, size,
+        np.zeros((0, units, visits + 1), np.int64),
+    )  # fmt: skip
+    short = [
+        mask
+        for mask in range(1 << visits)
+        if any(
+            cost[np.r_[visits, way].astype(int), np.r_[way, visits + 1].astype(int)].sum() <= most
+            for way in itertools.permutations([i for i in range(visits) if mask >> i & 1])
+        )
+    ]
+    worth = {mask: sum(prize[i] for i in range(visits) if mask >> i & 1) for mask in short}
+    best = max(worth[a] + worth[b] for a in short for b in short if not a & b)
+    assert sum(prize[tours[r, 1 : size[r] + 1]].sum() for r in range(units)) == best
