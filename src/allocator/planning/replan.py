@@ -28,8 +28,7 @@ from allocator.errors import InfeasibleError, SolverError, some
 from allocator.planning.allocate import margins_of, staffing_frame, visits_frame
 from allocator.planning.conflicts import soften
 from allocator.planning.duty import OFF_DUTY, RESERVE, assignments_frame, posting_cost
-from allocator.planning.flow import best_units
-from allocator.planning.reduction import block_share, covered, reduce
+from allocator.planning.reduction import block_share, covered
 from allocator.planning.routes import RouteTerms, Task, minutes_each, minutes_of, route_tasks
 from allocator.planning.solvers import solve
 from allocator.planning.urgent import URGENT, visit_at_once
@@ -515,18 +514,20 @@ def _plan_of(
 
 
 def _most(problem: AllocationProblem, now: _Now, open_shifts: Ints, change: Change) -> float:
-    """Return what no plan can exceed from now on: what is done, and the rest at best by the units on duty."""
-    done = float(covered(problem, now.finished).sum())
-    if not len(open_shifts):
-        return done
-    nothing = np.zeros_like(problem.minimum)
-    free = problem.network().replace(
-        minimum=nothing, least=nothing[:, 0], most=np.full_like(problem.most, np.iinfo(np.int32).max), busy=None
-    )
-    rest = _remaining(free, now, nothing, open_shifts, change)
-    # A running shift may hold a part of a block more.
-    rest = rest.replace(incumbent=None, blocks=np.minimum(rest.blocks + 1, problem.blocks[open_shifts]))
-    return done + best_units(rest, reduce(rest))[1]
+    """Return what no plan can exceed from now on: what is done, and in each shift the best blocks its units can do.
+
+    Districts and whole units are left aside: looser by some tenths of a percent than a flow, and 10 times as fast.
+    """
+    total = float(covered(problem, now.finished).sum())
+    k = np.arange(max(int(problem.cap.max(initial=0)), 1))
+    for s in open_shifts:
+        left = min(1.0, float((now.end[s] - change.minute) / max(now.end[s] - now.begin[s], 1)))
+        room = int(problem.on_duty[s]) * int(np.ceil(problem.blocks[s] * left))
+        allowed = (k < problem.cap[s][:, None] - now.finished[s][:, None]) & (problem.district >= 0)[:, None]
+        gain = problem.value[s][:, None] * block_share(problem.diminishing, now.finished[s][:, None] + k) * allowed
+        gains = gain.ravel()
+        total += float(np.partition(gains, -room)[-room:].sum() if 0 < room < len(gains) else gains.sum() * (room > 0))
+    return total
 
 
 def _drawn(old: pd.DataFrame, new: pd.DataFrame, problem: AllocationProblem) -> pd.DataFrame:
