@@ -22,8 +22,8 @@ Closed: TypeAlias = str | Path | Iterable[int]
 BASE = "base_"
 """Head of the names of histories as they were before new events."""
 
-SEARCH = {"runs": 1, "iterations": 20, "variants": 8}
-"""Budget of the routes of a re-plan: a dispatcher waits for it. A task then takes about 10 ms."""
+SEARCH = {"runs": 1, "iterations": 8, "variants": 6}
+"""Budget of the routes of a re-plan: a dispatcher waits for it. A district of 16 units then takes about 0.3 s."""
 
 
 def replan(
