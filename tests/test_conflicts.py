@@ -284,3 +284,14 @@ def test_minimums_bend_no_further_than_needed_where_calls_take_time(toy):
     assert bent.minimum[:, 0].sum() == problem.on_duty[0]
     assert len(notes) <= 2
     answered(bent)
+
+
+def test_doing_without_minimums_does_not_do_without_the_calls(toy):
+    problem = problem_of(toy)
+    busy = np.full_like(problem.minimum, int(problem.blocks.min()) // 2)
+    problem = problem.replace(minimum=np.ones_like(problem.minimum), busy=busy)
+    answer = solve(problem)
+    worth = {one.change.split(" (")[0]: one.harm for one in worth_of_limits(problem, answer)}
+    free = solve(problem.replace(minimum=np.zeros_like(busy), busy=None)).objective - answer.objective
+    assert free > 0.01
+    assert worth.get("without the minimum units of districts and shifts", 0.0) < 0.5 * free

@@ -123,12 +123,11 @@ class _Group:
 
 def groups_of(problem: AllocationProblem) -> list[_Group]:
     """Return the limits of a problem, each with the problem that lacks it."""
-    none = np.zeros_like(problem.minimum)
     groups = []
-    if problem.minimum.any():
+    if (problem.minimum > _taken_by_calls(problem)).any():
         total = int(problem.minimum.sum())
         groups.append(_Group(f"minimum units of districts and shifts ({total:,} unit-shifts)",
-                             lambda one: one.replace(minimum=none, busy=None)))  # fmt: skip
+                             lambda one: one.replace(minimum=_taken_by_calls(one))))  # fmt: skip
     if problem.least.any() or (problem.most < problem.on_duty.sum()).any():
         groups.append(_Group("bands of unit-shifts per district", _without_bands))
     if problem.week_least is not None and problem.week_least.any():
@@ -146,6 +145,13 @@ def groups_of(problem: AllocationProblem) -> list[_Group]:
         groups.append(_Group("needs for skills and types, and edits of units", lambda one: one.replace(
             crews=None, allowed=None, needs=None, need_classes=None, need_names=())))  # fmt: skip
     return groups + [_limit_group(name, names) for name, names in _named_limits(problem)]
+
+
+def _taken_by_calls(problem: AllocationProblem) -> npt.NDArray[np.int32]:
+    """Return the units that the minutes of calls take as such: no plan does with fewer."""
+    if problem.busy is None:
+        return np.zeros_like(problem.minimum)
+    return np.asarray(-(-problem.busy // np.maximum(problem.blocks, 1)), np.int32)
 
 
 def limited_by(problem: AllocationProblem) -> npt.NDArray[np.int32]:
