@@ -14,10 +14,10 @@ from allocator.planning import limited
 from allocator.planning.cellwise import broken_limits
 from allocator.planning.problem import NO_LIMIT
 
-TOYS = int(os.environ.get("ALLOCATOR_TOYS", "12"))
+TOYS = int(os.environ.get("ALLOCATOR_TOYS", "8"))
 """Random toy cities for each family of limits; `make stress` takes 500."""
 
-CASES = int(os.environ.get("ALLOCATOR_CASES", "60"))
+CASES = int(os.environ.get("ALLOCATOR_CASES", "30"))
 """Random larger cities with a random mixture of limits; `make stress` takes 10,000."""
 
 

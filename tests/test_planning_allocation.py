@@ -86,7 +86,7 @@ def test_flow_equals_exhaustive_search_and_the_others_never_exceed_it(seed):
     units=st.integers(1, 12),
     solver=st.sampled_from(SOLVER_NAMES),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_no_limit_is_ever_broken(seed, districts, shifts, units, solver):
     problem = problem_of(seed, cells=40, districts=districts, shifts=shifts, units=units, blocks=5)
     check_feasible(problem)
@@ -105,7 +105,7 @@ def test_a_large_problem_is_solved_to_a_tiny_gap():
     flow = solve(problem)
     assert flow.gap <= 1e-9
     assert_keeps_limits(problem, flow)
-    for name in SOLVER_NAMES:
+    for name in ("greedy", "proportional"):
         assert flow.objective * (1 + 1e-9) >= solve(problem, name).objective
 
 

@@ -71,7 +71,7 @@ def assert_sound(plan, surface, roster, *, allocation=AllocationSection(), route
     speed=st.sampled_from([2.0, 25.0]),
     blocks=st.integers(1, 4),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_every_plan_is_sound(seed, units, solver, share, speed, blocks):
     surface, roster = toy(units, seed=seed, days=1)
     allocation = AllocationSection(solver=solver, directed_share=share, max_blocks=blocks)

@@ -17,7 +17,9 @@ pytestmark = pytest.mark.data
 
 def moved(name: str) -> al.Job:
     """Return a shipped job that reads the data from where they are here."""
-    job = al.read_job(CONFIGS / f"{name}.toml")
+    job = al.read_job(
+        CONFIGS / f"{name}.toml", overrides=["routes.runs=1", "routes.iterations=8", "allocation.worth=false"]
+    )
     place = str(DATA.resolve() / name)
 
     def there(path: str) -> str:
