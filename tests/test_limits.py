@@ -198,3 +198,8 @@ def test_no_limit_is_broken_in_random_cities():
         assert not list(broken_limits(problem, answer.units, answer.blocks)), seed
         assert answer.objective <= answer.bound + 1e-9
     assert answered >= CASES // 3
+
+
+def test_a_program_whose_presolve_lost_the_optimum_is_solved_right():
+    problem = budget(toy(285), np.random.default_rng(285))  # HiGHS with presolve: 1.34437
+    assert limited.solve(problem).objective == pytest.approx(naive.best_limited(problem)[1], abs=1e-6)

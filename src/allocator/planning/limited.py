@@ -92,12 +92,8 @@ def _by_units(problem: AllocationProblem) -> Allocation | None:
         return dataclasses.replace(found, bound=max(bound, found.objective))
     full = _over_units(problem, order, *every, within=GOAL / 10 * value)
     best = _better(found, full)
-    # The first bound is that of a narrower range of units: it proves nothing about the rest.
-    return best if best is None else dataclasses.replace(best, bound=max(min(bound, _bound_of(full)), best.objective))
-
-
-def _bound_of(answer: Allocation | None) -> float:
-    return math.inf if answer is None else answer.bound
+    # Only the relaxation's bound holds for all: the first search was narrower, the second presolved (see `highs.SAFE`).
+    return best if best is None else dataclasses.replace(best, bound=max(bound, best.objective))
 
 
 def as_bands(problem: AllocationProblem) -> AllocationProblem:
@@ -150,7 +146,7 @@ def _range_near(problem: AllocationProblem, order: Reduction) -> tuple[Ints, Int
 def _over_units(
     problem: AllocationProblem, order: Reduction, low: Ints, high: Ints, *, within: float
 ) -> Allocation | None:
-    solution = attempt(_bundles(problem, order, low, high), within=within, nodes=NODES)
+    solution = attempt(_bundles(problem, order, low, high), within=within, nodes=NODES, plain=True)
     if solution is None:
         return None
     units = np.rint(_posted(problem, solution.values)).astype(np.int32)
@@ -198,7 +194,7 @@ def working_columns(problem: AllocationProblem) -> Columns:
 
 def _exact(problem: AllocationProblem, columns: Columns) -> Allocation | None:
     model = cell_program(problem, columns, whole=np.ones(len(columns.cell), bool))
-    solution = maximise(model.program, nodes=50 * NODES)
+    solution = maximise(model.program, nodes=50 * NODES, plain=True)
     if solution is None:
         return None
     return _allocation(problem, columns, solution.values, bound=solution.bound)
@@ -521,7 +517,7 @@ def _fair_level(problem: AllocationProblem) -> float:
             raise NoAllocation("no allocation was found that keeps every limit")
         if len(program.gain) > SMALL:
             return relaxed.objective
-        solution = maximise(program, nodes=NODES)
+        solution = maximise(program, nodes=NODES, plain=True)
     else:
         columns = working_columns(problem)
         whole = np.full(len(columns.cell), len(columns.cell) <= SMALL)
