@@ -135,6 +135,7 @@ class Unit:
     skills: tuple[str, ...] = ()
     speed_kmh: float | None = None
     max_shifts: int | None = None
+    languages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.speed_kmh is not None and not 0 < self.speed_kmh < math.inf:
@@ -147,12 +148,28 @@ class Unit:
 
 @dataclass(frozen=True)
 class OutreachTeam:
-    """An outreach team: a team name, never a person."""
+    """An outreach team: a team name, never a person.
+
+    Parameters
+    ----------
+    name : str
+        Column `team`.
+    skills, languages : tuple of str
+        What the team can do, and speaks.
+    hours_per_week : float
+        Hours it has in each week of the plan.
+    working : (int, int)
+        Minutes of the local day between which it works (columns `opens`, `closes`).
+    weekdays : tuple of int
+        Weekdays on which it works, Monday 0.
+    """
 
     name: str
     skills: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     hours_per_week: float = 0.0
+    working: tuple[int, int] = (0, 24 * 60)
+    weekdays: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
 
 
 @dataclass(frozen=True)
