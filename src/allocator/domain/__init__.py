@@ -27,6 +27,7 @@ from allocator.domain.outreach import (
     Partner,
     Point,
     Venue,
+    item_ids,
     typed_table,
 )
 from allocator.domain.panel import Panel, local_clock
@@ -113,6 +114,7 @@ __all__ = [
     "empty_table",
     "gap",
     "hours_of",
+    "item_ids",
     "local_clock",
     "shifts_of",
     "typed_table",

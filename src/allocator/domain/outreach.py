@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -469,6 +470,20 @@ FUND_TYPES = {"fund": "str", "amount": "float64", "spent": "float64", "holdings"
 
 DETACHED_TYPES = {"unit": "str", "shift": "str", "hours": "float64"}
 """Units that serve outreach instead of patrol in a shift."""
+
+
+def item_ids(items: pd.DataFrame) -> list[str]:
+    """Return a stable id for each planned holding: of its initiative and place, and its number there in order of time.
+
+    The same holding of a later plan bears it again whatever its team and time, so that calendars can be updated.
+    """
+    seen: dict[str, int] = {}
+    found = []
+    for row in items.itertuples():
+        key = "|".join((row.initiative, row.area, row.venue, row.point, row.channel, row.partner))  # type: ignore[arg-type]
+        seen[key] = seen.get(key, 0) + 1
+        found.append("O-" + hashlib.sha256(f"{key}|{seen[key]}".encode()).hexdigest()[:12])
+    return found
 
 
 def typed_table(types: Mapping[str, str], records: list[dict[str, object]] | None = None) -> pd.DataFrame:

@@ -1,0 +1,367 @@
+"""What is held where, how often and in which week: the linear relaxation, its bound, and whole numbers near it.
+
+The value is concave, so tangents bound it from above; they are added where the relaxation stands until they are tight
+(Kelley 1960, SIAM J. 8). The bound holds for every calendar, because a calendar keeps every row of `Limits`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from allocator.domain import Bools, Floats, Ints
+from allocator.errors import SolverError
+from allocator.planning.highs import Program, Solution, attempt, maximise
+from allocator.planning.season import Season
+from allocator.planning.season_limits import Column, Limits, Row
+
+ROUNDS = 3
+"""Most rounds of tangents for the relaxation; after two they are 0.01 % above the value."""
+TIGHT = 1e-4
+"""Relative distance between tangents and value at which no further are added."""
+FIRST_TANGENTS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5)
+"""Exposures, in units of the strongest effect, at which tangents are laid beforehand."""
+PENALTY = 100.0
+"""Worth of a missing unit of a soft row, in holdings of the largest value: floors come before harm prevented."""
+NODES = 200
+"""Most nodes of the search for whole numbers."""
+GOAL = 2e-3
+"""Gap at which whole numbers are good enough: calendars and assumed effects are less certain."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mix:
+    """Numbers of holdings by option and week, and what else the columns say.
+
+    Parameters
+    ----------
+    values : mapping of Column to float
+        Columns that are not 0.
+    objective : float
+        Harm prevented less the value of patrol given up, by the tangents.
+    bound : float
+        No plan has more, with the shortages of this one.
+    missing : mapping of str to int
+        By soft row: what is missing.
+    level : float
+        Fewest contacts per resident of any area, where that was maximised.
+    """
+
+    values: dict[Column, float]
+    objective: float
+    bound: float
+    missing: dict[str, int]
+    level: float = 0.0
+
+    def of(self, what: str) -> dict[Column, float]:
+        """Return the columns of one meaning."""
+        return {column: value for column, value in self.values.items() if column[0] == what}
+
+
+class MixProgram:
+    """The program over the columns of `Limits`, contacts, exposures and values."""
+
+    def __init__(self, season: Season, limits: Limits, *, rows: tuple[Row, ...] | None = None) -> None:
+        self.season, self.limits = season, limits
+        self.rows = limits.rows if rows is None else rows
+        self.columns = list(limits.bounds)
+        self.at = {column: n for n, column in enumerate(self.columns)}
+        self.soft = [r for r, row in enumerate(self.rows) if row.soft]
+        self._lay_out()
+        self._fill()
+
+    def _lay_out(self) -> None:
+        """Number the columns: those of the limits, shortages, totals by option, contacts, exposures, values."""
+        season, n = self.season, len(self.columns)
+        self.short = np.arange(n, n + len(self.soft))
+        n += len(self.soft)
+        self.total = np.arange(n, n + len(season.options))
+        n += len(season.options)
+        pairs = {(o.initiative, a): None for o in season.options for a in o.areas}
+        self.counted = {pair: n + r for r, pair in enumerate(pairs)}
+        n += len(pairs)
+        part = [
+            (o, a)
+            for o, option in enumerate(season.options)
+            for a, limit in zip(option.areas, option.limit, strict=True)
+            if limit < season.audience[option.initiative, a]
+        ]
+        self.part = {pair: n + r for r, pair in enumerate(part)}
+        n += len(part)
+        valued = sorted({(a, k) for i, a in pairs for k in season.kinds_of[i] if season.need[a, k] > 0})
+        self.valued = np.array(valued, np.int64).reshape(-1, 2)
+        self.exposure = np.arange(n, n + len(valued))
+        n += len(valued)
+        self.value = np.arange(n, n + len(valued))
+        n += len(valued)
+        self.level, self.size, self.floor = n, n + 1, 0.0
+
+    def _fill(self) -> None:
+        season = self.season
+        self.cells: tuple[list[int], list[int], list[float]] = ([], [], [])
+        self.least: list[float] = []
+        self.most: list[float] = []
+        shortage = dict(zip(self.soft, self.short.tolist(), strict=True))
+        for r, row in enumerate(self.rows):
+            cols = [self.at[column] for column, _ in row.terms]
+            sizes = [float(size) for _, size in row.terms]
+            scale = max((abs(size) for size in sizes), default=1.0)
+            extra = ([shortage[r]], [1.0]) if r in shortage else ([], [])
+            self._add(
+                [*cols, *extra[0]], [*(size / scale for size in sizes), *extra[1]],
+                -np.inf if row.least is None else row.least / scale, np.inf if row.most is None else row.most / scale,
+            )  # fmt: skip
+        self.scale = {r: max((abs(size) for _, size in self.rows[r].terms), default=1) for r in self.soft}
+        weeks: dict[int, list[int]] = {}
+        for n, column in enumerate(self.columns):
+            if column[0] == "held":
+                weeks.setdefault(column[1], []).append(n)
+        for o in range(len(season.options)):
+            own = weeks.get(o, [])
+            self._add([*own, int(self.total[o])], [*[1.0] * len(own), -1.0], 0.0, 0.0)
+        self._add_contacts()
+        residents = np.maximum(season.areas.residents, 1.0)
+        of_area: dict[int, list[tuple[int, int]]] = {}
+        for (i, a), column in self.counted.items():
+            of_area.setdefault(a, []).append((i, column))
+        for (a, k), at in zip(self.valued.tolist(), self.exposure.tolist(), strict=True):
+            own = [(i, column) for i, column in of_area.get(a, []) if k in season.kinds_of[i]]
+            # Exposure is in units of the strongest effect, so that the tangents have slopes up to 1.
+            sizes = [float(season.effect[i] / season.strongest[k] / residents[a]) * 1e3 for i, _ in own]
+            self._add([*(column for _, column in own), at], [*sizes, -1e3], 0.0, 0.0)
+
+    def _add_contacts(self) -> None:
+        """Add that counted contacts are no more than those of the holdings, within what each place can reach."""
+        season = self.season
+        rows: dict[tuple[int, int], tuple[list[int], list[float]]] = {pair: ([], []) for pair in self.counted}
+        for o, option in enumerate(season.options):
+            for a, people in zip(option.areas, option.contacts, strict=True):
+                cols, sizes = rows[option.initiative, a]
+                if (o, a) in self.part:
+                    self._add([self.part[o, a], int(self.total[o])], [1.0, -float(people)], -np.inf, 0.0)
+                    cols.append(self.part[o, a])
+                    sizes.append(-1.0)
+                else:
+                    cols.append(int(self.total[o]))
+                    sizes.append(-float(people))
+        for pair, (cols, sizes) in rows.items():
+            self._add([self.counted[pair], *cols], [1.0, *sizes], -np.inf, 0.0)
+
+    def _add(self, cols: list[int], sizes: list[float], least: float, most: float) -> None:
+        rows, columns, values = self.cells
+        rows.extend([len(self.least)] * len(cols))
+        columns.extend(cols)
+        values.extend(sizes)
+        self.least.append(least)
+        self.most.append(most)
+
+    @property
+    def worth(self) -> Floats:
+        """Value of each (area, kind) when all harm that the strongest effect prevents is prevented."""
+        a, k = self.valued[:, 0], self.valued[:, 1]
+        return np.asarray(self.season.need[a, k] * self.season.strongest[k])
+
+    @property
+    def unit(self) -> float:
+        """Largest value that one holding can have: the objective is counted in it."""
+        season, best = self.season, 0.0
+        for option in season.options:
+            i = option.initiative
+            gain = 0.0
+            for a, people in zip(option.areas, option.contacts, strict=True):
+                for k in season.kinds_of[i]:
+                    gain += season.need[a, k] * season.effect[i] * people / max(season.areas.residents[a], 1.0)
+            best = max(best, gain)
+        return best or 1.0
+
+    def add_tangents(self, at: Floats) -> None:
+        """Add value ≤ worth × (g(u) + g'(u)(x - u)) with g(u) = 1 - exp(-u), at the exposures u."""
+        worth = self.worth / self.unit
+        for n, u in enumerate(np.asarray(at, float).tolist()):
+            slope = float(np.exp(-u))
+            height = float(-np.expm1(-u) - slope * u)
+            size = max(worth[n], 1e-12)
+            self._add([int(self.value[n]), int(self.exposure[n])], [1.0 / size, -slope], -np.inf, height)
+
+    def program(self, *, whole: Bools | None = None, fixed: dict[int, int] | None = None, fair: bool = False,
+                upper: Floats | None = None) -> Program:  # fmt: skip
+        """Return the program: `fixed` shortages by soft row, `fair` maximises the level, `upper` bounds columns."""
+        season = self.season
+        gain, most = np.zeros(self.size), np.full(self.size, np.inf)
+        most[: len(self.columns)] = [self.limits.bounds[column] for column in self.columns]
+        for (i, a), column in self.counted.items():
+            most[column] = season.audience[i, a]
+        for (o, a), column in self.part.items():
+            option = season.options[o]
+            most[column] = option.limit[option.areas.index(a)]
+        most[self.level] = np.inf if fair else self.floor
+        least = np.array(self.least)
+        if fair:
+            gain[self.level] = 1.0
+        else:
+            gain[self.value] = 1.0
+            self._price_patrol(gain)
+        gain[self.short] = -PENALTY * np.array([self.scale[r] if self.scale[r] < 100 else 60.0 for r in self.soft])
+        if fixed is not None:
+            most[self.short] = [fixed.get(r, 0) / self.scale[r] for r in self.soft]
+            gain[self.short] = 0.0
+        if upper is not None:
+            most = np.minimum(most, upper)
+        shape = (len(self.least), self.size)
+        matrix = sp.csr_array((self.cells[2], (self.cells[0], self.cells[1])), shape=shape)
+        whole = np.zeros(self.size, bool) if whole is None else whole
+        lower = np.zeros(self.size)
+        lower[self.level] = self.floor
+        return Program(gain, lower, most, whole, matrix, least, np.array(self.most))
+
+    def patrol_value(self, values: Floats) -> float:
+        """Return the value of the patrol that a solution gives up, in units, as a number below 0."""
+        gain = np.zeros(self.size)
+        self._price_patrol(gain)
+        return float(gain @ values)
+
+    def _price_patrol(self, gain: Floats) -> None:
+        season = self.season
+        if season.patrol is None or season.section.shared is None:
+            return
+        rate = season.section.shared.patrol_value / self.unit
+        for n, (what, s, nth, _) in enumerate(self.columns):
+            if what == "lost":
+                gain[n] = -rate * season.patrol.loss[s][nth]
+
+    def add_level_rows(self) -> None:
+        """Add that contacts per resident are at least the level in every area that anything can reach."""
+        season = self.season
+        there: dict[int, tuple[list[int], list[float]]] = {}
+        for o, option in enumerate(season.options):
+            for a, people in zip(option.areas, option.contacts, strict=True):
+                cols, sizes = there.setdefault(a, ([], []))
+                cols.append(int(self.total[o]))
+                sizes.append(1000.0 * people / max(season.areas.residents[a], 1.0))
+        for _, (cols, sizes) in sorted(there.items()):
+            self._add([*cols, self.level], [*sizes, -1.0], 0.0, np.inf)
+
+    def exposures(self, values: Floats) -> Floats:
+        """Return the exposures of a solution."""
+        return np.asarray(np.maximum(values[self.exposure], 0.0))
+
+    def true_value(self, values: Floats) -> float:
+        """Return the value of the exposures of a solution, in units."""
+        return float((self.worth * -np.expm1(-self.exposures(values))).sum() / self.unit)
+
+
+def relax(made: MixProgram, *, fixed: dict[int, int] | None = None) -> Solution:
+    """Return the solution of the linear relaxation, with tangents added where it stands.
+
+    Raises
+    ------
+    SolverError
+        If there is none, which limits cannot cause: soft rows may fall short, and everything else may be 0.
+    """
+    for _ in range(ROUNDS):
+        solution = maximise(made.program(fixed=fixed))
+        if solution is None:
+            raise SolverError("the relaxation of the outreach plan has no solution")
+        value = float(solution.values[made.value].sum())
+        if value - made.true_value(solution.values) <= TIGHT * max(value, 1e-12):
+            break
+        made.add_tangents(made.exposures(solution.values))
+    return solution
+
+
+def best_mix(season: Season, limits: Limits) -> Mix:
+    """Return whole numbers of holdings by option and week, with a bound that every calendar keeps.
+
+    First how often each option is held over the whole season, in whole numbers, with weeks and crews relaxed: its bound
+    is the one that is reported. Then in which weeks, by which crews, in whole numbers too. All in one, the weeks, which
+    are much alike, are exchanged without end: 20,000 columns had no plan within 2 % after two minutes.
+    """
+    if not season.options:
+        return Mix({}, 0.0, 0.0, {row.name: row.least or 0 for row in limits.rows if row.soft})
+    made = MixProgram(season, limits)
+    for u in FIRST_TANGENTS:
+        made.add_tangents(np.full(len(made.value), u))
+    fair = _fair_level(made) if season.section.fairness == "max_min" else 0.0
+    often = _how_often(made, fair)
+    weekly = _in_weeks(made, often)
+    short = {r: round(float(weekly.values[n]) * made.scale[r]) for r, n in zip(made.soft, made.short, strict=True)}
+    bound = often.bound
+    if any(short.values()):  # what is missing was charged: the bound of plans that miss as much
+        bound = relax(made, fixed=short).objective
+    found = {
+        column: float(round(value))
+        for column, value in zip(made.columns, weekly.values.tolist(), strict=False)
+        if value > 0.5
+    }
+    missing = {made.rows[r].name: n for r, n in short.items() if n > 0}
+    own = float(weekly.values[made.value].sum()) + made.patrol_value(weekly.values)
+    return Mix(found, own * made.unit, bound * made.unit * (1 + 1e-9), missing, made.floor)
+
+
+def _fair_level(made: MixProgram) -> float:
+    """Add contacts per resident as a floor, and return the highest that the relaxation reaches."""
+    made.add_level_rows()
+    solution = maximise(made.program(fair=True))
+    if solution is None:
+        raise SolverError("the relaxation of the outreach plan has no solution")
+    return float(solution.values[made.level])
+
+
+def _how_often(made: MixProgram, level: float) -> Solution:
+    """Return whole numbers of holdings over the season, with as much of a fair level as they can keep."""
+    whole = np.zeros(made.size, bool)
+    whole[made.total] = True
+    whole[: len(made.columns)] = [column[0] in ("used", "taken") for column in made.columns]
+    for share in (1.0, 0.95, 0.9, 0.8, 0.65, 0.5, 0.25, 0.0):
+        made.floor = share * level
+        relaxed = relax(made)
+        found = attempt(made.program(whole=whole), within=GOAL * abs(relaxed.objective), nodes=NODES)
+        if found is not None:
+            return found
+        if not made.floor:
+            break
+    raise SolverError("no whole outreach plan was found within the budget of work")
+
+
+def _in_weeks(made: MixProgram, often: Solution) -> Solution:
+    """Return whole numbers by week and crew for as many holdings as were chosen."""
+    total = np.rint(often.values[made.total])
+    upper = np.full(made.size, np.inf)
+    upper[made.total] = total
+    used = {made.season.options[o].initiative for o in np.flatnonzero(total)}
+    for n, (what, row, _, _) in enumerate(made.columns):
+        if (what in ("held", "paid") and not total[row]) or (what == "crew" and row not in used):
+            upper[n] = 0.0
+    whole = np.zeros(made.size, bool)
+    whole[: len(made.columns)] = [column[0] != "lost" for column in made.columns]
+    slack = 0.5 * GOAL * abs(often.objective)
+    for floor in (made.floor, 0.0):
+        made.floor = floor
+        found = attempt(made.program(whole=whole, upper=upper), within=slack, nodes=NODES)
+        if found is not None:
+            return found
+    raise SolverError("no weeks were found for the chosen holdings within the budget of work")
+
+
+def counts_of(mix: Mix) -> dict[int, Ints]:
+    """Return, by week, the options to hold, each as often as it is held."""
+    by_week: dict[int, list[int]] = {}
+    for (_, o, w, _), n in sorted(mix.of("held").items()):
+        by_week.setdefault(w, []).extend([o] * round(n))
+    return {w: np.array(held, np.int64) for w, held in by_week.items()}
+
+
+def without(rows: tuple[Row, ...], name: str) -> tuple[Row, ...]:
+    """Return the rows but those of one name."""
+    return tuple(row for row in rows if row.name != name)
+
+
+def relieved(rows: tuple[Row, ...], name: str, more: int) -> tuple[Row, ...]:
+    """Return the rows with more room in those of one name."""
+    return tuple(
+        dataclasses.replace(row, most=row.most + more) if row.name == name and row.most is not None else row
+        for row in rows
+    )
