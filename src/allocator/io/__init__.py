@@ -9,11 +9,12 @@ from allocator.io.exports import csv_text
 from allocator.io.folders import check_output, whole_folder
 from allocator.io.gis import write_cells
 from allocator.io.job import check_files, dump_job, input_files, read_job
+from allocator.io.offers import read_areas, read_initiatives, read_offers, read_partners, read_venues
 from allocator.io.placing import check_placed
 from allocator.io.presets import preset, preset_names
 from allocator.io.residents import read_job_residents
 from allocator.io.results import write_results
-from allocator.io.rosters import read_initiatives, read_minimums, read_roster, read_venues
+from allocator.io.rosters import read_minimums, read_roster
 from allocator.io.runs import load_run, write_run
 from allocator.io.screen import family_of, screen
 from allocator.io.travel import read_job_travel, read_matrix, read_streets
@@ -30,6 +31,7 @@ __all__ = [
     "preset",
     "preset_names",
     "read_area",
+    "read_areas",
     "read_calls",
     "read_covariates",
     "read_duty_wishes",
@@ -45,6 +47,8 @@ __all__ = [
     "read_job_travel",
     "read_matrix",
     "read_minimums",
+    "read_offers",
+    "read_partners",
     "read_polygons",
     "read_roster",
     "read_streets",

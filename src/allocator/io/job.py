@@ -80,9 +80,15 @@ def input_files(job: Job) -> tuple[tuple[str, str], ...]:
     named += [("routes.matrix", job.routes.matrix), ("routes.streets", job.routes.streets)]
     named += [(f"routes.windows.{n}.file", window.file) for n, window in enumerate(job.routes.windows)]
     if job.outreach:
+        tables = ("initiatives", "venues", "partners", "points", "channels", "funds", "earlier")
+        named += [(f"outreach.{key}", getattr(job.outreach, key)) for key in tables]
+        for key in ("answers", "delivered"):
+            named += [(f"outreach.{key}.{n}", path) for n, path in enumerate(getattr(job.outreach, key))]
         named += [
-            ("outreach.initiatives", job.outreach.initiatives),
-            ("outreach.venues", job.outreach.venues),
+            ("outreach.areas.file", job.outreach.areas.file),
+            ("outreach.areas.profile", job.outreach.areas.profile),
+            ("outreach.needs.requests", job.outreach.needs.requests),
+            ("outreach.survey.file", job.outreach.survey.file if job.outreach.survey else None),
         ]
     return tuple((key, path) for key, path in named if path)
 

@@ -47,3 +47,64 @@ def looks_personal(column: str) -> bool:
 def personal_columns(columns: Iterable[str]) -> tuple[str, ...]:
     """Return those of the columns that look personal, in their order."""
     return tuple(name for name in columns if looks_personal(name))
+
+
+_HONORIFICS = (
+    "mr", "mrs", "ms", "miss", "mx", "dr", "prof", "professor", "officer", "ofc", "sgt", "sergeant", "lt", "lieutenant",
+    "capt", "captain", "chief", "det", "detective", "deputy", "sheriff", "constable", "inspector", "commander", "pastor",
+    "rev", "reverend", "rabbi", "imam", "father", "sister", "alderman", "councillor", "councilman", "councilwoman",
+    "senator", "señor", "señora", "sr", "sra", "don", "doña",
+)  # fmt: skip
+_GIVEN_NAMES = frozenset([
+    "james", "john", "robert", "michael", "david", "william", "richard", "joseph", "thomas", "charles", "christopher",
+    "daniel", "matthew", "anthony", "mark", "donald", "steven", "andrew", "paul", "joshua", "kenneth", "kevin", "brian",
+    "timothy", "ronald", "jason", "george", "edward", "jeffrey", "ryan", "jacob", "nicholas", "gary", "eric", "jonathan",
+    "stephen", "larry", "scott", "frank", "benjamin", "gregory", "samuel", "patrick", "alexander", "jack", "peter",
+    "mary", "patricia", "jennifer", "linda", "elizabeth", "barbara", "susan", "jessica", "sarah", "karen", "lisa",
+    "nancy", "betty", "margaret", "sandra", "ashley", "kimberly", "emily", "donna", "michelle", "carol", "amanda",
+    "melissa", "deborah", "stephanie", "rebecca", "laura", "helen", "sharon", "cynthia", "kathleen", "amy", "angela",
+    "anna", "emma", "nicole", "samantha", "katherine", "christine", "rachel", "julia", "olivia", "sophia", "jane", "jose",
+    "josé", "juan", "luis", "carlos", "jorge", "miguel", "pedro", "manuel", "francisco", "antonio", "alejandro", "rafael",
+    "fernando", "ricardo", "eduardo", "maria", "maría", "guadalupe", "carmen", "rosa", "ana", "isabel", "lucia",
+    "lucía", "elena", "sofia", "sofía", "mohammed", "muhammad", "ahmed", "fatima", "aisha", "wei", "ming",
+])  # fmt: skip
+# An institution may bear a person's name: the Martin Luther King Library is no person.
+_INSTITUTIONS = re.compile(
+    r"(?i)\b(library|cent(?:er|re)|school|academy|college|church|chapel|temple|mosque|synagogue|park|hall|house|hospital|"
+    r"clinic|foundation|fund|association|society|club|council|institute|theat(?:er|re)|gymnasium|museum|university|"
+    r"league|trust|plaza|court|towers?|homes|apartments|mission|ministr(?:y|ies)|initiative|coalition|alliance|ymca|ywca|"
+    r"biblioteca|escuela|iglesia|centro|parque|fundaci[oó]n|asociaci[oó]n|market|station|garden)\b"
+)
+_ROLES = frozenset([
+    "admin", "alerts", "calendar", "care", "center", "centre", "chair", "clinic", "club", "community", "contact",
+    "coordination", "coordinator", "council", "desk", "director", "education", "engagement", "events", "facilities",
+    "feedback", "frontdesk", "general", "grants", "hall", "hello", "help", "helpdesk", "hub", "info", "information",
+    "inquiries", "enquiries", "liaison", "library", "mail", "mailbox", "manager", "media", "members", "neighborhood",
+    "neighbourhood", "news", "newsletter", "office", "operations", "outreach", "partners", "partnerships", "police",
+    "prevention", "press", "principal", "programme", "programmes", "program", "programs", "public", "reception",
+    "registrar", "safety", "school", "secretary", "services", "staff", "support", "team", "training", "venue", "venues",
+    "volunteer", "volunteers", "watch", "workshops", "youth",
+])  # fmt: skip
+
+
+def names_person(text: str) -> str:
+    """Return the part of a text that looks like a person's name, "" where there is none.
+
+    A title with a capitalised word ("Officer Smith"), or a common given name with one ("Maria Lopez"), unless the text
+    names an institution that bears it ("Maria Lopez Community Center").
+    """
+    words = re.findall(r"[^\W\d_][\w'’-]*\.?", text)
+    for word, after in zip(words, words[1:], strict=False):
+        if not after[:1].isupper() or _INSTITUTIONS.match(after):
+            continue
+        title = word.lower().rstrip(".") in _HONORIFICS and word[:1].isupper()
+        given = word.lower() in _GIVEN_NAMES and word[:1].isupper()
+        if (title or given) and not _INSTITUTIONS.search(text[text.index(after) + len(after) :]):
+            return f"{word} {after}"
+    return ""
+
+
+def is_role_mailbox(text: str) -> bool:
+    """Return whether an e-mail address belongs to a role ("outreach@…") rather than to a person."""
+    found = re.fullmatch(r"([A-Za-z0-9._+-]+)@[A-Za-z0-9.-]+\.[A-Za-z]{2,}", text)
+    return bool(found) and bool(_ROLES & set(re.split(r"[._+-]+|\d+", found[1].lower()))) if found else False

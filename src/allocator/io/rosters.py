@@ -7,12 +7,9 @@ import math
 from pathlib import Path
 
 from allocator.config import Minimum, RosterSection
-from allocator.domain import Initiative, OutreachTeam, Roster, Shift, Unit, Venue
+from allocator.domain import OutreachTeam, Roster, Shift, Unit
 from allocator.errors import DataError, nearest, some
 from allocator.io.sheet import Sheet, date_of, days_of, is_date, weekday_of
-
-_MOST_HOLDINGS = 1_000
-INITIATIVE_TYPES = ("workshop", "materials")
 
 
 def read_roster(section: RosterSection, *, shifts: tuple[Shift, ...], districts: tuple[str, ...]) -> Roster:
@@ -44,7 +41,9 @@ def read_roster(section: RosterSection, *, shifts: tuple[Shift, ...], districts:
 
 
 def _read_units(path: str, districts: tuple[str, ...]) -> tuple[tuple[Unit, ...], tuple[str, ...]]:
-    sheet = Sheet(path, required=("unit",), optional=("type", "home_district", "skills", "speed_kmh", "max_shifts"))
+    sheet = Sheet(
+        path, required=("unit",), optional=("type", "home_district", "skills", "speed_kmh", "max_shifts", "languages")
+    )
     units, seen = [], set[str]()
     for _ in sheet.rows():
         speed = sheet.number("speed_kmh", above=0) if sheet.text("speed_kmh") else math.nan
@@ -56,6 +55,7 @@ def _read_units(path: str, districts: tuple[str, ...]) -> tuple[tuple[Unit, ...]
                 skills=sheet.parts("skills"),
                 speed_kmh=None if math.isnan(speed) else speed,
                 max_shifts=sheet.whole("max_shifts", most=7) if sheet.text("max_shifts") else None,
+                languages=sheet.parts("languages"),
             )
         )
     sheet.close()
@@ -63,15 +63,41 @@ def _read_units(path: str, districts: tuple[str, ...]) -> tuple[tuple[Unit, ...]
 
 
 def _read_teams(path: str) -> tuple[tuple[OutreachTeam, ...], tuple[str, ...]]:
-    sheet = Sheet(path, required=("team", "hours_per_week"), optional=("skills", "languages"))
+    sheet = Sheet(
+        path,
+        required=("team", "hours_per_week"),
+        optional=("skills", "languages", "opens", "closes", "weekdays"),
+    )
     teams, seen = [], set[str]()
     for _ in sheet.rows():
         name, hours = sheet.fresh("team", seen), sheet.number("hours_per_week")
         if hours > 168 * 50:
             sheet.fault(f"hours_per_week = {hours:g} is more than a team can have")
-        teams.append(OutreachTeam(name, sheet.parts("skills"), sheet.parts("languages"), hours))
+        opens = minutes_of(sheet.clock("opens")) if sheet.text("opens") else 0
+        closes = minutes_of(sheet.clock("closes")) if sheet.text("closes") else 24 * 60
+        if closes <= opens:
+            sheet.fault("its working hours (opens, closes) end before they begin")
+        teams.append(
+            OutreachTeam(
+                name, sheet.parts("skills"), sheet.parts("languages"), hours, (opens, closes), open_days(sheet)
+            )
+        )
     sheet.close()
     return tuple(teams), sheet.notes
+
+
+def minutes_of(time: dt.time) -> int:
+    """Return the minutes since midnight."""
+    return time.hour * 60 + time.minute
+
+
+def open_days(sheet: Sheet) -> tuple[int, ...]:
+    """Return the weekdays in column `weekdays`, Monday 0; blank means all."""
+    names = sheet.parts("weekdays")
+    days = [weekday_of(name) for name in names]
+    if unknown := [name for name, day in zip(names, days, strict=True) if day is None]:
+        sheet.fault(f"unknown weekday {some(unknown)}; use mon;tue;…")
+    return tuple(sorted({day for day in days if day is not None})) or tuple(range(7))
 
 
 def _read_duty(
@@ -122,72 +148,3 @@ def read_minimums(path: str | Path, *, shifts: tuple[Shift, ...], districts: tup
             minimums.append(Minimum(district=district, shift=shift, units=units))
     sheet.close()
     return tuple(minimums)
-
-
-def read_initiatives(path: str | Path) -> tuple[Initiative, ...]:
-    """Return the outreach initiatives; the columns are described at `Initiative`."""
-    sheet = Sheet(
-        path,
-        required=("initiative", "type", "kinds", "hours", "cost", "reach", "effect", "effect_source"),
-        optional=("skills", "languages", "most"),
-    )
-    initiatives, seen = [], set[str]()
-    for _ in sheet.rows():
-        kinds = sheet.parts("kinds")
-        if not kinds:
-            sheet.fault("kinds is blank: the offence kinds it addresses")
-        effect = sheet.number("effect")
-        if effect > 1:
-            sheet.fault(f"effect = {effect:g} is more than 1: it is a share of the harm per 1,000 people reached")
-        initiatives.append(
-            Initiative(
-                name=sheet.fresh("initiative", seen),
-                type=sheet.known("type", INITIATIVE_TYPES, "type"),
-                kinds=kinds,
-                hours=sheet.number("hours", above=0),
-                cost=sheet.number("cost"),
-                reach=sheet.whole("reach"),
-                effect=effect,
-                effect_source=sheet.text("effect_source", required=True),
-                skills=sheet.parts("skills"),
-                languages=sheet.parts("languages"),
-                most=sheet.whole("most", 7, most=_MOST_HOLDINGS),
-            )
-        )
-    sheet.close()
-    return tuple(initiatives)
-
-
-def read_venues(path: str | Path, *, districts: tuple[str, ...]) -> tuple[Venue, ...]:
-    """Return the venues for workshops; the columns are described at `Venue`."""
-    sheet = Sheet(
-        path,
-        required=("venue", "district", "capacity", "opens", "closes"),
-        optional=("lon", "lat", "weekdays", "partner"),
-    )
-    venues, seen = [], set[str]()
-    for _ in sheet.rows():
-        opens, closes = sheet.clock("opens"), sheet.clock("closes")
-        if closes <= opens:
-            sheet.fault(f"it closes at {closes:%H:%M}, not after it opens at {opens:%H:%M}")
-        venues.append(
-            Venue(
-                name=sheet.fresh("venue", seen),
-                district=sheet.known("district", districts, "district"),
-                capacity=sheet.whole("capacity"),
-                opens=opens,
-                closes=closes,
-                weekdays=_open_days(sheet),
-                partner=sheet.text("partner"),
-            )
-        )
-    sheet.close()
-    return tuple(venues)
-
-
-def _open_days(sheet: Sheet) -> tuple[int, ...]:
-    names = sheet.parts("weekdays")
-    days = [weekday_of(name) for name in names]
-    if unknown := [name for name, day in zip(names, days, strict=True) if day is None]:
-        sheet.fault(f"unknown weekday {some(unknown)}; use mon;tue;…")
-    return tuple(sorted({day for day in days if day is not None})) or tuple(range(7))

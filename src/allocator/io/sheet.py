@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from allocator.errors import DataError, nearest, some
 from allocator.io.personal import personal_columns
 from allocator.io.tables import read_small_table, require_columns
@@ -19,9 +21,12 @@ _DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday"
 class Sheet:
     """A small table read row by row; collects the faults of all rows and raises them together."""
 
-    def __init__(self, path: str | Path, *, required: Sequence[str], optional: Sequence[str] = ()) -> None:
-        self.name = Path(path).name
-        self.frame = read_small_table(path)
+    def __init__(
+        self, path: str | Path, *, required: Sequence[str], optional: Sequence[str] = (),
+        frame: pd.DataFrame | None = None, entry: str = "row",
+    ) -> None:  # fmt: skip
+        self.name, self._entry = Path(path).name, entry
+        self.frame = read_small_table(path) if frame is None else frame
         self.faults: list[str] = []
         self.notes: tuple[str, ...] = ()
         self.row, self.values = 0, dict[str, str]()
@@ -41,14 +46,14 @@ class Sheet:
     def rows(self) -> Iterator[int]:
         """Yield row numbers as a spreadsheet shows them (the header is row 1); blank rows are passed over."""
         records = self.frame.to_dict("records")
-        for self.row, record in enumerate(records, 2):
+        for self.row, record in enumerate(records, 2 if self._entry == "row" else 1):
             self.values = {str(name): str(value) for name, value in record.items()}
             if any(self.values.values()):
                 yield self.row
 
     def fault(self, text: str) -> None:
         """Note a fault of the current row."""
-        self.faults.append(f"row {self.row}: {text}")
+        self.faults.append(f"{self._entry} {self.row}: {text}")
 
     def text(self, column: str, default: str = "", *, required: bool = False) -> str:
         """Return the text of a column."""
@@ -98,6 +103,44 @@ class Sheet:
         except ValueError:
             self.fault(f"{column} = {value!r} is not a time of day such as 09:30")
             return dt.time()
+
+    def share(self, column: str, default: float) -> float:
+        """Return a number from 0 to 1."""
+        value = self.number(column, default)
+        if value > 1:
+            self.fault(f"{column} = {self.text(column)!r} is more than 1: it is a share")
+        return value
+
+    def dates(self, column: str) -> tuple[dt.date, ...]:
+        """Return the dates of a `;` separated list; "2017-12-24..2018-01-02" is a span."""
+        found: list[dt.date] = []
+        for part in self.parts(column):
+            first, _, last = part.partition("..")
+            try:
+                begin, end = dt.date.fromisoformat(first.strip()), dt.date.fromisoformat((last or first).strip())
+            except ValueError:
+                self.fault(f"{column}: {part!r} is not a date such as 2017-12-25, or a span 2017-12-24..2018-01-02")
+                continue
+            if not 0 <= (end - begin).days <= 3660:
+                self.fault(f"{column}: {part!r} ends before it begins, or lasts more than ten years")
+                continue
+            found += [begin + dt.timedelta(days=n) for n in range((end - begin).days + 1)]
+        return tuple(sorted(set(found)))
+
+    def all_known(self, column: str, names: Iterable[str], what: str) -> tuple[str, ...]:
+        """Return the parts of a `;` separated list, which must be among the names."""
+        names, parts = tuple(names), self.parts(column)
+        for part in parts:
+            if part not in names:
+                self.fault(f"{column}: unknown {what} {part!r}{nearest(part, names)}")
+        return parts
+
+    def flag(self, column: str) -> bool:
+        """Return whether a column says yes; blank is no."""
+        value = self.text(column).lower()
+        if value not in ("", "yes", "no", "true", "false", "1", "0"):
+            self.fault(f"{column} = {self.text(column)!r}: say yes or no")
+        return value in ("yes", "true", "1")
 
     def known(self, column: str, names: Iterable[str], what: str, *, blank: bool = False) -> str:
         """Return the text of a column, which must be one of the names."""
