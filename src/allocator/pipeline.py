@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from allocator import evaluation, io, planning, report, risk, synthetic
+from allocator import evaluation, io, planning, report, risk, seasons, synthetic
 from allocator.config import Job, ShiftSection
 from allocator.domain import (
     Bools,
@@ -89,22 +89,32 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         if workload is not None:
             givens, short = planning.with_workload(givens, workload, on_duty, staffed.staffing)
         openings, travel = openings_of(job, city, roster, givens.places), io.read_job_travel(job, city)
-        offers = _offers(job, city)
+        outreach_inputs = seasons.read_outreach(job, city)
     with clock("covariates"):
         covariates = io.read_job_covariates(job, city)
     with clock("event history"):
         events = history(job, area)
         panel = panel_of(job, events, city)
-        check_offers(offers[0], panel.kinds)
+        if outreach_inputs is not None:
+            check_offers(outreach_inputs.offers.initiatives, panel.kinds)
     with clock("forecast"):
         fitted = risk.fit(
             panel, job.risk.model, job.risk.horizon_days, options=job.risk, covariates=covariates, seed=job.job.seed
         )
         surface = fitted.forecast(shifts=shifts, harm=job.policy.harm)
-    with clock("allocation"):
+    with clock("outreach"):
         problem = planning.build_problem(
             surface, roster, job.policy, allocation=job.allocation, staffing=staffed.staffing, givens=givens
         )
+        outreach = seasons.outreach_of(job, outreach_inputs, surface, events, roster=roster, problem=problem)
+        roster = seasons.without_detached(roster, outreach)
+        asked, unkept = seasons.asked_of_patrol(job, outreach, surface, roster, outreach_inputs)
+        givens, short = dataclasses.replace(givens, visits=asked.visits, limits=asked.limits), (*short, *unkept)
+    with clock("allocation"):
+        if len(outreach.detached) or asked.visits or asked.limits:
+            problem = planning.build_problem(
+                surface, roster, job.policy, allocation=job.allocation, staffing=staffed.staffing, givens=givens
+            )
         problem, softened = planning.soften(problem) if soften else (problem, ())
         rivals = planning.rivals_of(problem, job.allocation.solver)
     with clock("duty and routes"):
@@ -113,8 +123,6 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
             seed=job.job.seed, softened=softened,
         )  # fmt: skip
         plan = _with_waits(plan, workload, short)
-    with clock("outreach"):
-        outreach = _outreach(job, surface, roster, offers)
     with clock("summary"):
         facts = report.Material(
             job=job, events=events, panel=panel, surface=surface, roster=roster, problem=problem, plan=plan,
@@ -722,13 +730,6 @@ def with_minimums(job: Job, roster: Roster, city: Tessellation) -> Job:
     return job.model_copy(update={"staffing": staffing})
 
 
-def _offers(job: Job, city: Tessellation) -> tuple[Any, Any]:
-    if job.outreach is None:
-        return (), ()
-    venues = io.read_venues(job.outreach.venues, districts=city.districts) if job.outreach.venues else ()
-    return io.read_initiatives(job.outreach.initiatives), venues
-
-
 def duty_of(job: Job, city: Tessellation, shifts: tuple[Shift, ...]) -> Roster:
     """Return who is on duty in the planned shifts: as given, or made under `[roster.make]`, with the hand edits.
 
@@ -809,15 +810,6 @@ def openings_of(
     """Return when places may be visited by the windows of a job."""
     found = _places(job, city) if places is None else places
     return planning.openings_of(job.routes.windows, city, roster, timezone=job.job.timezone, places=found)
-
-
-def _outreach(job: Job, surface: RiskSurface, roster: Roster, offers: tuple[Any, Any]) -> OutreachPlan:
-    if job.outreach is None:
-        return OutreachPlan.none()
-    return planning.plan_outreach(
-        surface, roster, *offers, options=job.outreach, timezone=job.job.timezone, first_day=job.job.week,
-        days=job.job.days,
-    )  # fmt: skip
 
 
 class _Stopwatch:

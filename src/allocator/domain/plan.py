@@ -34,6 +34,10 @@ class Givens:
         Share of a unit's time that is neither for calls nor for directed patrol; used with `busy_minutes`.
     edits : tuple of Edit
         What was decided by hand.
+    visits : tuple of (int, int)
+        Rows of shifts and cells that get one visit, near events of outreach.
+    limits : tuple of Limit
+        Further limits.
     """
 
     places: Mapping[str, Bools] = dataclasses.field(default_factory=dict)
@@ -42,6 +46,8 @@ class Givens:
     busy_minutes: npt.NDArray[np.float64] | None = None
     other_share: float = 0.0
     edits: tuple[Edit, ...] = ()
+    visits: tuple[tuple[int, int], ...] = ()
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from allocator.io.presets import preset, preset_names
 from allocator.io.residents import read_job_residents
 from allocator.io.results import write_results
 from allocator.io.rosters import read_minimums, read_roster
-from allocator.io.runs import load_run, write_run
+from allocator.io.runs import load_run, read_items, write_run
 from allocator.io.screen import family_of, screen
 from allocator.io.travel import read_job_travel, read_matrix, read_streets
 
@@ -38,6 +38,7 @@ __all__ = [
     "read_edits",
     "read_events",
     "read_initiatives",
+    "read_items",
     "read_job",
     "read_job_area",
     "read_job_calls",

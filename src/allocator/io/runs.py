@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from allocator.config import parse_job
 from allocator.domain import (
     ALL_KINDS,
+    OUTREACH_COLUMNS,
     AllocationProblem,
     Edit,
     Limit,
@@ -38,7 +39,8 @@ from allocator.tessellation import Lattice, Tessellation
 
 FILES = (
     "job.toml", "manifest.json", "summary.json", "risk.parquet", "cells.parquet", "staffing.parquet",
-    "plan.parquet", "limits.parquet", "worth.parquet", "outreach.parquet", "plan.geojson", "risk.geojson", "model.txt",
+    "plan.parquet", "limits.parquet", "worth.parquet", "outreach.parquet", "needs.parquet", "outreach_areas.parquet",
+    "funds.parquet", "plan.geojson", "risk.geojson", "model.txt",
     "skill.parquet",
 )  # fmt: skip
 """Files of every run folder, beside `state/` and the pictures and pages of the report room."""
@@ -87,7 +89,11 @@ def _write(run: Run, place: Path) -> None:
     cells = _cells_frame(surface.city)
     cells.to_parquet(place / "cells.parquet", index=False)
     tables = {"staffing": plan.staffing, "plan": plan.visits, "limits": plan.limits, "worth": plan.worth}
-    for name, frame in {**tables, "outreach": run.outreach.items}.items():
+    outreach = run.outreach
+    tables |= {
+        "outreach": outreach.items, "needs": outreach.needs, "outreach_areas": outreach.areas, "funds": outreach.funds
+    }  # fmt: skip
+    for name, frame in tables.items():
         frame.to_parquet(place / f"{name}.parquet", index=False)
     run.skill.to_parquet(place / "skill.parquet", index=False)
     _write_geojson(_visit_points(plan.visits, cells), place / "plan.geojson")
@@ -100,6 +106,8 @@ def _write_state(run: Run, place: Path) -> None:
     plan.assignments.to_parquet(place / "assignments.parquet", index=False)
     _save_arrays(place / "problem.npz", _arrays_of(run.problem) | _limit_arrays(run.problem))
     plan.lottery.to_parquet(place / "lottery.parquet", index=False)
+    run.outreach.detached.to_parquet(place / "detached.parquet", index=False)
+    run.outreach.worth.to_parquet(place / "outreach_worth.parquet", index=False)
     plan.changes.to_parquet(place / "changes.parquet", index=False)
     _save_arrays(place / "histories.npz", run.histories)
     city = surface.city
@@ -173,7 +181,15 @@ def _load(place: Path) -> Run:
             changes=pd.read_parquet(place / "state" / "changes.parquet"),
             **_tuples(state["plan"]),
         ),
-        outreach=OutreachPlan(items=_read_timed(place / "outreach.parquet"), **_tuples(state["outreach"])),
+        outreach=OutreachPlan(
+            items=_read_timed(place / "outreach.parquet"),
+            needs=pd.read_parquet(place / "needs.parquet"),
+            areas=pd.read_parquet(place / "outreach_areas.parquet"),
+            funds=pd.read_parquet(place / "funds.parquet"),
+            detached=pd.read_parquet(place / "state" / "detached.parquet"),
+            worth=pd.read_parquet(place / "state" / "outreach_worth.parquet"),
+            **_tuples(state["outreach"]),
+        ),
         skill=pd.read_parquet(place / "skill.parquet"),
         model_text=(place / "model.txt").read_text("utf-8"),
         histories=_npz(place / "state" / "histories.npz"),
@@ -185,6 +201,23 @@ def _load(place: Path) -> Run:
 def _read_timed(path: Path) -> pd.DataFrame:
     """Read a table with `start`, `stop`: Parquet knows no seconds, so they come back as milliseconds."""
     return pd.read_parquet(path).astype(dict.fromkeys(("start", "stop"), "datetime64[s, UTC]"))
+
+
+def read_items(path: str | Path) -> pd.DataFrame:
+    """Return the outreach items of an earlier plan: its `outreach.parquet`.
+
+    Raises
+    ------
+    DataError
+        If the file is none.
+    """
+    try:
+        frame = _read_timed(Path(path))
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        raise DataError(f"{Path(path).name} is not the outreach.parquet of a run folder: {error}") from error
+    if missing := [name for name in OUTREACH_COLUMNS if name not in frame]:
+        raise DataError(f"{Path(path).name} lacks the columns {', '.join(missing)}; is it of an older version?")
+    return frame
 
 
 def _load_city(place: Path, plain: Mapping[str, Any]) -> Tessellation:

@@ -4,7 +4,7 @@ from allocator.planning.allocate import allocate, plan_patrol
 from allocator.planning.conflicts import check_feasible, soften
 from allocator.planning.limits import with_classes
 from allocator.planning.openings import Openings, openings_of
-from allocator.planning.outreach import plan_outreach
+from allocator.planning.outreach import patrol_of, plan_outreach
 from allocator.planning.problem import build_problem, places_named, shift_rows
 from allocator.planning.replan import Change, replan, visits_changed
 from allocator.planning.rotas import allocation_edits, check_pins, edited, make_roster
@@ -28,6 +28,7 @@ __all__ = [
     "make_roster",
     "openings_of",
     "overloads",
+    "patrol_of",
     "places_named",
     "plan_outreach",
     "plan_patrol",

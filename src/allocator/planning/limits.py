@@ -36,6 +36,7 @@ def with_limits(
         *_requests(problem, roster, city, allocation, givens.places),
         *_community(city, allocation, givens.places),
         *_budget(problem, roster, allocation),
+        *givens.limits,
     ]
     fair: tuple[Limit, ...] = ()
     if allocation.equity is not None:
@@ -47,7 +48,7 @@ def with_limits(
     made = problem.replace(
         limits=tuple(limits), fair=fair, week_least=least, week_most=most, days_running=allocation.max_days_running
     )
-    return with_classes(_with_edited_cells(made, givens), roster, allocation, givens)
+    return with_classes(_with_visits(_with_edited_cells(made, givens), givens), roster, allocation, givens)
 
 
 def cells_of(limit: Place, city: Tessellation, places: Mapping[str, Bools]) -> Bools:
@@ -199,6 +200,24 @@ def _with_edited_cells(problem: AllocationProblem, givens: Givens) -> Allocation
             name = f"visit to cell {edit.cell} in {edit.shift}, pinned by {edit.who} ({edit.why})"
             limits.append(Limit(name, "roster.edits", least=1.0, on_blocks=there, unit="visits"))
     return problem.replace(cap=cap, limits=tuple(limits))
+
+
+def _with_visits(problem: AllocationProblem, givens: Givens) -> AllocationProblem:
+    """Return the problem with one visit to each cell near an event.
+
+    Each gets at most one, and all together as many as there are: one limit instead of one for each event.
+    """
+    wanted = [(s, cell) for s, cell in givens.visits if problem.cap[s, cell] > 0 and problem.on_duty[s] > 0]
+    if not wanted:
+        return problem
+    cap, there = problem.cap.copy(), np.zeros(problem.value.shape)
+    for s, cell in wanted:
+        cap[s, cell], there[s, cell] = 1, 1.0
+    limit = Limit(
+        f"{len(wanted)} visits near events of outreach", "outreach.visits_near_events", least=float(len(wanted)),
+        on_blocks=there, unit="visits",
+    )  # fmt: skip
+    return problem.replace(cap=cap, limits=(*problem.limits, limit))
 
 
 def allowed_districts(

@@ -1,0 +1,229 @@
+"""From the outreach section of a job to its plan, and what the plan asks of patrol."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from pyproj import Transformer
+
+from allocator import evaluation, io, planning
+from allocator.config import Job, OutreachSection
+from allocator.domain import (
+    AllocationProblem,
+    Bools,
+    Events,
+    Floats,
+    Givens,
+    Limit,
+    Needs,
+    Offers,
+    OutreachAreas,
+    OutreachPlan,
+    RiskSurface,
+    Roster,
+    with_sequences,
+)
+from allocator.errors import DataError, nearest
+from allocator.tessellation import Tessellation
+
+NEAR_M = 300.0
+"""Metres from a venue within which a patrol visit counts as near its event."""
+
+
+@dataclass(frozen=True, eq=False)
+class OutreachInputs:
+    """What the files of an outreach section say.
+
+    Parameters
+    ----------
+    areas : OutreachAreas
+        Areas and residents.
+    offers : Offers
+        What can be held, with what was learnt from earlier plans, and what partners answered.
+    survey : DataFrame, optional
+        Estimates by area.
+    requests : (n_areas,) float64, optional
+        Requests by communities.
+    notes : tuple of str
+        What a planner should know.
+    """
+
+    areas: OutreachAreas
+    offers: Offers
+    survey: pd.DataFrame | None = None
+    requests: Floats | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_outreach(job: Job, city: Tessellation) -> OutreachInputs | None:
+    """Return what the outreach files of a job say, None where it has none.
+
+    Raises
+    ------
+    DataError
+        With every fault of a file at once.
+    """
+    section = job.outreach
+    if section is None:
+        return None
+    areas = io.read_areas(job, city)
+    offers, notes = io.read_offers(section, areas.names), list[str]()
+    _check_floors(section, areas, city)
+    if section.answers:
+        answers, told = io.read_answers(section.answers)
+        offers, notes = dataclasses.replace(offers, answers=answers), [*notes, *told]
+    if section.delivered:
+        offers, told = evaluation.learnt([io.read_delivery(path) for path in section.delivered], offers)
+        notes += told
+    survey = requests = None
+    if section.survey is not None:
+        answers_given = io.read_survey(section.survey, areas.names)
+        survey = evaluation.area_estimates(answers_given, areas.names, section.survey)
+    if section.needs.requests is not None:
+        requests = io.read_requests(section.needs.requests, areas.names)
+    return OutreachInputs(areas, offers, survey, requests, tuple(notes))
+
+
+def _check_floors(section: OutreachSection, areas: OutreachAreas, city: Tessellation) -> None:
+    faults = []
+    for floor in section.floors:
+        for what, name, known in (("area", floor.area, areas.names), ("district", floor.district, city.districts)):
+            if name is not None and name not in known:
+                faults.append(f"outreach.floors: unknown {what} {name!r}{nearest(name, known)}")
+    if faults:
+        raise DataError("the floors of outreach name places that do not exist", faults=faults)
+
+
+def weeks_of(job: Job) -> int:
+    """Return the weeks of outreach of a job."""
+    own = job.outreach.weeks if job.outreach is not None else None
+    return own if own is not None else -(-job.job.days // 7)
+
+
+def needs_of(job: Job, inputs: OutreachInputs, surface: RiskSurface, events: Events) -> Needs:
+    """Return what the areas need, from the forecast, the history and what communities said."""
+    assert job.outreach is not None
+    areas, city = inputs.areas, surface.city
+    inside = areas.cell_area >= 0
+    expected = np.zeros((len(areas.names), len(surface.kinds)))
+    np.add.at(expected, areas.cell_area[inside], surface.mean.sum(axis=0, dtype=np.float64)[inside])
+    expected *= 7 / job.job.days
+    counts = evaluation.area_counts(
+        events, city, areas, kinds=surface.kinds, until=job.job.week, days=job.outreach.needs.days
+    )
+    return evaluation.area_needs(
+        areas, surface.kinds, expected * np.asarray(surface.harm, np.float64), expected, counts=counts,
+        survey=inputs.survey, requests=inputs.requests, options=job.outreach.needs,
+    )  # fmt: skip
+
+
+def outreach_of(
+    job: Job, inputs: OutreachInputs | None, surface: RiskSurface, events: Events, *, roster: Roster,
+    problem: AllocationProblem,
+) -> OutreachPlan:  # fmt: skip
+    """Return the outreach plan of a job, with the units that it takes from patrol.
+
+    Raises
+    ------
+    SolverError
+        If an engine fails.
+    """
+    if inputs is None or job.outreach is None:
+        return OutreachPlan.none()
+    section = job.outreach
+    needs = needs_of(job, inputs, surface, events)
+    patrol = None
+    if section.shared is not None:
+        patrol = planning.patrol_of(problem, roster, skill=section.shared.skill)
+    plan = planning.plan_outreach(
+        inputs.areas, needs, roster, inputs.offers, section=section, timezone=job.job.timezone,
+        first_day=job.job.week, weeks=weeks_of(job), area_district=area_districts(inputs.areas, surface.city),
+        patrol=patrol,
+    )  # fmt: skip
+    items = plan.items
+    if section.earlier is not None:
+        items = with_sequences(items, io.read_items(section.earlier))
+    return dataclasses.replace(plan, items=items, notes=(*inputs.notes, *plan.notes))
+
+
+def area_districts(areas: OutreachAreas, city: Tessellation) -> tuple[str, ...]:
+    """Return the district that holds most cells of each area, "" for none."""
+    found = []
+    for a in range(len(areas.names)):
+        own = city.district[(areas.cell_area == a) & (city.district >= 0)]
+        found.append(city.districts[int(np.bincount(own).argmax())] if len(own) else "")
+    return tuple(found)
+
+
+def without_detached(roster: Roster, plan: OutreachPlan) -> Roster:
+    """Return the roster without the units in the shifts that they serve outreach."""
+    gone = {(row.unit, row.shift) for row in plan.detached.itertuples()}
+    return dataclasses.replace(roster, duty=roster.duty - gone) if gone else roster
+
+
+def asked_of_patrol(
+    job: Job, plan: OutreachPlan, surface: RiskSurface, roster: Roster, inputs: OutreachInputs | None
+) -> tuple[Givens, tuple[str, ...]]:
+    """Return what the outreach plan asks of patrol: visits near events, and room for the burden caps.
+
+    Returns
+    -------
+    givens : Givens
+        With `visits` and `limits` alone.
+    notes : tuple of str
+        Events that no visit can be near to.
+    """
+    if inputs is None or job.outreach is None:
+        return Givens(), ()
+    visits, notes = _visits(plan, surface, roster) if job.outreach.visits_near_events else ((), ())
+    cap = job.outreach.most_minutes_per_area_week
+    limits = () if cap is None else tuple(_burden(job, plan, roster, inputs.areas, cap))
+    return Givens(visits=visits, limits=limits), notes
+
+
+def _visits(
+    plan: OutreachPlan, surface: RiskSurface, roster: Roster
+) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...]]:
+    """Return rows of shifts and cells to visit, and notes: the riskiest cell near each venue before and after."""
+    city, shifts = surface.city, roster.shifts
+    harm = surface.expected_harm
+    to_metres = Transformer.from_crs("EPSG:4326", city.crs, always_xy=True)
+    found, notes = dict[tuple[int, int], None](), list[str]()
+    for row in plan.items[plan.items["venue"] != ""].itertuples():
+        before = [s for s, shift in enumerate(shifts) if shift.stop <= row.start]
+        after = [s for s, shift in enumerate(shifts) if shift.start >= row.stop]
+        x, y = to_metres.transform(row.lon, row.lat)
+        near = np.flatnonzero((np.hypot(city.x - x, city.y - y) <= NEAR_M) & (city.district >= 0))
+        if not len(near) and (before or after) and row.start < shifts[-1].stop:
+            notes.append(f"no cell lies within {NEAR_M:.0f} m of {row.venue}: no patrol visit near {row.initiative}")
+        if row.start >= shifts[-1].stop or not len(near):
+            continue
+        for s in (*before[-1:], *after[:1]):
+            found[s, int(near[np.argmax(harm[s, near])])] = None
+    return tuple(sorted(found)), tuple(notes)
+
+
+def _burden(
+    job: Job, plan: OutreachPlan, roster: Roster, areas: OutreachAreas, cap: int
+) -> Iterator[Limit]:  # fmt: skip
+    """Yield the room that the holdings leave to patrol in each area and planned week."""
+    block = job.allocation.block_minutes
+    first = pd.Timestamp(roster.shifts[0].start)
+    day = np.array([(shift.day - roster.shifts[0].day).days for shift in roster.shifts])
+    items = plan.items
+    minutes = (items["stop"] - items["start"]).dt.total_seconds() / 60
+    week_of_item = ((items["start"] - first).dt.total_seconds() // (7 * 86400)).astype(int)
+    for week in range(int(day.max()) // 7 + 1):
+        inside: Bools = day // 7 == week
+        for a, name in enumerate(areas.names):
+            cells = (areas.cell_area == a).astype(float)
+            used = float(minutes[(items["area"] == name) & (week_of_item == week)].sum())
+            on_blocks = cells[None] if inside.all() else inside[:, None] * cells
+            yield Limit(
+                f"patrol and outreach of at most {cap} minutes in area {name}", "outreach.most_minutes_per_area_week",
+                most=float(max(0.0, cap - used) // block), on_blocks=on_blocks, unit="visits",
+            )  # fmt: skip
