@@ -26,6 +26,7 @@ from allocator.evaluation.plan_scorecard import NOT_PREVENTED, PlanScorecard
 from allocator.evaluation.rivals import FORESIGHT, OURS, PLANS, Setting
 from allocator.evaluation.scenarios import Scenarios, compare_scenarios, with_staff
 from allocator.evaluation.scorecard import Scorecard, Skipped
+from allocator.evaluation.survey import AreaEstimates, area_estimates, survey_means
 from allocator.evaluation.trends import ALL_DISTRICTS, Trends, WeeklyCounts, find_trends, poisson_z, weekly_counts
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "NOT_PREVENTED",
     "OURS",
     "PLANS",
+    "AreaEstimates",
     "Case",
     "Changes",
     "CodeReview",
@@ -50,6 +52,7 @@ __all__ = [
     "Skipped",
     "Trends",
     "WeeklyCounts",
+    "area_estimates",
     "backtest",
     "compare_scenarios",
     "complete_until",
@@ -76,6 +79,7 @@ __all__ = [
     "poisson_z",
     "review_codes",
     "rri",
+    "survey_means",
     "weekly_counts",
     "with_staff",
 ]
