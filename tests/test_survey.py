@@ -13,7 +13,7 @@ from allocator.config import SurveySection
 from allocator.domain import Survey
 from allocator.errors import DataError
 from allocator.evaluation import area_estimates, survey_means
-# io imports follow
+from allocator.io import read_requests, read_survey
 
 # SAS/STAT User's Guide, PROC SURVEYMEANS, Getting Started: grade and weekly spending of 40 of 4,000 students.
 ICE_CREAM = """
@@ -154,7 +154,9 @@ def test_the_linearised_error_is_close_to_the_jackknife():
             factor = np.where(stratum == h, len(units) / (len(units) - 1), 1.0) * (cluster != unit) * inside
             means.append((weight * factor * y).sum() / (weight * factor).sum())
         variance += (len(units) - 1) / len(units) * ((np.array(means) - np.mean(means)) ** 2).sum()
-    row = survey_means(y, weight=weight, stratum=stratum, cluster=cluster, domain=inside).set_index("domain").loc["True"]
+    row = (
+        survey_means(y, weight=weight, stratum=stratum, cluster=cluster, domain=inside).set_index("domain").loc["True"]
+    )
     assert row["se"] == pytest.approx(variance**0.5, rel=0.02)
 
 
@@ -262,9 +264,7 @@ def test_shrinking_lowers_the_error_and_its_intervals_cover():
         area = np.repeat(np.arange(30), sizes)
         frame = area_estimates(survey(level[area] + rng.normal(size=len(area)), area, 30)).frame
         few = (frame["status"] == "shrunk").to_numpy()
-        gain.append(
-            ((frame["mean"] - level)[few] ** 2).mean() / ((frame["own_mean"] - level)[few] ** 2).mean()
-        )
+        gain.append(((frame["mean"] - level)[few] ** 2).mean() / ((frame["own_mean"] - level)[few] ** 2).mean())
         covered += ((frame["lower"] <= level) & (level <= frame["upper"]))[few].sum()
         cases += few.sum()
     assert np.mean(gain) < 0.75
@@ -290,3 +290,88 @@ def test_one_area_alone_is_never_shrunk_to_itself():
 def test_a_synthetic_survey_is_called_synthetic():
     found = area_estimates(survey([1, 0, 1, 0], [0, 0, 0, 0], 1, synthetic=True))
     assert any("synthetic" in note for note in found.notes)
+
+
+def section(path, **others):
+    return SurveySection(file=str(path), question="fear", **others)
+
+
+def test_a_survey_is_read_by_its_mapped_columns_only(tmp_path):
+    path = tmp_path / "survey.csv"
+    path.write_text(
+        "respondent_name,area,fear,w,s,c\nAnn,North,1,2,a,1\nBob,South,0,1,a,2\nCy,,1,0,b,3\nDee,North,,1,b,4\n"
+    )
+    found = read_survey(section(path, weight="w", stratum="s", cluster="c", synthetic=True), ("North", "South"))
+    assert found.answer.tolist()[:3] == [1, 0, 1]
+    assert np.isnan(found.answer[3])
+    assert found.area.tolist() == [0, 1, -1, 0]
+    assert found.weight.tolist() == [2, 1, 0, 1]
+    assert found.stratum.tolist() == [0, 0, 1, 1]
+    assert not found.answer.flags.writeable
+    assert "1 of 4 people asked gave no answer" in " ".join(found.notes)
+    assert "1 columns that look personal were not read" in " ".join(found.notes)
+    assert "Ann" not in repr(found)
+    assert area_estimates(found).synthetic
+
+
+def test_every_fault_of_a_survey_is_told_at_once(tmp_path):
+    path = tmp_path / "survey.csv"
+    path.write_text("area,fear,w,s\nNoth,1,-1,a\nSouth,John Doe,x,\nNorth,1,1,b\n")
+    with pytest.raises(DataError) as error:
+        read_survey(section(path, weight="w", stratum="s"), ("North", "South"))
+    text = str(error.value)
+    for words in (
+        "unknown area 'Noth' in 1 row (did you mean 'North'?)",
+        "1 of 3 answers in 'fear' are no numbers (first in rows 3)",
+        "1 of 3 weights in 'w' are missing", "1 of 3 weights in 'w' are negative", "1 of 3 rows have nothing in 's'",
+    ):  # fmt: skip
+        assert words in text
+    assert "Doe" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "others", "words"),
+    [
+        ("area,fear,w\nNorth,1,0\nNorth,0,0\n", {"weight": "w"}, "all 2 weights in 'w' are 0"),
+        ("area,fear\nNorth,1\n", {}, "holds 1 answers"),
+        ("area,fear,address\nNorth,1,Elm St\n", {"cluster": "address"}, "look personal"),
+        ("area,fears\nNorth,1\n", {}, "no column 'fear' \\(did you mean 'fears'"),
+        ("area,fear\nNorth,1\nNorth\n", {}, "row 3 has 1 columns"),
+    ],
+)
+def test_surveys_that_cannot_be_used_are_refused(tmp_path, text, others, words):
+    path = tmp_path / "survey.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=words):
+        read_survey(section(path, **others), ("North", "South"))
+
+
+def test_requests_are_counted_by_area(tmp_path):
+    path = tmp_path / "requests.csv"
+    path.write_text("area,date,requests,topic\nNorth,2017-03-01,4,lighting\nNorth,2017-03-02,3,lighting\nSouth,,2,\n")
+    found = read_requests(path, ("North", "South", "West"))
+    assert found.counts.tolist() == [7, 2, 0]
+    assert str(found.first_day), str(found.last_day) == ("2017-03-01", "2017-03-02")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("area,requests,comment\nNorth,1,x\n", "columns of texts: 'comment'"),
+        ("area,requests,extra\nNorth,1,please send someone to our street tonight\n", "columns of texts: 'extra'"),
+        ("area,requests,caller\nNorth,1,x\n", "look personal"),
+        ("area,requests\nNorth,-1\n", "requests = '-1' is not a number of 0 or more"),
+        ("area,requests\nNorth,1.5\n", "not a whole number"),
+        ("area,requests\nNort,1\n", "unknown area 'Nort' \\(did you mean 'North'"),
+        ("area,requests,date\nNorth,1,2017-02-30\n", "is not a date"),
+        ("area,requests,date\nNorth,1,0017-02-03\n", "cannot be"),
+        ("area,requests,topic\nNorth,1,a\nNorth,2,a\n", "those of row 2"),
+        ("area,requests,topic\nNorth,1,ask ann@example.org\n", "e-mail"),
+        ("area,requests,topic\nNorth,1," + "x" * 41 + "\n", "41 characters"),
+    ],
+)
+def test_broken_requests_are_refused(tmp_path, text, words):
+    path = tmp_path / "requests.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=words):
+        read_requests(path, ("North", "South"))

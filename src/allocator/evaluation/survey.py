@@ -150,7 +150,7 @@ def _design(
 def _numbers(values: npt.ArrayLike, what: str, faults: list[str]) -> Array:
     """Return numbers, NaN where none is given; answers in words are never repeated, for they may name a person."""
     given = pd.Series(np.atleast_1d(np.asarray(values, object)))
-    numbers = pd.to_numeric(given, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    numbers: Array = pd.to_numeric(given, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     text = given.astype("str").str.strip().str.lower()
     if wrong := int((np.isnan(numbers) & given.notna().to_numpy() & ~text.isin(["", "nan"]).to_numpy()).sum()):
         faults.append(f"{wrong:,} of {len(numbers):,} {what} are no numbers")
@@ -207,7 +207,7 @@ def _domain_row(design: _Design, rows: npt.NDArray[np.bool_], label: str, confid
     weight, answer, cluster = design.weight[used], design.answer[used], design.cluster[used]
     mean = float((weight * answer).sum() / weight.sum())
     clusters, place = np.unique(cluster, return_inverse=True)
-    score = np.bincount(place, weight * (answer - mean) / weight.sum())
+    score = np.bincount(place, weight * (answer - mean) / weight.sum()).astype(np.float64)
     strata = design.stratum[clusters]
     df = max(len(clusters) - len(np.unique(strata)), 1)
     row |= {"clusters": len(clusters), "mean": mean, "df": df}
@@ -304,9 +304,7 @@ def area_estimates(
     pooled = _Pooled.of(survey, own, n, whole, min_answers)
     enough = (n >= min_answers) & own["se"].notna().to_numpy()
     binary = bool(np.isin(survey.answer[np.isfinite(survey.answer)], (0.0, 1.0)).all())
-    rows = [
-        _area_row(str(name), pooled, bool(enough[k]), small, confidence, k) for k, name in enumerate(survey.areas)
-    ]
+    rows = [_area_row(str(name), pooled, bool(enough[k]), small, confidence, k) for k, name in enumerate(survey.areas)]
     frame = pd.DataFrame(rows, columns=list(AREA_COLUMNS)).astype(AREA_COLUMNS)
     if binary:
         frame[["lower", "upper"]] = frame[["lower", "upper"]].clip(0, 1)
@@ -375,9 +373,7 @@ def _between(away: Array, psi: Array) -> float:
     return float(brentq(excess, 0.0, most, xtol=1e-12))
 
 
-def _area_row(
-    name: str, pooled: _Pooled, enough: bool, small: str, confidence: float, k: int
-) -> dict[str, Any]:
+def _area_row(name: str, pooled: _Pooled, enough: bool, small: str, confidence: float, k: int) -> dict[str, Any]:
     n, mean, no = int(pooled.n[k]), float(pooled.mean[k]), math.nan
     row = {"area": name, "n": n, "own_mean": mean, "mean": no, "se": no, "lower": no, "upper": no, "own_share": no}
     if not n:
@@ -412,10 +408,12 @@ def _area_notes(
     if n := int((status == SHRUNK).sum()):
         notes.append(
             f"{n} of {len(frame)} areas have fewer than {min_answers} usable answers: they are shrunk towards the mean "
-            f"of all (design effect {pooled.deff:.2f}, standard deviation between areas {math.sqrt(pooled.between):.3g})"
+            f"of all (design effect {pooled.deff:.2f}, spread between areas {math.sqrt(pooled.between):.3g})"
         )
     if n := int((status == UNKNOWN).sum()):
-        notes.append(f"{n} of {len(frame)} areas are unknown to the survey: {some(frame.loc[status == UNKNOWN, 'area'], 6)}")
+        notes.append(
+            f"{n} of {len(frame)} areas are unknown to the survey: {some(frame.loc[status == UNKNOWN, 'area'], 6)}"
+        )
     if whole["note"]:
         notes.append(str(whole["note"]))
     if n := int(((survey.area < 0) & np.isfinite(survey.answer)).sum()):

@@ -16,6 +16,7 @@ from allocator.io.results import write_results
 from allocator.io.rosters import read_initiatives, read_minimums, read_roster, read_venues
 from allocator.io.runs import load_run, write_run
 from allocator.io.screen import family_of, screen
+from allocator.io.surveys import read_requests, read_survey
 from allocator.io.travel import read_job_travel, read_matrix, read_streets
 
 __all__ = [
@@ -46,8 +47,10 @@ __all__ = [
     "read_matrix",
     "read_minimums",
     "read_polygons",
+    "read_requests",
     "read_roster",
     "read_streets",
+    "read_survey",
     "read_venues",
     "screen",
     "whole_folder",
