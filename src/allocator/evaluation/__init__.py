@@ -20,6 +20,7 @@ from allocator.evaluation.metrics import (
     rri,
 )
 from allocator.evaluation.near_repeat import NearRepeat, knox_test, near_repeats
+from allocator.evaluation.needs import AreaCounts, area_counts, area_needs, shrunk_trend
 from allocator.evaluation.occurred import Occurred, occurred, past_rates
 from allocator.evaluation.plan_backtest import PlanTerms, PlanWeek, moved_roster, plan_backtest
 from allocator.evaluation.plan_scorecard import NOT_PREVENTED, PlanScorecard
@@ -36,6 +37,7 @@ __all__ = [
     "NOT_PREVENTED",
     "OURS",
     "PLANS",
+    "AreaCounts",
     "AreaEstimates",
     "Case",
     "Changes",
@@ -52,7 +54,9 @@ __all__ = [
     "Skipped",
     "Trends",
     "WeeklyCounts",
+    "area_counts",
     "area_estimates",
+    "area_needs",
     "backtest",
     "compare_scenarios",
     "complete_until",
@@ -79,6 +83,7 @@ __all__ = [
     "poisson_z",
     "review_codes",
     "rri",
+    "shrunk_trend",
     "survey_means",
     "weekly_counts",
     "with_staff",
