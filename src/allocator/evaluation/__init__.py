@@ -24,6 +24,16 @@ from allocator.evaluation.needs import AreaCounts, area_counts, area_needs, shru
 from allocator.evaluation.occurred import Occurred, occurred, past_rates
 from allocator.evaluation.plan_backtest import PlanTerms, PlanWeek, moved_roster, plan_backtest
 from allocator.evaluation.plan_scorecard import NOT_PREVENTED, PlanScorecard
+from allocator.evaluation.reporting import (
+    Change,
+    OutreachEffect,
+    ReportedCounts,
+    Victimisation,
+    expected_reported_change,
+    outreach_effect,
+    reported_change,
+    victimisation_change,
+)
 from allocator.evaluation.rivals import FORESIGHT, OURS, PLANS, Setting
 from allocator.evaluation.scenarios import Scenarios, compare_scenarios, with_staff
 from allocator.evaluation.scorecard import Scorecard, Skipped
@@ -40,19 +50,23 @@ __all__ = [
     "AreaCounts",
     "AreaEstimates",
     "Case",
+    "Change",
     "Changes",
     "CodeReview",
     "Metric",
     "NearRepeat",
     "Occurred",
+    "OutreachEffect",
     "PlanScorecard",
     "PlanTerms",
     "PlanWeek",
+    "ReportedCounts",
     "Scenarios",
     "Scorecard",
     "Setting",
     "Skipped",
     "Trends",
+    "Victimisation",
     "WeeklyCounts",
     "area_counts",
     "area_estimates",
@@ -61,6 +75,7 @@ __all__ = [
     "compare_scenarios",
     "complete_until",
     "coverage",
+    "expected_reported_change",
     "find_changes",
     "find_trends",
     "hit_rate",
@@ -74,6 +89,7 @@ __all__ = [
     "near_repeats",
     "observed_over_expected",
     "occurred",
+    "outreach_effect",
     "pai",
     "past_rates",
     "pei_star",
@@ -81,10 +97,12 @@ __all__ = [
     "pit_risk_coverage",
     "plan_backtest",
     "poisson_z",
+    "reported_change",
     "review_codes",
     "rri",
     "shrunk_trend",
     "survey_means",
+    "victimisation_change",
     "weekly_counts",
     "with_staff",
 ]

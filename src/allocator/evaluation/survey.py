@@ -128,15 +128,12 @@ def _design(
     psu = np.arange(len(answer)) if cluster is None else _codes(cluster, len(answer), "cluster", faults)[0]
     if faults:
         raise DataError("the survey cannot be used", faults=faults)
-    pairs, code = np.unique(np.stack([strata, psu], axis=1), axis=0, return_inverse=True)
-    size = np.bincount(pairs[:, 0], minlength=len(names)).astype(np.float64)
+    within = strata * (int(psu.max(initial=0)) + 1) + psu  # one number for a cluster of a stratum
+    _, first, code = np.unique(within, return_index=True, return_inverse=True)
+    size = np.bincount(strata[first], minlength=len(names)).astype(np.float64)
     kept = 1 - size / _population(population, names, size)
-    labels = pd.Series(np.full(len(answer), "", object) if domain is None else np.asarray(domain, object))
-    known = labels.notna() & (labels.astype("str").str.strip() != "")
-    domains, place = np.unique(labels[known].astype("str").to_numpy(object), return_inverse=True)
-    inside = np.full(len(answer), -1, np.int64)
-    inside[known.to_numpy()] = place
-    found = _Design(answer, given, code.ravel().astype(np.int64), pairs[:, 0], size, kept, inside, tuple(domains))
+    inside, domains = _domains(domain, len(answer))
+    found = _Design(answer, given, code.astype(np.int64), strata[first], size, kept, inside, domains)
     if (n := len(np.unique(found.cluster[found.used]))) < 2:
         answers = int(found.used.sum())
         raise DataError(
@@ -149,11 +146,15 @@ def _design(
 
 def _numbers(values: npt.ArrayLike, what: str, faults: list[str]) -> Array:
     """Return numbers, NaN where none is given; answers in words are never repeated, for they may name a person."""
-    given = pd.Series(np.atleast_1d(np.asarray(values, object)))
-    numbers: Array = pd.to_numeric(given, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    text = given.astype("str").str.strip().str.lower()
-    if wrong := int((np.isnan(numbers) & given.notna().to_numpy() & ~text.isin(["", "nan"]).to_numpy()).sum()):
-        faults.append(f"{wrong:,} of {len(numbers):,} {what} are no numbers")
+    given = np.atleast_1d(np.asarray(values))
+    if given.dtype.kind in "biuf":
+        numbers: Array = given.astype(np.float64)
+    else:
+        words = pd.Series(np.atleast_1d(np.asarray(values, object)))
+        numbers = pd.to_numeric(words, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        blank = words.isna() | words.astype("str").str.strip().str.lower().isin(["", "nan"])
+        if wrong := int((np.isnan(numbers) & ~blank.to_numpy()).sum()):
+            faults.append(f"{wrong:,} of {len(numbers):,} {what} are no numbers")
     if n := int(np.isinf(numbers).sum()):
         faults.append(f"{n:,} of {len(numbers):,} {what} are infinite")
     return numbers
@@ -174,12 +175,26 @@ def _codes(labels: npt.ArrayLike | None, n: int, what: str, faults: list[str]) -
     """Return numbers of the labels, and the labels."""
     if labels is None:
         return np.zeros(n, np.int64), (None,)
-    given = pd.Series(np.asarray(labels, object))
-    missing = given.isna() | (given.astype("str").str.strip() == "")
+    given = pd.Series(np.asarray(labels))
+    missing = given.isna()
+    if given.dtype.kind not in "biuf":
+        missing |= given.astype("str").str.strip() == ""
     if count := int(missing.sum()):
         faults.append(f"{count:,} of {n:,} rows have no {what}")
     code, names = pd.factorize(given, sort=False)
     return np.asarray(code, np.int64), tuple(names)
+
+
+def _domains(domain: npt.ArrayLike | None, n: int) -> tuple[Codes, tuple[str, ...]]:
+    """Return the domain of each row, -1 for none, and the labels in order."""
+    inside = np.full(n, -1, np.int64)
+    if domain is None:
+        return inside, ()
+    labels = pd.Series(np.asarray(domain, object))
+    known = (labels.notna() & (labels.astype("str").str.strip() != "")).to_numpy()
+    names, place = np.unique(labels[known].astype("str").to_numpy(object), return_inverse=True)
+    inside[known] = place
+    return inside, tuple(str(name) for name in names)
 
 
 def _population(population: float | Mapping[Any, float] | None, names: tuple[Any, ...], size: Array) -> Array:
