@@ -7,6 +7,7 @@ and units are rows counted from 0; -1 means "belongs nowhere".
 from allocator.domain.arrays import Bools, Floats, Ints, Times
 from allocator.domain.covariates import Covariates, DatedPoints
 from allocator.domain.events import ALL_KINDS, CALL, OFFICER, Events
+from allocator.domain.feedback import DELIVERY_TYPES, STATUSES, Delivered, Requests, Survey
 from allocator.domain.outreach import (
     AREA_TYPES,
     DETACHED_TYPES,
@@ -59,6 +60,7 @@ __all__ = [
     "ASSIGNMENT_COLUMNS",
     "CALL",
     "CHANGE_COLUMNS",
+    "DELIVERY_TYPES",
     "DETACHED_TYPES",
     "FUND_TYPES",
     "HOURS",
@@ -71,6 +73,7 @@ __all__ = [
     "OUTREACH_TYPES",
     "RISKY_TOPICS",
     "STAFFING_COLUMNS",
+    "STATUSES",
     "VISIT_COLUMNS",
     "WORTH_COLUMNS",
     "Allocation",
@@ -81,6 +84,7 @@ __all__ = [
     "Channel",
     "Covariates",
     "DatedPoints",
+    "Delivered",
     "DutyWishes",
     "Edit",
     "Events",
@@ -100,12 +104,14 @@ __all__ = [
     "Plan",
     "Point",
     "Reasons",
+    "Requests",
     "RiskSurface",
     "Roster",
     "Run",
     "Shift",
     "Staffing",
     "Streets",
+    "Survey",
     "Times",
     "Travel",
     "Unit",

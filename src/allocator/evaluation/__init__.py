@@ -20,12 +20,24 @@ from allocator.evaluation.metrics import (
     rri,
 )
 from allocator.evaluation.near_repeat import NearRepeat, knox_test, near_repeats
+from allocator.evaluation.needs import AreaCounts, area_counts, area_needs, shrunk_trend
 from allocator.evaluation.occurred import Occurred, occurred, past_rates
 from allocator.evaluation.plan_backtest import PlanTerms, PlanWeek, moved_roster, plan_backtest
 from allocator.evaluation.plan_scorecard import NOT_PREVENTED, PlanScorecard
+from allocator.evaluation.reporting import (
+    Change,
+    OutreachEffect,
+    ReportedCounts,
+    Victimisation,
+    expected_reported_change,
+    outreach_effect,
+    reported_change,
+    victimisation_change,
+)
 from allocator.evaluation.rivals import FORESIGHT, OURS, PLANS, Setting
 from allocator.evaluation.scenarios import Scenarios, compare_scenarios, with_staff
 from allocator.evaluation.scorecard import Scorecard, Skipped
+from allocator.evaluation.survey import AreaEstimates, area_estimates, survey_means
 from allocator.evaluation.trends import ALL_DISTRICTS, Trends, WeeklyCounts, find_trends, poisson_z, weekly_counts
 
 __all__ = [
@@ -35,25 +47,35 @@ __all__ = [
     "NOT_PREVENTED",
     "OURS",
     "PLANS",
+    "AreaCounts",
+    "AreaEstimates",
     "Case",
+    "Change",
     "Changes",
     "CodeReview",
     "Metric",
     "NearRepeat",
     "Occurred",
+    "OutreachEffect",
     "PlanScorecard",
     "PlanTerms",
     "PlanWeek",
+    "ReportedCounts",
     "Scenarios",
     "Scorecard",
     "Setting",
     "Skipped",
     "Trends",
+    "Victimisation",
     "WeeklyCounts",
+    "area_counts",
+    "area_estimates",
+    "area_needs",
     "backtest",
     "compare_scenarios",
     "complete_until",
     "coverage",
+    "expected_reported_change",
     "find_changes",
     "find_trends",
     "hit_rate",
@@ -67,6 +89,7 @@ __all__ = [
     "near_repeats",
     "observed_over_expected",
     "occurred",
+    "outreach_effect",
     "pai",
     "past_rates",
     "pei_star",
@@ -74,8 +97,12 @@ __all__ = [
     "pit_risk_coverage",
     "plan_backtest",
     "poisson_z",
+    "reported_change",
     "review_codes",
     "rri",
+    "shrunk_trend",
+    "survey_means",
+    "victimisation_change",
     "weekly_counts",
     "with_staff",
 ]

@@ -17,6 +17,7 @@ from allocator.io.results import write_results
 from allocator.io.rosters import read_minimums, read_roster
 from allocator.io.runs import load_run, read_items, write_run
 from allocator.io.screen import family_of, screen
+from allocator.io.surveys import read_requests, read_survey
 from allocator.io.travel import read_job_travel, read_matrix, read_streets
 
 __all__ = [
@@ -51,8 +52,10 @@ __all__ = [
     "read_offers",
     "read_partners",
     "read_polygons",
+    "read_requests",
     "read_roster",
     "read_streets",
+    "read_survey",
     "read_venues",
     "screen",
     "whole_folder",

@@ -17,7 +17,7 @@ _PERSON_WORDS = frozenset([
 ])  # fmt: skip
 _NAMED_PERSONS = frozenset([
     "officer", "first", "last", "full", "middle", "given", "family", "maiden", "leader", "subject", "arrest",
-    "complaint", "gang",
+    "complaint", "gang", "respondent", "interviewer",
 ])  # fmt: skip
 _NAME_WORDS = frozenset(["name", "names", "nm"])
 _PREFIXES = (
