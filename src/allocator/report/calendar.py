@@ -14,7 +14,7 @@ import icalendar
 import pandas as pd
 
 from allocator.domain.agenda import called_off
-from allocator.report.routes import file_names
+from allocator.report.names import file_names
 
 DOMAIN = "allocator.invalid"
 """Domain of the identifiers of events; `.invalid` is reserved for names that nobody owns."""
@@ -52,14 +52,16 @@ def calendars(
         Calendar files in order of owners and names.
     """
     files = {}
+    tables = [items] if earlier is None else [items, earlier]
+    partners = sorted({str(name) for table in tables for name in table["partner"] if name})
     for owner in OWNERS:
-        tables = [items] if earlier is None else [items, earlier]
         names = sorted({str(name) for table in tables for name in table[owner] if name})
         for name, file in file_names(names).items():
             old = None if earlier is None else earlier[earlier[owner] == name]
             files[f"calendars/{owner}-{file}.ics"] = calendar(
                 items[items[owner] == name], owner=owner, name=name, timezone=timezone, title=title, earlier=old,
                 stamp=stamp or default_stamp(items, earlier),
+                others=[one for one in partners if owner == "partner" and one != name],
             )  # fmt: skip
     return files
 
@@ -74,9 +76,21 @@ def default_stamp(items: pd.DataFrame, earlier: pd.DataFrame | None = None) -> d
 
 def calendar(
     items: pd.DataFrame, *, owner: str, name: str, timezone: str, title: str, earlier: pd.DataFrame | None = None,
-    stamp: dt.datetime | None = None,
+    stamp: dt.datetime | None = None, others: Sequence[str] = (),
 ) -> bytes:  # fmt: skip
-    """Return the calendar of one owner: `items` are its own, `earlier` what it had before; see `calendars`."""
+    """Return the calendar of one owner; see `calendars`.
+
+    Parameters
+    ----------
+    items, earlier : DataFrame
+        What the owner has, and had in an earlier plan.
+    owner, name : str
+        One of `OWNERS`, and the owner's name.
+    timezone, title, stamp
+        As for `calendars`.
+    others : sequence of str
+        Names that the owner must not read: a reason that has one of them is left out.
+    """
     gone = items.iloc[:0] if earlier is None else called_off(items, earlier)
     shown = pd.concat([items.assign(status="CONFIRMED"), gone.assign(status="CANCELLED")], ignore_index=True)
     shown = shown.sort_values(["start", "id"], kind="stable")
@@ -90,15 +104,10 @@ def calendar(
         first, last = (_moment(value) for value in (shown["start"].min(), shown["stop"].max()))
         found.add_component(_zone(timezone, first.date(), last.date()))
     who = f"{owner}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-    others = _others(shown, name) if owner == "partner" else ()
     at = stamp or default_stamp(items, earlier)
     for row in shown.to_dict("records"):
         found.add_component(_event(row, who, zoneinfo.ZoneInfo(timezone), at, others))
     return bytes(found.to_ical())
-
-
-def _others(items: pd.DataFrame, name: str) -> tuple[str, ...]:
-    return tuple(str(one) for one in items["partner"].unique() if one and one != name)
 
 
 def _event(
@@ -113,7 +122,7 @@ def _event(
     event.add("summary", _line(row["initiative"]))
     if place := row["venue"] or row["point"] or row["channel"] or row["area"]:
         event.add("location", _line(place))
-    event.add("description", _description(row))
+    event.add("description", _description(row, others))
     if row["type"]:
         event.add("categories", [_line(row["type"])])
     if pd.notna(row["lon"]) and pd.notna(row["lat"]):
@@ -122,11 +131,12 @@ def _event(
     return event
 
 
-def _description(row: Mapping[Any, Any]) -> str:
+def _description(row: Mapping[Any, Any], others: Sequence[str]) -> str:
+    told = not any(one.casefold() in row["reason"].casefold() for one in others)
     facts = {
         "Area": row["area"], "Audience": row["audience"], "Languages": row["languages"], "Topics": row["topics"],
         "Expected contacts": str(row["reach"]) if row["reach"] > 0 else "",
-        "Printed items": str(row["items"]) if row["items"] > 0 else "", "Why": row["reason"],
+        "Printed items": str(row["items"]) if row["items"] > 0 else "", "Why": row["reason"] if told else "",
     }  # fmt: skip
     return "\n".join(f"{label}: {_text(value)}" for label, value in facts.items() if value)
 
