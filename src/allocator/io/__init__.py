@@ -1,5 +1,6 @@
 """The door to disk: the only place that opens input files."""
 
+from allocator.io.answers import read_answers
 from allocator.io.area import read_area, read_job_area, read_polygons
 from allocator.io.calls import read_calls, read_job_calls
 from allocator.io.covariates import read_covariates, read_job_covariates
@@ -31,6 +32,7 @@ __all__ = [
     "load_run",
     "preset",
     "preset_names",
+    "read_answers",
     "read_area",
     "read_areas",
     "read_calls",

@@ -1,8 +1,11 @@
 """Pictures, pages and words of results, as strings and bytes; the io room writes them."""
 
 from allocator.report.backtest import backtest_page
+from allocator.report.calendar import calendars
 from allocator.report.explore import Exploration, explore_page, explore_pictures
+from allocator.report.funders import funder_report
 from allocator.report.map import map_png
+from allocator.report.partners import partner_packages
 from allocator.report.plans import plan_backtest_page
 from allocator.report.replan import replan_figures
 from allocator.report.routes import route_files
@@ -14,11 +17,14 @@ __all__ = [
     "Exploration",
     "Material",
     "backtest_page",
+    "calendars",
     "explore_page",
     "explore_pictures",
     "figures",
     "frontier_png",
+    "funder_report",
     "map_png",
+    "partner_packages",
     "plan_backtest_page",
     "replan_figures",
     "route_files",
