@@ -106,7 +106,7 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         problem = planning.build_problem(
             surface, roster, job.policy, allocation=job.allocation, staffing=staffed.staffing, givens=givens
         )
-        outreach = seasons.outreach_of(job, outreach_inputs, surface, events, roster=roster, problem=problem)
+        outreach = seasons.outreach_of(job, outreach_inputs, surface, panel, roster=roster, problem=problem)
         roster = seasons.without_detached(roster, outreach)
         asked, unkept = seasons.asked_of_patrol(job, outreach, surface, roster, outreach_inputs)
         givens, short = dataclasses.replace(givens, visits=asked.visits, limits=asked.limits), (*short, *unkept)
@@ -502,11 +502,12 @@ def validate(job: Job) -> tuple[str, ...]:
     _workload(staffed, city, roster, calls)
     openings_of(job, city, roster, givens.places)
     travel = io.read_job_travel(job, city)
-    offers = _offers(job, city)
+    inputs = seasons.read_outreach(job, city)
     covariates = io.read_job_covariates(job, city)
     events = history(job, area)
     panel = panel_of(job, events, city)
-    check_offers(offers[0], panel.kinds)
+    if inputs is not None:
+        check_offers(inputs.offers.initiatives, panel.kinds)
     risk.windows_of(panel, job.risk.horizon_days, job.risk)
     counted = [f"{reason}: {n:,}" for reason, n in events.ledger.items() if n]
     sizes: tuple[str, ...] = (
@@ -515,6 +516,14 @@ def validate(job: Job) -> tuple[str, ...]:
         f"{len(roster.units)} units, {len(roster.duty):,} unit-shifts in {len(shifts)} shifts",
     )
     known = _notes_of(covariates)
+    if inputs is not None:
+        offers = inputs.offers
+        sizes = (
+            *sizes,
+            f"outreach: {len(offers.initiatives)} initiatives, {len(offers.venues)} venues, {len(offers.partners)} "
+            f"partners, {len(inputs.areas.names)} areas, {seasons.weeks_of(job)} weeks",
+        )
+        known = (*known, *inputs.notes)
     if calls is not None:
         sizes = (*sizes, f"{len(calls):,} calls for service were received before {job.job.week}")
         known = (*known, *calls.notes)

@@ -15,7 +15,6 @@ from allocator.config import Job, OutreachSection
 from allocator.domain import (
     AllocationProblem,
     Bools,
-    Events,
     Floats,
     Givens,
     Limit,
@@ -23,11 +22,13 @@ from allocator.domain import (
     Offers,
     OutreachAreas,
     OutreachPlan,
+    Panel,
     RiskSurface,
     Roster,
     with_sequences,
 )
 from allocator.errors import DataError, nearest
+from allocator.evaluation import AreaEstimates
 from allocator.tessellation import Tessellation
 
 NEAR_M = 300.0
@@ -44,7 +45,7 @@ class OutreachInputs:
         Areas and residents.
     offers : Offers
         What can be held, with what was learnt from earlier plans, and what partners answered.
-    survey : DataFrame, optional
+    survey : AreaEstimates, optional
         Estimates by area.
     requests : (n_areas,) float64, optional
         Requests by communities.
@@ -54,7 +55,7 @@ class OutreachInputs:
 
     areas: OutreachAreas
     offers: Offers
-    survey: pd.DataFrame | None = None
+    survey: AreaEstimates | None = None
     requests: Floats | None = None
     notes: tuple[str, ...] = ()
 
@@ -81,10 +82,13 @@ def read_outreach(job: Job, city: Tessellation) -> OutreachInputs | None:
         notes += told
     survey = requests = None
     if section.survey is not None:
-        answers_given = io.read_survey(section.survey, areas.names)
-        survey = evaluation.area_estimates(answers_given, areas.names, section.survey)
+        own = section.survey
+        survey = evaluation.area_estimates(
+            io.read_survey(own, areas.names), confidence=own.confidence, min_answers=own.min_answers, small=own.small
+        )
     if section.needs.requests is not None:
-        requests = io.read_requests(section.needs.requests, areas.names)
+        asked = io.read_requests(section.needs.requests, areas.names)
+        requests, notes = asked.counts, [*notes, *asked.notes]
     return OutreachInputs(areas, offers, survey, requests, tuple(notes))
 
 
@@ -104,7 +108,7 @@ def weeks_of(job: Job) -> int:
     return own if own is not None else -(-job.job.days // 7)
 
 
-def needs_of(job: Job, inputs: OutreachInputs, surface: RiskSurface, events: Events) -> Needs:
+def needs_of(job: Job, inputs: OutreachInputs, surface: RiskSurface, panel: Panel) -> Needs:
     """Return what the areas need, from the forecast, the history and what communities said."""
     assert job.outreach is not None
     areas, city = inputs.areas, surface.city
@@ -112,9 +116,7 @@ def needs_of(job: Job, inputs: OutreachInputs, surface: RiskSurface, events: Eve
     expected = np.zeros((len(areas.names), len(surface.kinds)))
     np.add.at(expected, areas.cell_area[inside], surface.mean.sum(axis=0, dtype=np.float64)[inside])
     expected *= 7 / job.job.days
-    counts = evaluation.area_counts(
-        events, city, areas, kinds=surface.kinds, until=job.job.week, days=job.outreach.needs.days
-    )
+    counts = evaluation.area_counts(panel, areas, kinds=surface.kinds, days=job.outreach.needs.days)
     return evaluation.area_needs(
         areas, surface.kinds, expected * np.asarray(surface.harm, np.float64), expected, counts=counts,
         survey=inputs.survey, requests=inputs.requests, options=job.outreach.needs,
@@ -122,7 +124,7 @@ def needs_of(job: Job, inputs: OutreachInputs, surface: RiskSurface, events: Eve
 
 
 def outreach_of(
-    job: Job, inputs: OutreachInputs | None, surface: RiskSurface, events: Events, *, roster: Roster,
+    job: Job, inputs: OutreachInputs | None, surface: RiskSurface, panel: Panel, *, roster: Roster,
     problem: AllocationProblem,
 ) -> OutreachPlan:  # fmt: skip
     """Return the outreach plan of a job, with the units that it takes from patrol.
@@ -135,7 +137,7 @@ def outreach_of(
     if inputs is None or job.outreach is None:
         return OutreachPlan.none()
     section = job.outreach
-    needs = needs_of(job, inputs, surface, events)
+    needs = needs_of(job, inputs, surface, panel)
     patrol = None
     if section.shared is not None:
         patrol = planning.patrol_of(problem, roster, skill=section.shared.skill)

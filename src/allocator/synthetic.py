@@ -387,7 +387,7 @@ def _handled(
 
 
 def rosters(districts: tuple[str, ...], *, units_per_district: int = 5) -> dict[str, pd.DataFrame]:
-    """Return the tables of an invented roster: `units, duty, teams, minimums, initiatives, venues`.
+    """Return the tables of an invented roster: `units, duty, teams, minimums` and those of outreach.
 
     Call signs and teams only: no persons. Every unit works five shifts a week on a fixed rota.
     """
@@ -416,6 +416,8 @@ def rosters(districts: tuple[str, ...], *, units_per_district: int = 5) -> dict[
         "teams": pd.DataFrame(TEAMS),
         "initiatives": pd.DataFrame(INITIATIVES),
         "venues": pd.DataFrame([_venue(n, district) for n, district in enumerate(districts)]),
+        "partners": pd.DataFrame([_partner(n, district) for n, district in enumerate(districts)]),
+        "areas": pd.DataFrame([_profile(n, district) for n, district in enumerate(districts)]),
     }
 
 
@@ -428,21 +430,39 @@ TEAMS = (
 _ASSUMED = "assumption for the demo, not a finding"
 INITIATIVES = (
     {"initiative": "Home security workshop", "type": "workshop", "kinds": "BURGLARY", "hours": 3, "cost": 180,
-     "reach": 40, "effect": 0.60, "effect_source": _ASSUMED, "skills": "workshop", "languages": "en", "most": 4},
-    {"initiative": "Safe evening out seminar", "type": "workshop", "kinds": "ASSAULT;ROBBERY", "hours": 3, "cost": 150,
-     "reach": 60, "effect": 0.40, "effect_source": _ASSUMED, "skills": "workshop", "languages": "en", "most": 4},
+     "reach": 40, "effect": 0.15, "effect_low": 0.0, "effect_high": 0.3, "effect_source": _ASSUMED,
+     "half_life_weeks": 26, "reporting": 0.05, "skills": "workshop", "languages": "en", "lead_days": 1, "most": 4},
+    {"initiative": "Safe evening out seminar", "type": "seminar", "kinds": "ASSAULT;ROBBERY", "hours": 2, "cost": 150,
+     "reach": 60, "effect": 0.1, "effect_low": 0.0, "effect_high": 0.2, "effect_source": _ASSUMED,
+     "half_life_weeks": 13, "reporting": 0.1, "skills": "workshop", "languages": "en", "lead_days": 1, "most": 4},
     {"initiative": "Lock it or lose it leaflets", "type": "materials", "kinds": "VEHICLE CRIME", "hours": 4,
-     "cost": 120, "reach": 800, "effect": 0.01, "effect_source": _ASSUMED, "skills": "materials",
-     "languages": "en;es", "most": 6},
+     "cost": 120, "reach": 800, "effect": 0.03, "effect_low": 0.0, "effect_high": 0.06, "effect_source": _ASSUMED,
+     "half_life_weeks": 8, "reporting": 0.0, "skills": "materials", "languages": "en;es", "lead_days": 0, "most": 6},
     {"initiative": "Burglary prevention leaflets", "type": "materials", "kinds": "BURGLARY", "hours": 4, "cost": 120,
-     "reach": 800, "effect": 0.01, "effect_source": _ASSUMED, "skills": "materials", "languages": "en", "most": 6},
+     "reach": 800, "effect": 0.03, "effect_low": 0.0, "effect_high": 0.06, "effect_source": _ASSUMED,
+     "half_life_weeks": 8, "reporting": 0.0, "skills": "materials", "languages": "en", "lead_days": 0, "most": 6},
 )  # fmt: skip
+RESIDENTS = (9_400, 12_800, 8_600, 11_200, 7_900, 10_100)
+
+
+def _profile(number: int, district: str) -> dict[str, object]:
+    residents = RESIDENTS[number % len(RESIDENTS)]
+    return {"area": district, "residents": residents, "internet": 0.85, "languages": f"en=0.9;es={0.1 + 0.05 * number:.2f}"}
+
+
+def _partner(number: int, district: str) -> dict[str, object]:
+    return {
+        "partner": f"Neighbourhood association {district}",
+        "mailbox": f"office@association{number + 1}.example",
+        "areas": district,
+        "hours": 12,
+    }
 
 
 def _venue(number: int, district: str) -> dict[str, object]:
     return {
         "venue": f"Community hall {district}",
-        "district": district,
+        "area": district,
         "capacity": 30 + 15 * (number % 3),
         "opens": "10:00",
         "closes": "21:00",

@@ -4,6 +4,7 @@ Times are UTC `datetime64[s]`; local time exists only in shifts and reports. Cel
 and units are rows counted from 0; -1 means "belongs nowhere".
 """
 
+from allocator.domain.agenda import called_off, with_sequences
 from allocator.domain.arrays import Bools, Floats, Ints, Times
 from allocator.domain.covariates import Covariates, DatedPoints
 from allocator.domain.events import ALL_KINDS, CALL, OFFICER, Events
@@ -116,6 +117,7 @@ __all__ = [
     "Travel",
     "Unit",
     "Venue",
+    "called_off",
     "count_interval",
     "empty_table",
     "gap",
@@ -124,4 +126,5 @@ __all__ = [
     "local_clock",
     "shifts_of",
     "typed_table",
+    "with_sequences",
 ]

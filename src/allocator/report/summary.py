@@ -334,9 +334,21 @@ def _outreach_lines(m: Material) -> list[tuple[str, str]]:
     if m.job.outreach is None:
         return []
     items, plan = m.outreach.items, m.outreach
+    weeks = -(-m.job.job.days // 7) if m.job.outreach.weeks is None else m.job.outreach.weeks
+    over = "" if weeks == 1 else f" over {weeks} weeks"
+    prevented = float(items["benefit"].sum())
     text = (
-        f"{len(items)} holdings reach {int(items['reach'].sum()):,} people for {plan.spent:,.0f} of "
-        f"{plan.budget:,.0f}; under the assumed effects {plan.objective:.2f} expected harm prevented "
-        f"(gap {_percent(plan.gap)})"
+        f"{len(items)} holdings{over} make {int(items['reach'].sum()):,} contacts for {plan.spent:,.0f} of "
+        f"{plan.budget:,.0f}; under the assumed effects {prevented:.2f} expected harm prevented in the "
+        f"{m.job.outreach.horizon_weeks:g} weeks after ({plan.low:.2f} to {plan.high:.2f} at the ends of the "
+        f"assumptions; gap {_percent(plan.gap)})"
     )
-    return [("outreach", text), *(("", cause) for cause in plan.unmet)]
+    lines = [("outreach", text)]
+    by_type = items["type"].value_counts().sort_index()
+    if len(items):
+        lines.append(("", ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in by_type.items())))
+    lines += [("", cause) for cause in (*plan.unmet, *plan.notes)]
+    if len(plan.worth):
+        best = plan.worth.sort_values("harm", ascending=False, kind="stable").head(3)
+        lines += [("", f"{row.change}: about {row.harm:.2f} more would be prevented") for row in best.itertuples()]
+    return lines
