@@ -7,7 +7,7 @@ and units are rows counted from 0; -1 means "belongs nowhere".
 from allocator.domain.arrays import Bools, Floats, Ints, Times
 from allocator.domain.covariates import Covariates, DatedPoints
 from allocator.domain.events import ALL_KINDS, CALL, OFFICER, Events
-from allocator.domain.feedback import DELIVERY_TYPES, STATUSES, Delivered, Requests, Survey
+from allocator.domain.feedback import DELIVERY_TYPES, STATUSES, Delivered, Requests, Survey, delivery_table
 from allocator.domain.outreach import (
     AREA_TYPES,
     DETACHED_TYPES,
@@ -116,6 +116,7 @@ __all__ = [
     "Unit",
     "Venue",
     "count_interval",
+    "delivery_table",
     "empty_table",
     "gap",
     "hours_of",
