@@ -213,6 +213,18 @@ def test_recent_days_are_compared_with_the_same_days_a_year_earlier():
     assert found.notes == ()
 
 
+def test_counts_equal_the_plain_twin():
+    rng = np.random.default_rng(3)
+    counts = rng.poisson(0.7, (460, 6, 2)).astype(float)
+    panel = Panel.from_counts(counts, np.ones((6, 6)) - np.eye(6), first_day="2016-01-01", kinds=("A", "B"))
+    cell_area = np.array([0, 1, 1, -1, 2, 0], np.int32)
+    found = area_counts(panel, OutreachAreas(("X", "Y", "Z"), cell_area, np.ones(3), np.ones(3)), days=35)
+    for area in range(3):
+        cells = cell_area == area
+        assert found.recent[area].tolist() == counts[460 - 35 : 460, cells].sum(axis=(0, 1)).tolist()
+        assert found.before[area].tolist() == counts[460 - 35 - 364 : 460 - 364, cells].sum(axis=(0, 1)).tolist()
+
+
 def test_stop_and_order_of_kinds_are_kept():
     found = area_counts(history(500), places(2), days=28, stop=dt.date(2017, 4, 10), kinds=("C", "A"))
     assert found.recent.tolist() == [[0, 56], [0, 28]]

@@ -170,7 +170,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
     truth = people[area == 2].mean()
     whole = people.mean()
     covered = np.zeros(2)
-    draws = 250
+    draws = 200
     for _ in range(draws):
         picked = np.concatenate([rng.choice(np.flatnonzero(stratum == h), 8, replace=False) for h in range(4)])
         rows_of = np.stack([rng.choice(each, 10, replace=False) for _ in picked])
@@ -209,6 +209,7 @@ def test_a_stratum_with_one_cluster_is_centred_at_the_mean_of_all_and_said():
         ({"values": [1.0, np.inf]}, "infinite"),
         ({"values": [1.0, 0], "weight": [1.0]}, "2 answers and 1 weights"),
         ({"values": [1.0, 0, 1], "population": 2}, "2 in the population and 3 in the sample"),
+        ({"values": [1.0, 0], "domain": ["all", "b"]}, "rename it"),
         ({"values": [1.0, 0], "stratum": ["a", "b"], "population": {"a": 9}}, "'b' is not among"),
     ],
 )

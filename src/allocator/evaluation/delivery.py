@@ -37,6 +37,9 @@ HANDED_OUT = ("materials",)
 
 SEVERAL = "several areas"
 
+FEWEST = 3
+"""Holdings below which attendance has no interval: two span everything from nobody to thrice the plan."""
+
 
 @dataclass(frozen=True, eq=False)
 class DeliveryCard:
@@ -100,15 +103,17 @@ class DeliveryCard:
                 str(name): {"attendance": float(ratio)}
                 for name, ratio in zip(names[told], contacts / planned, strict=True)
             }
+        whole = set(names) == {"all"}
         means = survey_means(
-            contacts / planned, weight=planned, domain=names[told].to_numpy(object), confidence=self.confidence
-        )
+            contacts / planned, weight=planned, domain=None if whole else names[told].to_numpy(object),
+            confidence=self.confidence,
+        )  # fmt: skip
         return {
             row.domain: {
-                "attendance": row.mean, "attendance_low": max(row.lower, 0.0) if row.n > 1 else math.nan,
-                "attendance_high": row.upper,
+                "attendance": row.mean, "attendance_low": max(row.lower, 0.0) if row.n >= FEWEST else math.nan,
+                "attendance_high": row.upper if row.n >= FEWEST else math.nan,
             }
-            for row in means.iloc[:-1].itertuples()
+            for row in (means if whole else means.iloc[:-1]).itertuples()
         }  # fmt: skip
 
     def _lines(self) -> list[tuple[str, str]]:
@@ -196,17 +201,21 @@ def _foreign(items: pd.DataFrame, tables: list[Delivered]) -> list[str]:
 def _notes(rows: pd.DataFrame, offers: Offers | None) -> list[str]:
     notes = []
     if n := int((rows["took_place"] & rows["contacts"].isna()).sum()):
-        notes.append(f"{n:,} holdings took place without a number of contacts: they are not in the attendance")
+        notes.append(f"{_counted(n)} took place without a number of contacts: not in the attendance")
     if n := int((rows["took_place"] & rows["cost"].isna()).sum()):
-        notes.append(f"{n:,} holdings took place without a cost: they are not in the cost per contact")
+        notes.append(f"{_counted(n)} took place without a cost: not in the cost per contact")
     capacity = {} if offers is None else {venue.name: venue.capacity for venue in offers.venues}
     most = rows["venue"].map(capacity).astype("float64")
     over = rows[(rows["contacts"] > most).to_numpy()]
     if len(over):
         named = (f"{row.id} ({row.venue}: {row.contacts:,.0f} of {capacity[row.venue]:,})" for row in over.itertuples())
-        notes.append(f"{len(over):,} holdings had more people than the room holds: {', '.join(list(named)[:5])}")
+        notes.append(f"{_counted(len(over))} had more people than the room holds: {', '.join(list(named)[:5])}")
     missing = sorted(set(rows["venue"]) - set(capacity) - {""}) if offers is not None else []
     return notes + [f"venues whose capacity is not known: {some(missing)}"] * bool(missing)
+
+
+def _counted(n: int) -> str:
+    return "1 holding" if n == 1 else f"{n:,} holdings"
 
 
 def _sums(rows: pd.DataFrame) -> dict[str, float]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from allocator.domain import Delivered, Initiative, Offers, Partner, Venue
 from allocator.domain.outreach import CHANNEL, POINT, VENUE
@@ -29,6 +30,8 @@ LEAD_QUANTILE, LEAST_ANSWERS = 0.8, 3
 _FEWEST_GROUPS, _FEWEST_REPEATS = 3, 3
 _USUAL_SPREAD = 0.25
 _USUAL_VARIATION = 0.5
+_ROUNDS = 30
+_NAMED = ("initiative", "venue")
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,11 @@ def learnt(delivered: Sequence[Delivered], offers: Offers) -> tuple[Offers, tupl
     The ratio of an initiative's contacts to those promised is drawn towards that of all holdings of its sort (people
     who come; items or uses of channels) by empirical Bayes: weight τ² / (τ² + φ m / promised), m the ratio of all
     (with `PRIOR_HOLDINGS` holdings as planned mixed in), φ the overdispersion of holdings within initiatives, τ² the
-    variance between initiatives by moments (DerSimonian and Laird 1986, Controlled Clinical Trials 7). The same for
-    venues, against what the initiatives held there bring elsewhere; a venue that draws fewer has less usable capacity,
-    though no less than it once held. Reach never grows beyond the largest room, nor items beyond those printed. A
-    partner's notice rises to the `LEAD_QUANTILE` of the days from asked to answered.
+    variance between initiatives by moments (DerSimonian and Laird 1986, Controlled Clinical Trials 7). Venues have
+    ratios of their own, against what the same initiatives bring elsewhere, so that a poor room is not held against an
+    initiative; a venue that draws fewer has less usable capacity, though no less than it once held. Reach never grows
+    beyond the largest room, nor items beyond those printed. A partner's notice rises to the `LEAD_QUANTILE` of the days
+    from asked to answered.
 
     Parameters
     ----------
@@ -71,21 +75,20 @@ def learnt(delivered: Sequence[Delivered], offers: Offers) -> tuple[Offers, tupl
     rows, notes = _promised(held, offers)
     if again := len(frame) - len(asked):
         notes.append(f"{again} holdings are reported on more than once: the last report counts")
-    initiatives, factor = list(offers.initiatives), dict[str, float]()
+    initiatives, venues = list(offers.initiatives), offers.venues
     for sort in (True, False):
         part = rows[rows["people"] == sort]
         if len(part):
-            found, all_of = _ratios(part["initiative"], part["contacts"], part["promised"])
-            factor |= {name: one.ratio for name, one in found.items()}
+            found, all_of, rooms = _fitted(part)
             for k, one in enumerate(initiatives):
                 if _brings_people(one) == sort:
                     initiatives[k], told = _reach(one, found.get(one.name), all_of, offers)
                     notes += told
-    people = rows[rows["people"] & (rows["venue"] != "")]
-    venues, told = _capacities(people, factor, offers.venues)
+            venues, told = _capacities(rooms, part, venues)
+            notes += told
     partners, more = _notice(asked, offers.partners)
-    changed = dataclasses.replace(offers, initiatives=tuple(initiatives), venues=venues, partners=partners)
-    return changed, (*notes, *told, *more)
+    changed = replace(offers, initiatives=tuple(initiatives), venues=venues, partners=partners)
+    return changed, (*notes, *more)
 
 
 def _brings_people(initiative: Initiative) -> bool:
@@ -108,6 +111,51 @@ def _promised(held: pd.DataFrame, offers: Offers) -> tuple[pd.DataFrame, list[st
     gone = sorted(set(held["initiative"]) - set(known) - {""})
     notes = [f"{len(gone)} initiatives that were held are offered no longer: nothing is learnt from them"] * bool(gone)
     return pd.DataFrame(rows, columns=["initiative", "venue", "people", "contacts", "promised"]), notes
+
+
+def _fitted(rows: pd.DataFrame) -> tuple[dict[str, _Shrunk], float, dict[str, _Shrunk]]:
+    """Return ratios of initiatives, that of all, and of venues, each with the other allowed for.
+
+    Contacts are about promised × ratio of the initiative × ratio of the venue, both fitted in turns. Venues are drawn
+    towards each other, and count against the best of those that share initiatives with them, directly or not. A venue
+    without such a rival counts 1: what happens there is put down to the initiative.
+    """
+    initiative, venue = (np.unique(rows[name].to_numpy(object), return_inverse=True)[1] for name in _NAMED)
+    contacts, promised = (rows[name].to_numpy(np.float64) for name in ("contacts", "promised"))
+    draws, brings = np.ones(venue.max() + 1), np.ones(initiative.max() + 1)
+    for _ in range(_ROUNDS):
+        brings = _quotient(initiative, contacts, promised * draws[venue])
+        draws = _quotient(venue, contacts, promised * brings[initiative])
+    usual = rows["promised"] * brings[initiative]
+    rooms, factor = dict[str, _Shrunk](), np.ones(len(rows))
+    somewhere = ((rows["venue"] != "") & (usual > 0)).to_numpy()
+    if somewhere.any():
+        rooms, _ = _ratios(*(one[somewhere] for one in (rows["venue"], rows["contacts"], usual)))
+        best = _best_rival(rows[somewhere], rooms)
+        rooms = {name: replace(one, ratio=min(one.ratio / best[name], 1.0)) for name, one in rooms.items()}
+        least = {name: max(one.ratio, LEAST_FACTOR) for name, one in rooms.items()}
+        factor = rows["venue"].map(least).fillna(1.0).to_numpy(np.float64)
+    found, whole = _ratios(rows["initiative"], rows["contacts"], rows["promised"] * factor)
+    return found, whole, rooms
+
+
+def _quotient(group: npt.NDArray[np.intp], above: Array, below: Array) -> Array:
+    top, bottom = (np.bincount(group, one) for one in (above, below))
+    return np.divide(top, bottom, out=np.ones_like(top), where=bottom > 0)
+
+
+def _best_rival(rows: pd.DataFrame, rooms: dict[str, _Shrunk]) -> dict[str, float]:
+    """Return the largest ratio among the venues that share initiatives with each venue, directly or not."""
+    (initiatives, initiative), (venues, venue) = (
+        np.unique(rows[name].to_numpy(object), return_inverse=True) for name in _NAMED
+    )
+    size = len(initiatives) + len(venues)
+    links = coo_array((np.ones(len(rows)), (initiative, len(initiatives) + venue)), (size, size))
+    part = connected_components(links, directed=False)[1][len(initiatives) :]
+    ratio = np.array([rooms[str(name)].ratio for name in venues])
+    best = np.zeros(size)
+    np.maximum.at(best, part, ratio)
+    return {str(name): float(best[part[k]]) or 1.0 for k, name in enumerate(venues)}
 
 
 def _ratios(group: pd.Series[str], contacts: pd.Series[float], promised: pd.Series[float]) -> tuple[
@@ -166,31 +214,24 @@ def _reach(one: Initiative, own: _Shrunk | None, whole: float, offers: Offers) -
     else:
         times = f"{own.holdings} holding{'s' * (own.holdings != 1)}"
         why = (
-            f"{own.contacts:,.0f} contacts of {own.planned:,.0f} promised in {times} "
+            f"{own.contacts:,.0f} contacts of {own.planned:,.0f} to be expected in {times} "
             f"({own.contacts / own.planned:.0%}), drawn towards all holdings ({whole:.0%}) to {own.ratio:.0%}"
         )
-    return dataclasses.replace(one, reach=reach), [f"{one.name}: {why}: reach {one.reach:,} becomes {reach:,}"]
+    return replace(one, reach=reach), [f"{one.name}: {why}: reach {one.reach:,} becomes {reach:,}"]
 
 
 def _capacities(
-    rows: pd.DataFrame, factor: dict[str, float], venues: tuple[Venue, ...]
+    rooms: dict[str, _Shrunk], rows: pd.DataFrame, venues: tuple[Venue, ...]
 ) -> tuple[tuple[Venue, ...], list[str]]:
-    if not len(rows):
-        return venues, []
-    usual = rows["promised"] * rows["initiative"].map(factor).astype("float64")
-    rows = rows.assign(usual=usual)[(usual > 0).to_numpy()]
-    if not len(rows):
-        return venues, []
-    found, _ = _ratios(rows["venue"], rows["contacts"], rows["usual"])
     fullest = rows.groupby("venue")["contacts"].max()
     changed, notes = list(venues), []
     for k, venue in enumerate(venues):
-        own = found.get(venue.name)
+        own = rooms.get(venue.name)
         if own is None or own.ratio >= 1:
             continue
         usable = max(math.ceil(venue.capacity * max(own.ratio, LEAST_FACTOR)), int(fullest[venue.name]))
         if usable < venue.capacity:
-            changed[k] = dataclasses.replace(venue, capacity=usable)
+            changed[k] = replace(venue, capacity=usable)
             notes.append(
                 f"{venue.name}: {own.contacts:,.0f} came in {own.holdings} holding{'s' * (own.holdings != 1)} where "
                 f"{own.planned:,.0f} would have come elsewhere: usable capacity {venue.capacity:,} becomes {usable:,}"
@@ -211,7 +252,7 @@ def _notice(rows: pd.DataFrame, partners: tuple[Partner, ...]) -> tuple[tuple[Pa
             continue
         lead = int(took[math.ceil(LEAD_QUANTILE * len(took)) - 1])
         if lead > partner.lead_days:
-            changed[k] = dataclasses.replace(partner, lead_days=lead)
+            changed[k] = replace(partner, lead_days=lead)
             notes.append(
                 f"{partner.name}: {LEAD_QUANTILE:.0%} of {len(took)} answers came within {lead} days: notice of "
                 f"{partner.lead_days} days becomes {lead}"

@@ -153,6 +153,11 @@ def _check_sense(sheet: Sheet, record: dict[str, object]) -> None:
         sheet.fault("cancelled, yet held_on is given: it is held or moved if it took place")
     if status == MOVED and told and not values.get("held_on"):
         sheet.fault(f"moved, with {told[0]} = {values[told[0]]!r}, but held_on is blank: say on which day it was held")
+    start, held_on = record["start"], record["held_on"]
+    if isinstance(start, pd.Timestamp) and isinstance(held_on, pd.Timestamp) and start.year and held_on.year:
+        away = abs((held_on - start.tz_localize(None)).days)
+        if away > _MOST_DAYS:
+            sheet.fault(f"held_on {values['held_on']} is {away:,} days from its start {values['start']}")
     asked, answered = record["asked"], record["answered"]
     if isinstance(answered, pd.Timestamp) and answered is not pd.NaT:
         if not isinstance(asked, pd.Timestamp) or asked is pd.NaT:
