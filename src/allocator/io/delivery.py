@@ -154,13 +154,13 @@ def _check_sense(sheet: Sheet, record: dict[str, object]) -> None:
     if status == MOVED and told and not values.get("held_on"):
         sheet.fault(f"moved, with {told[0]} = {values[told[0]]!r}, but held_on is blank: say on which day it was held")
     start, held_on = record["start"], record["held_on"]
-    if isinstance(start, pd.Timestamp) and isinstance(held_on, pd.Timestamp) and start.year and held_on.year:
+    if isinstance(start, pd.Timestamp) and isinstance(held_on, pd.Timestamp):  # NaT is none
         away = abs((held_on - start.tz_localize(None)).days)
         if away > _MOST_DAYS:
             sheet.fault(f"held_on {values['held_on']} is {away:,} days from its start {values['start']}")
     asked, answered = record["asked"], record["answered"]
-    if isinstance(answered, pd.Timestamp) and answered is not pd.NaT:
-        if not isinstance(asked, pd.Timestamp) or asked is pd.NaT:
+    if isinstance(answered, pd.Timestamp):
+        if not isinstance(asked, pd.Timestamp):
             sheet.fault("answered is given without asked: the day on which the partner was asked")
         elif answered < asked:
             sheet.fault(f"answered {values['answered']} is before asked {values['asked']}")
