@@ -319,7 +319,7 @@ def test_initiatives_that_are_gone_teach_nothing():
     assert learnt([], OFFERS) == (OFFERS, ())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000))
 def test_learning_keeps_to_physical_limits_and_ignores_the_order(seed):
     rng = np.random.default_rng(seed)

@@ -106,7 +106,7 @@ def needs_of(case, order=slice(None)):
     )  # fmt: skip
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(cases)
 def test_permuted_areas_permute_the_needs(seed):
     case = drawn(seed)
@@ -114,7 +114,7 @@ def test_permuted_areas_permute_the_needs(seed):
     np.testing.assert_allclose(needs_of(case, order).need, needs_of(case).need[order], rtol=1e-9)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(cases)
 def test_the_factor_keeps_its_bounds_and_nothing_is_missing(seed):
     case = drawn(seed)
@@ -129,7 +129,7 @@ def test_the_factor_keeps_its_bounds_and_nothing_is_missing(seed):
     assert (frame["trend"] <= frame["trend_upper"] * (1 + 1e-9))[shown].all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(cases, st.sampled_from(["survey", "requests", "harm"]))
 def test_the_need_grows_with_each_component(seed, component):
     case = drawn(seed)
