@@ -142,7 +142,7 @@ def test_means_and_errors_equal_the_plain_twin(seed):
 def test_the_linearised_error_is_close_to_the_jackknife():
     rng = np.random.default_rng(5)
     n = 600
-    cluster, stratum = np.repeat(np.arange(40), 10), np.repeat(np.arange(4), 150)
+    cluster, stratum = np.repeat(np.arange(60), 10), np.repeat(np.arange(4), 150)
     y = rng.normal(size=60)[cluster] * 0.5 + rng.normal(size=n)
     weight = rng.uniform(0.5, 2, n)
     inside = rng.random(n) < 0.4
