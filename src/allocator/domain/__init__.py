@@ -8,7 +8,7 @@ from allocator.domain.agenda import called_off, with_sequences
 from allocator.domain.arrays import Bools, Floats, Ints, Times
 from allocator.domain.covariates import Covariates, DatedPoints
 from allocator.domain.events import ALL_KINDS, CALL, OFFICER, Events
-from allocator.domain.feedback import DELIVERY_TYPES, STATUSES, Delivered, Requests, Survey
+from allocator.domain.feedback import DELIVERY_TYPES, STATUSES, Delivered, Requests, Survey, delivery_table
 from allocator.domain.outreach import (
     AREA_TYPES,
     DETACHED_TYPES,
@@ -119,6 +119,7 @@ __all__ = [
     "Venue",
     "called_off",
     "count_interval",
+    "delivery_table",
     "empty_table",
     "gap",
     "hours_of",

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import pandas as pd
 
 from allocator.domain.arrays import Floats, Ints, freeze
-from allocator.domain.outreach import typed_table
 
 HELD, CANCELLED, MOVED, OPEN = "held", "cancelled", "moved", ""
 """States of a planned holding; `OPEN`: not reported yet."""
@@ -24,6 +23,13 @@ DELIVERY_TYPES = {
 """One row per planned holding: what was planned, then what became of it. `attended`, `handed_out` and `cost` are NaN
 where unknown; `asked` and `answered` are the days on which the partner was asked and answered; `held_on` the day on
 which a holding took place that was moved. A moved one without it has not taken place yet."""
+
+
+def delivery_table(records: list[dict[str, object]] | None = None) -> pd.DataFrame:
+    """Return a table of `DELIVERY_TYPES`; starts that are not known are NaT."""
+    frame = pd.DataFrame(records or [], columns=list(DELIVERY_TYPES))
+    frame["start"] = pd.to_datetime(frame["start"], utc=True)  # a column of NaT alone has no time zone
+    return frame.astype(DELIVERY_TYPES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +120,7 @@ class Delivered:
     @classmethod
     def none(cls) -> Delivered:
         """Return what is known before anything was reported."""
-        return cls("", typed_table(DELIVERY_TYPES))
+        return cls("", delivery_table())
 
     @property
     def held(self) -> pd.Series[bool]:

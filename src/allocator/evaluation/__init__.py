@@ -2,7 +2,9 @@
 
 from allocator.evaluation.backtest import backtest
 from allocator.evaluation.change import Changes, CodeReview, complete_until, find_changes, monitor, review_codes
+from allocator.evaluation.delivery import DeliveryCard, delivery_report
 from allocator.evaluation.hotspots import hotspots
+from allocator.evaluation.learning import learnt
 from allocator.evaluation.metrics import (
     METRICS,
     Case,
@@ -53,6 +55,7 @@ __all__ = [
     "Change",
     "Changes",
     "CodeReview",
+    "DeliveryCard",
     "Metric",
     "NearRepeat",
     "Occurred",
@@ -75,6 +78,7 @@ __all__ = [
     "compare_scenarios",
     "complete_until",
     "coverage",
+    "delivery_report",
     "expected_reported_change",
     "find_changes",
     "find_trends",
@@ -83,6 +87,7 @@ __all__ = [
     "interval_coverage",
     "interval_width",
     "knox_test",
+    "learnt",
     "log_likelihood",
     "monitor",
     "moved_roster",

@@ -324,10 +324,11 @@ def _formula(options: NeedsSection, counts: AreaCounts | None) -> str:
     """Return the formula with its weights, for the report."""
     weights = {"ln(trend)": options.trend_weight, "survey": options.survey_weight, "requests": options.requests_weight}
     sum_of = " + ".join(f"{weight:g} × {name}" for name, weight in weights.items())
+    days = options.days if counts is None else counts.days
     against = f" against those {counts.earlier}" if counts is not None and counts.earlier else " against earlier ones"
     return (
         f"need = expected harm in a week × exp({sum_of}), the factor kept between {1 / options.most_factor:.3g} and "
-        f"{options.most_factor:g}; trend: events of the last {options.days} days{against}, areas with few events drawn "
+        f"{options.most_factor:g}; trend: events of the last {days} days{against}, areas with few events drawn "
         "towards the ratio of all, 1 where unknown; survey and requests per 1,000 residents: standard deviations from "
         "the mean of the areas, 0 where unknown"
     )

@@ -194,6 +194,11 @@ def _domains(domain: npt.ArrayLike | None, n: int) -> tuple[Codes, tuple[str, ..
     known = (labels.notna() & (labels.astype("str").str.strip() != "")).to_numpy()
     names, place = np.unique(labels[known].astype("str").to_numpy(object), return_inverse=True)
     inside[known] = place
+    if WHOLE in names:
+        raise DataError(
+            f"{int((place == list(names).index(WHOLE)).sum()):,} rows lie in a domain named {WHOLE!r}, which "
+            "is the name of the whole: rename it"
+        )
     return inside, tuple(str(name) for name in names)
 
 
@@ -360,8 +365,6 @@ class _Pooled:
         deff = max(deff, 1.0)
         some_answers = n > 0
         psi = np.where(some_answers, deff * square / np.maximum(n, 1), np.nan)
-        # Areas with enough answers know their own variance, unless all of them answered the same.
-        psi = np.where(large & (se > 0), se**2, psi)
         between = _between(mean[some_answers] - whole_mean, psi[some_answers])
         inverse = (1 / (between + psi[some_answers])).sum() if square and some_answers.any() else np.inf
         df = own["df"].fillna(0).to_numpy(np.float64)
@@ -394,7 +397,7 @@ def _area_row(name: str, pooled: _Pooled, enough: bool, small: str, confidence: 
     if not n:
         return {**row, "status": UNKNOWN, "note": "no answers"}
     if enough:
-        se = float(np.sqrt(pooled.psi[k]))
+        se = float(pooled.se[k]) or math.sqrt(pooled.psi[k])
         note = "" if pooled.se[k] > 0 else "all answers are the same: the interval is that of the pooled variance"
         half = float(stats.t.ppf((1 + confidence) / 2, max(pooled.df[k], 1))) * se
         found = {"mean": mean, "se": se, "lower": mean - half, "upper": mean + half, "own_share": 1.0}

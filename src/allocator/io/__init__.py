@@ -4,6 +4,7 @@ from allocator.io.answers import read_answers
 from allocator.io.area import read_area, read_job_area, read_polygons
 from allocator.io.calls import read_calls, read_job_calls
 from allocator.io.covariates import read_covariates, read_job_covariates
+from allocator.io.delivery import delivery_template, read_delivery
 from allocator.io.edits import read_duty_wishes, read_edits
 from allocator.io.events import read_events, read_job_events
 from allocator.io.exports import csv_text
@@ -26,6 +27,7 @@ __all__ = [
     "check_output",
     "check_placed",
     "csv_text",
+    "delivery_template",
     "dump_job",
     "family_of",
     "input_files",
@@ -37,6 +39,7 @@ __all__ = [
     "read_areas",
     "read_calls",
     "read_covariates",
+    "read_delivery",
     "read_duty_wishes",
     "read_edits",
     "read_events",

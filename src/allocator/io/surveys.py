@@ -82,7 +82,10 @@ def _answers(column: pd.Series[str], name: str, faults: list[str]) -> Floats:
     numbers, bad = as_numbers(column)
     if bad.any():  # the text itself may be about a person: rows are told, words are not
         first = ", ".join(str(row) for row in np.flatnonzero(bad)[:3] + 2)
-        faults.append(f"{int(bad.sum()):,} of {len(bad):,} answers in {name!r} are no numbers (first in rows {first})")
+        faults.append(
+            f"{int(bad.sum()):,} of {len(bad):,} answers in {name!r} are no numbers (first in rows {first}): "
+            "code them, yes as 1 and no as 0 for instance"
+        )
     if n := int(np.isinf(numbers).sum()):
         faults.append(f"{n:,} answers in {name!r} are infinite")
     return numbers
