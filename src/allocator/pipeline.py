@@ -29,7 +29,6 @@ from allocator.domain import (
     Events,
     Givens,
     Initiative,
-    OutreachPlan,
     Panel,
     Plan,
     RiskSurface,

@@ -111,7 +111,7 @@ def weeks_of(job: Job) -> int:
 def needs_of(job: Job, inputs: OutreachInputs, surface: RiskSurface, panel: Panel) -> Needs:
     """Return what the areas need, from the forecast, the history and what communities said."""
     assert job.outreach is not None
-    areas, city = inputs.areas, surface.city
+    areas = inputs.areas
     inside = areas.cell_area >= 0
     expected = np.zeros((len(areas.names), len(surface.kinds)))
     np.add.at(expected, areas.cell_area[inside], surface.mean.sum(axis=0, dtype=np.float64)[inside])

@@ -447,7 +447,12 @@ RESIDENTS = (9_400, 12_800, 8_600, 11_200, 7_900, 10_100)
 
 def _profile(number: int, district: str) -> dict[str, object]:
     residents = RESIDENTS[number % len(RESIDENTS)]
-    return {"area": district, "residents": residents, "internet": 0.85, "languages": f"en=0.9;es={0.1 + 0.05 * number:.2f}"}
+    return {
+        "area": district,
+        "residents": residents,
+        "internet": 0.85,
+        "languages": f"en=0.9;es={0.1 + 0.05 * number:.2f}",
+    }
 
 
 def _partner(number: int, district: str) -> dict[str, object]:

@@ -12,15 +12,7 @@ from ortools.sat.python import cp_model
 
 from allocator.domain import Floats, Ints
 from allocator.errors import SolverError
-from allocator.planning.prevented import harm_prevented, reached
-from allocator.planning.season import DAY_SLOTS, SLOT_MINUTES, WEEK_SLOTS, Holding, Season
-from allocator.planning.season_limits import Column, Limits, Row
-
-SCALE = 1e10
-"""Integer units of the whole value in the exact model; rounding of coefficients is below 1e-7 of it."""
-TANGENT_ROUNDS = 40
-EXACT = 1e-7
-"""Relative distance between tangents and value at which the exact model is done."""
+from allocator.planning.season import SLOT_MINUTES, WEEK_SLOTS, Holding, Season
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +65,7 @@ class Calendar:
             model.add_implication(present, before.present)
         self.held.append(_Held(o, present, start, crews))
 
-    def close(self, *, rows: bool = True) -> None:
+    def close(self) -> None:
         """Add what holds between holdings: crews, venues, travel and hours."""
         season, model = self.season, self.model
         crews: dict[int, list[cp_model.IntervalVar]] = {}
@@ -98,7 +90,7 @@ class Calendar:
             crew = season.crews[c]
             if s >= 0 and season.patrol is not None:
                 model.add(sum(terms) <= int(season.patrol.shifts[s].minutes))
-            elif rows:
+            else:
                 model.add(sum(terms) <= crew.minutes_per_week)
         self._travel()
 
@@ -174,188 +166,6 @@ def book_week(
     return calendar.holdings(calendar.solved(season.section.effort))
 
 
-def book_exactly(season: Season, limits: Limits) -> tuple[list[Holding], float, dict[str, int]]:
-    """Return the best calendar of a small season, its proven bound, and what soft rows are missing.
-
-    All in one model; the concave value is bounded by tangents that are added until they are tight, so the optimum is
-    that of the true value. Soft rows come first, then the worst-off area where that is asked for, then the value.
-    """
-    exact = _Exact(season, limits)
-    if exact.missing:
-        least = exact.first("minimize", sum(exact.missing.values()))
-        exact.calendar.model.add(sum(exact.missing.values()) <= round(least))
-    if season.section.fairness == "max_min":
-        level = exact.level()
-        best = exact.first("maximize", level)
-        exact.calendar.model.add(level >= round(best))
-    return exact.best()
-
-
-class _Exact:
-    """The whole of a small season in one model."""
-
-    def __init__(self, season: Season, limits: Limits) -> None:
-        self.season, self.limits = season, limits
-        self.calendar = Calendar(season)
-        self.model = self.calendar.model
-        for o, option in enumerate(season.options):
-            pins = [pin for pin in season.pins if pin.option == o]
-            for n in range(option.most):
-                self.calendar.add(o, range(season.weeks), pin=pins[n] if n < len(pins) else None)
-        self.calendar.close(rows=False)
-        self.columns = self._columns()
-        self.missing: dict[str, cp_model.IntVar] = {}
-        for r, row in enumerate(limits.rows):
-            self._add_row(r, row)
-        self._value()
-
-    def _columns(self) -> dict[Column, cp_model.LinearExprT]:
-        """Return what the columns of the limits are in terms of holdings."""
-        season, found = self.season, dict[Column, list[cp_model.LinearExprT]]()
-        for held in self.calendar.held:
-            i = season.options[held.option].initiative
-            for (c, w, _), lit in held.crews.items():
-                found.setdefault(("held", held.option, w, 0), []).append(lit)
-                found.setdefault(("crew", i, c, w), []).append(lit)
-        columns: dict[Column, cp_model.LinearExprT] = {key: sum(terms) for key, terms in found.items()}
-        for column, most in self.limits.bounds.items():
-            if column[0] in ("paid", "used", "taken", "lost"):
-                columns[column] = self.model.new_int_var(0, most, str(column))
-            elif column in columns:
-                self.model.add(columns[column] <= most)
-        for held in self.calendar.held:
-            for (c, _, s), lit in held.crews.items():
-                if s >= 0:
-                    self.model.add_implication(lit, columns["taken", c, s, 0])  # type: ignore[arg-type]
-        return columns
-
-    def _add_row(self, r: int, row: Row) -> None:
-        total = sum(size * self.columns[column] for column, size in row.terms if column in self.columns)
-        if row.soft and row.least is not None:
-            short = self.model.new_int_var(0, row.least, f"short {r}")
-            self.missing[f"{r}"] = short
-            self.model.add(total + short >= row.least)
-        elif row.least is not None:
-            self.model.add(total >= row.least) if not isinstance(total, int) else self._constant(total >= row.least)
-        if row.most is not None:
-            self.model.add(total <= row.most) if not isinstance(total, int) else self._constant(total <= row.most)
-
-    def _constant(self, holds: bool) -> None:
-        if not holds:
-            self.model.add_bool_or([])
-
-    def _value(self) -> None:
-        """Add counted contacts and values; tangents follow."""
-        season, model = self.season, self.model
-        count: dict[int, list[cp_model.IntVar]] = {}
-        for held in self.calendar.held:
-            count.setdefault(held.option, []).append(held.present)
-        terms: dict[tuple[int, int], list[cp_model.LinearExprT]] = {}
-        for o, lits in count.items():
-            option = season.options[o]
-            for a, people, limit in zip(option.areas, option.contacts, option.limit, strict=True):
-                part = model.new_int_var(0, limit, f"part {o} {a}")
-                model.add(part <= people * sum(lits))
-                terms.setdefault((option.initiative, a), []).append(part)
-        self.contacts: dict[tuple[int, int], cp_model.IntVar] = {}
-        for (i, a), parts in terms.items():
-            counted = model.new_int_var(0, int(season.audience[i, a]), f"contacts {i} {a}")
-            model.add(counted <= sum(parts))
-            self.contacts[i, a] = counted
-        self.worth = season.need * season.strongest
-        self.unit = max(float(self.worth.sum()), 1e-300) / SCALE
-        self.values: dict[tuple[int, int], cp_model.IntVar] = {}
-        for i, a in self.contacts:
-            for k in season.kinds_of[i]:
-                if self.worth[a, k] > 0 and (a, k) not in self.values:
-                    most = math.ceil(self.worth[a, k] / self.unit) + 1
-                    self.values[a, k] = model.new_int_var(0, most, f"value {a} {k}")
-        for u in (0.0, 0.3, 1.0):
-            self._tangents(dict.fromkeys(self.values, u))
-
-    def _tangents(self, at: dict[tuple[int, int], float]) -> None:
-        season = self.season
-        residents = np.maximum(season.areas.residents, 1.0)
-        for (a, k), u in at.items():
-            slope, worth = math.exp(-u), float(self.worth[a, k]) / self.unit
-            height = worth * (-math.expm1(-u) - slope * u)
-            terms = [
-                math.ceil(worth * slope * season.effect[i] / season.strongest[k] / residents[a] - 1e-9) * counted
-                for (i, area), counted in self.contacts.items()
-                if area == a and k in season.kinds_of[i]
-            ]
-            self.model.add(self.values[a, k] <= sum(terms) + math.ceil(height))
-
-    def _net(self) -> cp_model.LinearExprT:
-        """Return the value less that of the patrol given up."""
-        season = self.season
-        total: cp_model.LinearExprT = sum(self.values.values())
-        if season.patrol is not None and season.section.shared is not None:
-            rate = season.section.shared.patrol_value / self.unit
-            total -= sum(
-                round(rate * season.patrol.loss[s][n]) * lost
-                for (what, s, n, _), lost in self.columns.items()
-                if what == "lost"
-            )
-        return total
-
-    def level(self) -> cp_model.IntVar:
-        """Return the fewest contacts per 1,000 residents of an area, in thousandths."""
-        season = self.season
-        raw: dict[int, list[cp_model.LinearExprT]] = {}
-        for held in self.calendar.held:
-            option = season.options[held.option]
-            for a, people in zip(option.areas, option.contacts, strict=True):
-                raw.setdefault(a, []).append(people * held.present)
-        level = self.model.new_int_var(0, 10**9, "level")
-        for a, terms in sorted(raw.items()):
-            self.model.add(round(max(season.areas.residents[a], 1.0)) * level <= 1_000_000 * sum(terms))
-        return level
-
-    def first(self, sense: str, goal: cp_model.LinearExprT) -> float:
-        """Return the proven best value of a goal that comes first."""
-        getattr(self.model, sense)(goal)
-        solver = self.calendar.solved(self.season.section.effort)
-        return float(solver.objective_value)
-
-    def best(self) -> tuple[list[Holding], float, dict[str, int]]:
-        """Return the best holdings, a bound of their net value, and shortages by row."""
-        self.model.maximize(self._net())
-        bound, best, kept = math.inf, -math.inf, list[Holding]()
-        missing: dict[str, int] = {}
-        for _ in range(TANGENT_ROUNDS):
-            solver = self.calendar.solved(self.season.section.effort)
-            bound = min(bound, solver.best_objective_bound * self.unit)
-            found = self._with_funds(solver)
-            value = harm_prevented(self.season, (one.option for one in found)) - self._lost(solver)
-            if value > best:
-                best, kept = value, found
-                missing = {
-                    self.limits.rows[int(r)].name: solver.value(n) for r, n in self.missing.items() if solver.value(n)
-                }
-            if bound - best <= EXACT * max(abs(bound), 1e-12):
-                break
-            exposure = reached(self.season, [one.option for one in found]).exposure
-            self._tangents({(a, k): float(exposure[a, k] / self.season.strongest[k]) for a, k in self.values})
-        return kept, bound, missing
-
-    def _lost(self, solver: cp_model.CpSolver) -> float:
-        season = self.season
-        if season.patrol is None or season.section.shared is None:
-            return 0.0
-        return season.section.shared.patrol_value * sum(
-            float(season.patrol.loss[s][n]) * solver.value(lost)
-            for (what, s, n, _), lost in self.columns.items()
-            if what == "lost"
-        )
-
-    def _with_funds(self, solver: cp_model.CpSolver) -> list[Holding]:
-        paid = {
-            (o, f): solver.value(n) for (what, o, f, _), n in self.columns.items() if what == "paid"
-        }  # fmt: skip
-        return with_funds(self.season, self.calendar.holdings(solver), paid)
-
-
 def with_funds(season: Season, holdings: Sequence[Holding], paid: dict[tuple[int, int], int]) -> list[Holding]:
     """Return the holdings in order of start, each with the fund that pays, from how many each fund pays for."""
     left = dict(paid)
@@ -367,8 +177,3 @@ def with_funds(season: Season, holdings: Sequence[Holding], paid: dict[tuple[int
             left[one.option, fund] -= 1
         found.append(dataclasses.replace(one, fund=fund))
     return found
-
-
-def day_slots(start: int, slots: int) -> range:
-    """Return the slots of a day that a holding takes."""
-    return range(start % DAY_SLOTS, start % DAY_SLOTS + slots)

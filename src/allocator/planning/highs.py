@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,7 +102,8 @@ def maximise(
             limits["presolve"] = mathopt.Emphasis.OFF
     model = mathopt.Model.from_model_proto(_proto(program))
     try:
-        result = mathopt.solve(model, mathopt.SolverType.HIGHS, params=mathopt.SolveParameters(**limits))
+        with _stdout_on_stderr():
+            result = mathopt.solve(model, mathopt.SolverType.HIGHS, params=mathopt.SolveParameters(**limits))
     except Exception as error:  # OR-Tools raises its own status types
         raise SolverError(f"HiGHS failed: {error}") from error
     reason = result.termination.reason
@@ -112,6 +117,26 @@ def maximise(
         duals = np.fromiter(result.dual_values().values(), float, program.rows.shape[0])
     bound = result.termination.objective_bounds.dual_bound
     return Solution(values, result.objective_value(), float(bound), duals)
+
+
+@contextmanager
+def _stdout_on_stderr() -> Iterator[None]:
+    """Send what the engine prints to standard error: HiGHS 1.11 has a bare printf where it repairs a solution.
+
+    Machines read our standard output. Only the file descriptor is moved; Python's own buffer is written out before.
+    """
+    try:
+        sys.stdout.flush()
+        kept = os.dup(1)
+    except (OSError, ValueError):  # a process without standard output
+        yield
+        return
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _proto(program: Program) -> model_pb2.ModelProto:

@@ -187,8 +187,11 @@ class MixProgram:
             self._add([int(self.value[n]), int(self.exposure[n])], [1.0 / size, -slope], -np.inf, height)
 
     def program(self, *, whole: Bools | None = None, fixed: dict[int, int] | None = None, fair: bool = False,
-                upper: Floats | None = None) -> Program:  # fmt: skip
-        """Return the program: `fixed` shortages by soft row, `fair` maximises the level, `upper` bounds columns."""
+                upper: Floats | None = None, binary: int | None = None) -> Program:  # fmt: skip
+        """Return the program: `fixed` shortages by soft row, `fair` maximises the level, `upper` bounds columns.
+
+        Columns from `binary` on are at most 1.
+        """
         season = self.season
         gain, most = np.zeros(self.size), np.full(self.size, np.inf)
         most[: len(self.columns)] = [self.limits.bounds[column] for column in self.columns]
@@ -208,6 +211,8 @@ class MixProgram:
         if fixed is not None:
             most[self.short] = [fixed.get(r, 0) / self.scale[r] for r in self.soft]
             gain[self.short] = 0.0
+        if binary is not None:
+            most[binary:] = 1.0
         if upper is not None:
             most = np.minimum(most, upper)
         shape = (len(self.least), self.size)

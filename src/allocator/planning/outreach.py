@@ -32,7 +32,6 @@ from allocator.domain import (
 )
 from allocator.errors import SolverError
 from allocator.planning.bookings import book_season
-from allocator.planning.calendars import book_exactly
 from allocator.planning.mix import FIRST_TANGENTS, MixProgram, best_mix, relax, relieved, without
 from allocator.planning.outreach_causes import unmet_of
 from allocator.planning.prevented import prevented, reached, shares_of
@@ -47,9 +46,10 @@ from allocator.planning.season import (
     strongest_of,
 )
 from allocator.planning.season_limits import Limits
+from allocator.planning.timed import book_exactly
 
-SMALL = 160
-"""Up to so many holdings × crews × weeks to choose from, all is one exact model."""
+SMALL = 600
+"""Up to so many options × crews × starts, all is one integer program that is solved to the end."""
 
 
 def patrol_of(problem: AllocationProblem, roster: Roster, *, skill: str) -> Patrol:
@@ -192,18 +192,20 @@ def _with_pins(season: Season, offers: Offers) -> tuple[Season, tuple[str, ...]]
 def _solved(season: Season, roster: Roster) -> _Made:
     """Return the holdings of a season: exactly where it is small, else by weeks near the relaxation."""
     shared = [c for c, crew in enumerate(season.crews) if crew.is_patrol]
-    size = sum(option.most for option in season.options) * max(len(season.crews), 1) * season.weeks
-    units = sum(n for c in shared for n in season.crews[c].shifts.values())
-    if size * max(units, 1) <= SMALL:
+    timed = sum(
+        len(season.starts(o, c)) for o, option in enumerate(season.options) for c in season.able[option.initiative]
+    )
+    units = sum(sum(season.crews[c].shifts.values()) for c in shared)
+    if timed * max(units, 1) <= SMALL:
         every = {unit.name: set(season.crews[c].shifts) for c in shared for unit in _units_of(season, c, roster)}
         named = _with_units(season, roster, every)
-        holdings, bound, missing = book_exactly(named, Limits(named))
+        holdings, bound, missing, level = book_exactly(named, Limits(named))
         taken = {
             (named.crews[one.crew].name, named.shift_at(one.crew, one.start))
             for one in holdings
             if named.crews[one.crew].is_patrol
         }
-        return _Made(named, holdings, bound, missing, tuple(sorted(taken)))
+        return _Made(named, holdings, bound, missing, tuple(sorted(taken)), level)
     limits = Limits(season)
     mix = best_mix(season, limits)
     chosen = _units_taken(season, roster, mix.of("taken"))
