@@ -1032,7 +1032,7 @@ class OutreachSection(Section):
     """What happened to the items of earlier plans (`delivery.csv`, filled in): capacities and lead times are learnt."""
     earlier: FilePath | None = None
     """`outreach.parquet` of an earlier plan for the same time: items that change keep their id and count it."""
-    topics: dict[str, tuple[str, ...]] = Field({}, strict=False)
+    topics: dict[str, Texts] = {}
     """Offence kinds that each topic is about."""
     weeks: int | None = Field(None, ge=1, le=13)
     """Weeks planned, from the first day of the job; by default those of the job."""
