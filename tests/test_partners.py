@@ -136,7 +136,8 @@ def test_all_faults_of_all_answers_are_told_at_once(tmp_path):
     for words in (
         "a.csv, row 3: event 'O1' is answered with confirm and with decline; first in a.csv, row 2",
         "row 4: start = '2018-01-08T18:30:00' is not a time with its offset", "row 5: start = 'tomorrow'",
-        "row 6: answer 'perhaps' is neither confirm nor decline", "did you mean 'confirm'", "row 8: initiative is blank",
+        "row 6: answer 'perhaps' is neither confirm nor decline", "did you mean 'confirm'",
+        "row 8: initiative is blank",
         "b.csv, row 2: event 'O1' is answered twice", "c.csv: no column 'initiative'",
     ):  # fmt: skip
         assert words in text

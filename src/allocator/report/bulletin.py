@@ -20,9 +20,6 @@ from allocator.report.names import file_names
 from allocator.report.page import Picture, render
 from allocator.report.public import public_text, references_of
 
-SHORTEST_POST = 60
-"""A post has room for the mark of a draft and the reference."""
-
 _MOST_TIPS = 9
 
 
@@ -149,8 +146,12 @@ def _check(outreach: OutreachPlan, options: BulletinSection) -> None:
             "the run has no needs of areas to write bulletins from: its job has no [outreach] section, or it was made "
             "by an earlier version. Run the job again"
         )
-    if short := [n for n in options.post_lengths if n < SHORTEST_POST]:
-        raise ConfigError(f"outreach.bulletin.post_lengths = {short[0]}: a post needs {SHORTEST_POST} characters or more")
+    least = max(len(" ".join(_required(language(code), "B-2000W00-0000"))) for code in options.languages)
+    if short := [n for n in options.post_lengths if n < least]:
+        raise ConfigError(
+            f"outreach.bulletin.post_lengths = {short[0]}: a post needs {least} characters or more, for the mark of a "
+            "draft and the reference"
+        )
 
 
 def bulletin_references(outreach: OutreachPlan, *, title: str, first_day: dt.date) -> dict[str, str]:
@@ -228,11 +229,11 @@ def post(draft: Draft, said: Language, length: int, *, contact: str, compared: C
 
     What is most useful comes in first: the area, the trend of the kind with most need, an event, a tip, the contact.
     """
-    reference = said.say("Reference {reference}.", reference=draft.reference)
-    mark = said.say("DRAFT — for approval") + "."
+    mark, reference = _required(said, draft.reference)
     event = draft.events[0] if draft.events else None
     # (place in the text, sentence), in order of what is kept.
-    wanted = [(0, mark), (9, reference), (1, said.say("Safety bulletin: {area}", area=draft.title(said)) + ".")]
+    heading = said.say("Safety bulletin: {area}", area=draft.title(said)) + "."
+    wanted: list[tuple[float, str]] = [(0, mark), (9, reference), (1, heading)]
     for row, trend in enumerate(draft.trends[:3]):
         text = f"{trend.sentence(said, compared)} {trend.change(said)}"
         wanted.append((2 + row / 10, text))
@@ -249,6 +250,11 @@ def post(draft: Draft, said: Language, length: int, *, contact: str, compared: C
         if len(_joined([*kept, (place, sentence)])) <= length:
             kept.append((place, sentence))
     return _joined(kept)
+
+
+def _required(said: Language, reference: str) -> tuple[str, str]:
+    """Return the sentences of every post: that it is a draft, and its reference."""
+    return said.say("DRAFT — for approval") + ".", said.say("Reference {reference}.", reference=reference)
 
 
 def _joined(sentences: Sequence[tuple[float, str]]) -> str:

@@ -151,7 +151,8 @@ def _line(value: object) -> str:
 
 
 def _moment(value: Any) -> dt.datetime:
-    return pd.Timestamp(value).to_pydatetime().astimezone(dt.UTC)
+    moment: dt.datetime = pd.Timestamp(value).to_pydatetime()
+    return moment.astimezone(dt.UTC)
 
 
 def _local(value: Any, zone: zoneinfo.ZoneInfo) -> dt.datetime:

@@ -147,9 +147,7 @@ class PublicEvent:
 
     def day(self, language: Language) -> str:
         """Return its day and the time it begins."""
-        text = language.say(
-            "{day}, {start}", day=language.date(self.start.date()), start=language.clock(self.start)
-        )
+        text = language.say("{day}, {start}", day=language.date(self.start.date()), start=language.clock(self.start))
         return text[:1].upper() + text[1:]
 
     def spot(self, language: Language) -> str:

@@ -35,7 +35,7 @@ PAIRS = (
 
 WIDTH, HEIGHT, _DPI = 1080, 1350, 120
 _LEFT, _RIGHT = 64, WIDTH - 64
-_SETTINGS = {
+_SETTINGS: Any = {
     "svg.hashsalt": "allocator", "svg.fonttype": "path", "text.parse_math": False, "font.family": "DejaVu Sans",
     "text.hinting": "none",
 }  # fmt: skip
@@ -66,10 +66,11 @@ def infographic(draft: Draft, language: Language, *, day: str, contact: str, com
 
 
 def _png(figure: Figure, title: str, alt: str) -> bytes:
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     # Few colours: a palette makes the file a third as large.
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(64, Image.Quantize.FASTOCTREE)
+    picture.putpalette(_exact(np.array(picture.getpalette()).reshape(-1, 3)))
     words = PngInfo()
     words.add_itxt("Title", title)
     words.add_itxt("Description", alt)
@@ -78,10 +79,19 @@ def _png(figure: Figure, title: str, alt: str) -> bytes:
     return content.getvalue()
 
 
+def _exact(found: Any) -> bytes:
+    """Return the colours found in a picture, those beside one of our own (254 for 255) as that."""
+    own = np.array([[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in PALETTE.values()])
+    away = np.abs(found[:, None] - own[None]).max(axis=2)
+    exact = np.where((away.min(axis=1) <= 3)[:, None], own[away.argmin(axis=1)], found)
+    return bytes(exact.astype(np.uint8).ravel().tolist())
+
+
 def _svg(figure: Figure, title: str, alt: str, code: str) -> bytes:
     """Return the picture with what a screen reader says of it."""
     content = io.BytesIO()
-    FigureCanvasSVG(figure).print_svg(content, metadata={"Date": None, "Creator": None})
+    canvas: Any = FigureCanvasSVG(figure)
+    canvas.print_svg(content, metadata={"Date": None, "Creator": None})
     start, mark, rest = content.getvalue().decode("utf-8").partition("<svg ")
     head, _, body = rest.partition(">")
     attributes = f'{mark}role="img" lang="{escape(code)}" aria-labelledby="t d" {head}>'
@@ -137,7 +147,7 @@ def _head(sheet: _Sheet, draft: Draft, language: Language, day: str) -> None:
 
 
 def _title(sheet: _Sheet, text: str) -> None:
-    sheet.y += 54
+    sheet.y += 52
     sheet.text(_LEFT, sheet.y, text, 34, "accent", bold=True)
     sheet.y += 10
 
@@ -154,7 +164,7 @@ def _counts(sheet: _Sheet, draft: Draft, language: Language, compared: Compared)
     for trend in shown:
         change = trend.short_change(language)
         room = _width(change, 24, bold=False)
-        sheet.y += 46
+        sheet.y += 44
         name = language.kind(trend.kind) or language.say("Other offenses")
         name = wrap(name, 30, max(_RIGHT - _LEFT - room - 24, 300), most=1, bold=True)[0]
         sheet.text(_LEFT, sheet.y, name, 30, "ink", bold=True)
@@ -206,7 +216,7 @@ def _events(sheet: _Sheet, draft: Draft, language: Language) -> list[str]:
         text = language.say("No event is planned in this area at present.")
         sheet.lines(_LEFT, text, 27, "ink", most=2)
         return [text]
-    room = max(1, int((_FOOT - 12 - sheet.y) // 76))
+    room = max(1, int((_FOOT - 10 - sheet.y) // 73))
     for event in draft.events[:room]:
         sheet.y += 4
         sheet.lines(_LEFT, f"{event.day(language)}: {event.name(language)}", 27, "ink", most=1, bold=True)
@@ -217,18 +227,22 @@ def _events(sheet: _Sheet, draft: Draft, language: Language) -> list[str]:
 def _foot(sheet: _Sheet, draft: Draft, language: Language, contact: str) -> None:
     sheet.box(0, _FOOT, WIDTH, HEIGHT - _FOOT, "panel")
     sheet.y = _FOOT + 4
-    sheet.lines(_LEFT, language.say("Reference {reference}.", reference=draft.reference), 27, "on_panel", most=1, bold=True)
+    sheet.lines(
+        _LEFT, language.say("Reference {reference}.", reference=draft.reference), 27, "on_panel", most=1, bold=True
+    )
     if contact:
         sheet.lines(_LEFT, language.say("Feedback: {contact}.", contact=contact), 25, "on_panel", most=1)
     sheet.y += 4
     sheet.lines(_LEFT, language.say(PLACES), 21, "muted", most=2)
 
 
-PLACES = "This bulletin is about places and times, never about persons; reported counts can rise because more is reported."
+PLACES = (
+    "This bulletin is about places and times, never about persons; reported counts can rise because more is reported."
+)
 
 
 def wrap(text: str, size: float, width: float, *, most: int, bold: bool = False) -> list[str]:
-    """Return the text in lines no wider than `width` pixels, at most `most`; what is left out is marked with an ellipsis.
+    """Return the text in lines no wider than `width` pixels, at most `most`; an ellipsis marks what is left out.
 
     A word that is wider than a line is broken: it would run out of the picture.
     """
@@ -266,7 +280,7 @@ def _cut(line: str, size: float, width: float, *, bold: bool) -> str:
 
 
 @functools.cache
-def _face(bold: bool) -> tuple[Any, dict[int, int]]:
+def _face(bold: bool) -> tuple[Any, Any]:
     font = get_font(findfont(FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")))
     return font, font.get_charmap()
 

@@ -1,4 +1,4 @@
-"""Languages of what the public reads: gettext catalogues in `locale/`; another is added by dropping its folder there."""
+"""Languages of what the public reads: gettext catalogues in `locale/`; another is added as a folder there."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ _ADDRESSES = tuple(
     for pattern in (
         rf"(?i)(?<!\w)\d+[a-z]{{0,2}}(?:\s+[\w'’-]+\.?){{0,4}}\s+(?:{_STREETS})(?!\w)",  # 120 N. State Street, 63rd St
         rf"(?i)(?<!\w)(?:{_CALLES}|c/|av)\.?\s[^.;:\n]{{0,40}}?\d",  # calle Ocho 120
+        rf"(?i)(?<!\w)\d+[a-z]?,?\s+(?:{_CALLES})(?!\w)",  # 12 rue Cler
         r"(?i)\w{3,}(?:straße|strasse|str\.)\s*\d",
         rf"(?i)(?<!\w)(?:{_ROOMS})\.?\s*(?:no\.?|n\.?[º°]|#)?\s*\d",  # apt 4
         r"(?i)(?<!\w)(?:no\.|nr\.|n\.?[º°]|núm\.?)\s*\d",
