@@ -230,25 +230,24 @@ def post(draft: Draft, said: Language, length: int, *, contact: str, compared: C
     What is most useful comes in first: the area, the trend of the kind with most need, an event, a tip, the contact.
     """
     mark, reference = _required(said, draft.reference)
-    event = draft.events[0] if draft.events else None
-    # (place in the text, sentence), in order of what is kept.
     heading = said.say("Safety bulletin: {area}", area=draft.title(said)) + "."
-    wanted: list[tuple[float, str]] = [(0, mark), (9, reference), (1, heading)]
+    # Place in the text, and what is said there: the first wording that fits. In order of what is kept.
+    wanted: list[tuple[float, tuple[str, ...]]] = [(0, (mark,)), (9, (reference,)), (1, (heading,))]
     for row, trend in enumerate(draft.trends[:3]):
-        text = f"{trend.sentence(said, compared)} {trend.change(said)}"
-        wanted.append((2 + row / 10, text))
-    if event:
-        next_event = said.say(
-            "Next: {event}, {day}, {place}.", event=event.name(said), day=event.day(said), place=event.spot(said)
-        )
-        wanted.insert(4 if draft.trends else 3, (4, next_event))
-    wanted += [(3 + row / 10, tip) for row, tip in enumerate(draft.tips(said, 3))]
+        counts = trend.sentence(said, compared)
+        # No counts without how sure the change is.
+        wanted.append((2 + row / 10, (f"{counts} {trend.change(said)}", f"{counts} {trend.brief(said)}")))
+    for event in draft.events[:1]:
+        names = {"event": event.name(said), "day": event.day(said), "place": event.spot(said)}
+        wanted.insert(4 if draft.trends else 3, (4, (said.say("Next: {event}, {day}, {place}.", **names),)))
+    wanted += [(3 + row / 10, (tip,)) for row, tip in enumerate(draft.tips(said, 3))]
     if contact:
-        wanted.append((8, said.say("Feedback: {contact}.", contact=contact)))
+        wanted.append((8, (said.say("Feedback: {contact}.", contact=contact),)))
     kept = list[tuple[float, str]]()
-    for place, sentence in wanted:
-        if len(_joined([*kept, (place, sentence)])) <= length:
-            kept.append((place, sentence))
+    for place, wordings in wanted:
+        fitting = (text for text in wordings if len(_joined([*kept, (place, text)])) <= length)
+        if text := next(fitting, ""):
+            kept.append((place, text))
     return _joined(kept)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -68,6 +68,12 @@ class Trend:
             "That is {about}; the change could be anywhere from {low} to {high}, so it may be chance.",
             about=about, **ends,
         )  # fmt: skip
+
+    def brief(self, language: Language) -> str:
+        """Return the change in a short sentence, for posts."""
+        if self.is_clear:
+            return language.say("That is {about}, probably more than chance.", about=self._about(language))
+        return language.say("That is {about}; it may be chance.", about=self._about(language))
 
     def _about(self, language: Language) -> str:
         ratio = self.recent / self.before
@@ -147,8 +153,7 @@ class PublicEvent:
 
     def day(self, language: Language) -> str:
         """Return its day and the time it begins."""
-        text = language.say("{day}, {start}", day=language.date(self.start.date()), start=language.clock(self.start))
-        return text[:1].upper() + text[1:]
+        return language.say("{day}, {start}", day=language.date(self.start.date()), start=language.clock(self.start))
 
     def spot(self, language: Language) -> str:
         """Return where it is."""
@@ -234,7 +239,9 @@ def drafts_of(
 ) -> tuple[Draft, ...]:
     """Return the facts of each area that has a reference, without any count under `min_count`."""
     needs = outreach.needs[outreach.needs["kind"] != ALL_KINDS]
-    groups = dict(iter(needs.groupby("area", sort=False)))
+    rows: dict[str, list[Mapping[Any, Any]]] = {area: [] for area in references}
+    for row in needs.to_dict("records"):
+        rows.setdefault(row["area"], []).append(row)
     events: dict[str, list[PublicEvent]] = {area: [] for area in references}
     zone = zoneinfo.ZoneInfo(timezone)
     for row in outreach.items.sort_values(["start", "id"], kind="stable").to_dict("records"):
@@ -245,7 +252,7 @@ def drafts_of(
             if area in events:
                 events[area].append(_event(row, where, zone))
     return tuple(
-        _draft(groups.get(area, needs.iloc[:0]), area, reference, number, tuple(events[area]), min_count)
+        _draft(rows[area], area, reference, number, tuple(events[area]), min_count)
         for number, (area, reference) in enumerate(references.items(), 1)
     )
 
@@ -260,24 +267,24 @@ def _event(row: Mapping[Any, Any], where: str, zone: zoneinfo.ZoneInfo) -> Publi
 
 
 def _draft(
-    rows: pd.DataFrame, area: str, reference: str, number: int, events: tuple[PublicEvent, ...], min_count: int
+    rows: Sequence[Mapping[Any, Any]],
+    area: str,
+    reference: str,
+    number: int,
+    events: tuple[PublicEvent, ...],
+    min_count: int,
 ) -> Draft:
-    ranked = rows.sort_values(["need", "kind"], ascending=[False, True], kind="stable")
-    enough = (rows["recent"] >= min_count) & (rows["before"] >= min_count)
-    # A total beside a hidden count would tell it, or the sum of several: with one hidden kind, there is none.
-    whole = len(rows) > 1 and bool(enough.all())
-    top = ranked.head(MOST_KINDS)
-    trends, hidden = list[Trend](), list[str]()
-    for row in top.to_dict("records"):
-        if min(row["recent"], row["before"]) < min_count:
-            hidden.append(str(row["kind"]))
-        else:
-            trends.append(_trend(row))
-    families = tuple(dict.fromkeys(family_of_tips(str(kind)) for kind in top["kind"]))[:MOST_FAMILIES] or ("other",)
+    top = sorted(rows, key=lambda row: (-np.nan_to_num(row["need"]), row["kind"]))[:MOST_KINDS]
+    enough = {row["kind"]: min(row["recent"], row["before"]) >= min_count for row in rows}
+    # A total beside hidden counts would tell their sum, and with one hidden kind the count itself.
+    whole = len(rows) > 1 and all(enough.values())
+    families = tuple(dict.fromkeys(family_of_tips(str(row["kind"])) for row in top))[:MOST_FAMILIES]
     return Draft(
-        area=area, reference=reference, number=number, trends=tuple(trends), hidden=tuple(hidden),
-        total=(int(rows["recent"].sum()), int(rows["before"].sum())) if whole else None,
-        days=int(rows["days"].max()) if len(rows) else 0, families=families, events=events,
+        area=area, reference=reference, number=number,
+        trends=tuple(_trend(row) for row in top if enough[row["kind"]]),
+        hidden=tuple(str(row["kind"]) for row in top if not enough[row["kind"]]),
+        total=(sum(row["recent"] for row in rows), sum(row["before"] for row in rows)) if whole else None,
+        days=max((int(row["days"]) for row in rows), default=0), families=families or ("other",), events=events,
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from allocator.report.drafts import Compared, Draft
+from allocator.report.drafts import Compared, Draft, PublicEvent
 from allocator.report.language import Language
 
 PALETTE = {
@@ -219,9 +219,14 @@ def _events(sheet: _Sheet, draft: Draft, language: Language) -> list[str]:
     room = max(1, int((_FOOT - 10 - sheet.y) // 73))
     for event in draft.events[:room]:
         sheet.y += 4
-        sheet.lines(_LEFT, f"{event.day(language)}: {event.name(language)}", 27, "ink", most=1, bold=True)
+        sheet.lines(_LEFT, _title_of(event, language), 27, "ink", most=1, bold=True)
         sheet.lines(_LEFT, event.spot(language), 25, "muted", most=1)
     return [event.line(language) for event in draft.events[:room]]
+
+
+def _title_of(event: PublicEvent, language: Language) -> str:
+    text = f"{event.day(language)}: {event.name(language)}"
+    return text[:1].upper() + text[1:]
 
 
 def _foot(sheet: _Sheet, draft: Draft, language: Language, contact: str) -> None:
