@@ -101,11 +101,32 @@ def test_a_newsletter_says_the_trend_with_its_doubt_what_helps_and_what_comes():
 @pytest.mark.parametrize("days", [1, 7, 30, 91])
 @pytest.mark.parametrize("code", ["en", "es"])
 def test_every_length_of_window_has_its_words(code, days, compared):
-    outreach = plan([], [need(days=days), need(kind="THEFT", days=days, trend_lower=float("nan"))])
+    outreach = plan([], [need(days=days), need(kind="THEFT", days=days, trend=0.7, trend_lower=0.6, trend_upper=0.75)])
     (draft,) = drafts_of(outreach, {"Loop": "B-2017W52-0000"}, timezone=CHICAGO, min_count=5)
     said = [trend.sentence(language(code), compared) + trend.change(language(code)) for trend in draft.trends]
     assert draft.sum_sentence(language(code), compared)
     assert all("34" in text and "41" in text and "{" not in text for text in said)
+
+
+def test_a_ratio_outside_its_interval_is_said_as_the_needs_estimate_it():
+    rows = [
+        need(recent=30, before=10, trend=1.2, trend_lower=1.05, trend_upper=1.45),
+        need(kind="THEFT", recent=30, before=10, trend=1.0, trend_lower=float("nan"), trend_upper=float("nan")),
+        need(kind="120 Main St", recent=30, before=30, trend=1.0, trend_lower=1.002, trend_upper=1.3, need=1.0),
+    ]
+    (draft,) = drafts_of(plan([], rows), {"Loop": "B-2017W52-0000"}, timezone=CHICAGO, min_count=5)
+    burglary, other = draft.trends
+    assert draft.unknown == ("THEFT",)
+    assert draft.total is None
+    assert burglary.change(language("en")) == (
+        "That is about 20 % more when chance and missing days are allowed for; the change could be anywhere from "
+        "5 % more to 45 % more, so it is probably more than chance."
+    )
+    assert burglary.short_change(language("en")) == "about 20 % more, adjusted; probably more than chance"
+    assert other.sentence(language("en"), "year").startswith("Other offenses: 30 reported")
+    assert other.brief(language("en")).endswith("it may be chance.")
+    page = text_of(written(plan([], rows)).pages["areas/loop/en.html"])
+    assert "Not known for long enough to compare: Theft." in page
 
 
 def test_a_total_is_told_only_where_it_tells_no_hidden_count():
@@ -152,7 +173,7 @@ def random_area(rng: np.random.Generator, number: int) -> tuple[list[dict], list
     needs = []
     for kind in kinds[: rng.integers(1, 8)]:
         recent, before = (int(v) for v in rng.poisson(rng.choice([0.5, 3.0, 6.0, 40.0, 20_000.0], 2)))
-        lower, upper = sorted(rng.gamma(4.0, 0.25, 2))
+        lower, upper = sorted(rng.gamma(4.0, 0.25, 2)) if rng.random() < 0.9 else (float("nan"), float("nan"))
         needs.append(need(area, str(kind), recent, before, trend_lower=lower, trend_upper=upper, need=rng.random()))
     held = [
         item(int(rng.integers(0, 90)), area=area, venue=name(), initiative=name(), audience=name(), id=f"{number}-{n}",

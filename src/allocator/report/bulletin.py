@@ -195,6 +195,8 @@ def _newsletter(
         counts.append(total)
     if hidden := ", ".join(name for kind in draft.hidden if (name := said.kind(kind))):
         counts.append(said.say("Too few to show: {kinds}.", kinds=hidden))
+    if unknown := ", ".join(name for kind in draft.unknown if (name := said.kind(kind))):
+        counts.append(said.say("Not known for long enough to compare: {kinds}.", kinds=unknown))
     if not counts:
         counts.append(said.say("Too few reports to show."))
     return render(

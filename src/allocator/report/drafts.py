@@ -28,6 +28,9 @@ Compared = Literal["year", "window"]
 class Trend:
     """Reported events of a kind, recent against before; none of the counts is too small to be shown.
 
+    The needs draw the ratios of areas with few events towards that of all, and allow for days without data: where the
+    plain ratio of the counts lies outside their interval, theirs is said, and that it allows for these.
+
     Parameters
     ----------
     kind : str
@@ -36,27 +39,26 @@ class Trend:
         Events.
     days : int
         Days of each.
-    lower, upper : float
-        Interval of the ratio of the two; NaN if not known.
+    trend, lower, upper : float
+        Ratio of the two as the needs estimate it, and its interval.
     """
 
     kind: str
     recent: int
     before: int
     days: int
+    trend: float
     lower: float
     upper: float
 
     def sentence(self, language: Language, compared: Compared) -> str:
         """Return the counts in a sentence."""
-        name = language.kind(self.kind)
+        name = language.kind(self.kind) or language.say("Other offenses")
         return _counts(language, name, self.recent, self.before, days=self.days, compared=compared)
 
     def change(self, language: Language) -> str:
         """Return the change with how sure it is, in a sentence."""
         about = self._about(language)
-        if not (np.isfinite(self.lower) and np.isfinite(self.upper)):
-            return language.say("That is {about}; how much of it is chance is not known.", about=about)
         ends = {"low": percent(language, self.lower), "high": percent(language, self.upper)}
         if self.is_clear:
             return language.say(
@@ -75,30 +77,39 @@ class Trend:
             return language.say("That is {about}, probably more than chance.", about=self._about(language))
         return language.say("That is {about}; it may be chance.", about=self._about(language))
 
-    def _about(self, language: Language) -> str:
+    def _about(self, language: Language, *, short: bool = False) -> str:
         ratio = self.recent / self.before
-        if round(100 * (ratio - 1)) == 0:
+        if not self.lower <= ratio <= self.upper:
+            change = percent(language, self.trend)
+            if short:
+                return language.say("about {change}, adjusted", change=change)
+            return language.say("about {change} when chance and missing days are allowed for", change=change)
+        if _percent(ratio) == 0:
             return language.say("about the same")
         return language.say("about {change}", change=percent(language, ratio))
 
     @property
     def is_clear(self) -> bool:
         """Whether the interval leaves out that nothing changed."""
-        return bool(self.lower > 1 or self.upper < 1)
+        return _percent(self.lower) > 0 or _percent(self.upper) < 0
 
     def short_change(self, language: Language) -> str:
         """Return the change in a few words."""
         if self.is_clear:
-            return language.say("{about}; probably more than chance", about=self._about(language))
-        return language.say("{about}; may be chance", about=self._about(language))
+            return language.say("{about}; probably more than chance", about=self._about(language, short=True))
+        return language.say("{about}; may be chance", about=self._about(language, short=True))
 
 
 def percent(language: Language, ratio: float) -> str:
     """Return a ratio as a change in words, such as "17 % fewer"."""
-    n = round(100 * (ratio - 1))
+    n = _percent(ratio)
     if n == 0:
         return language.say("no change")
     return language.say("{n} % fewer", n=f"{-n:,}") if n < 0 else language.say("{n} % more", n=f"{n:,}")
+
+
+def _percent(ratio: float) -> int:
+    return round(100 * (ratio - 1))
 
 
 def _counts(language: Language, name: str, recent: int, before: int, *, days: int, compared: Compared) -> str:
@@ -194,10 +205,10 @@ class Draft:
         Row of the area, counted from 1; names it where its own name looks like an address.
     trends : tuple of Trend
         Kinds that may be shown, by need.
-    hidden : tuple of str
-        Kinds whose counts are too small.
+    hidden, unknown : tuple of str
+        Kinds whose counts are too small; kinds whose history is too short to compare.
     total : tuple of int, optional
-        Events of all kinds, recent and before; only where no kind is hidden, or the hidden one were the difference.
+        Events of all kinds, recent and before; only where no kind is left out, or it were the difference.
     days : int
         Days of the counts.
     families : tuple of str
@@ -211,6 +222,7 @@ class Draft:
     number: int
     trends: tuple[Trend, ...]
     hidden: tuple[str, ...]
+    unknown: tuple[str, ...]
     total: tuple[int, int] | None
     days: int
     families: tuple[str, ...]
@@ -276,18 +288,23 @@ def _draft(
 ) -> Draft:
     top = sorted(rows, key=lambda row: (-np.nan_to_num(row["need"]), row["kind"]))[:MOST_KINDS]
     enough = {row["kind"]: min(row["recent"], row["before"]) >= min_count for row in rows}
+    known = {row["kind"]: bool(np.isfinite([row[name] for name in _TREND]).all()) for row in rows}
     # A total beside hidden counts would tell their sum, and with one hidden kind the count itself.
-    whole = len(rows) > 1 and all(enough.values())
+    whole = len(rows) > 1 and all(enough.values()) and all(known.values())
     families = tuple(dict.fromkeys(family_of_tips(str(row["kind"])) for row in top))[:MOST_FAMILIES]
     return Draft(
         area=area, reference=reference, number=number,
-        trends=tuple(_trend(row) for row in top if enough[row["kind"]]),
+        trends=tuple(_trend(row) for row in top if enough[row["kind"]] and known[row["kind"]]),
         hidden=tuple(str(row["kind"]) for row in top if not enough[row["kind"]]),
+        unknown=tuple(str(row["kind"]) for row in top if enough[row["kind"]] and not known[row["kind"]]),
         total=(sum(row["recent"] for row in rows), sum(row["before"] for row in rows)) if whole else None,
         days=max((int(row["days"]) for row in rows), default=0), families=families or ("other",), events=events,
     )  # fmt: skip
 
 
+_TREND = ("trend", "trend_lower", "trend_upper")
+
+
 def _trend(row: Mapping[Any, Any]) -> Trend:
-    lower, upper = float(row["trend_lower"]), float(row["trend_upper"])
-    return Trend(str(row["kind"]), int(row["recent"]), int(row["before"]), int(row["days"]), lower, upper)
+    counts = (int(row[name]) for name in ("recent", "before", "days"))
+    return Trend(str(row["kind"]), *counts, *(float(row[name]) for name in _TREND))

@@ -162,13 +162,16 @@ def _counts(sheet: _Sheet, draft: Draft, language: Language, compared: Compared)
     shown = draft.trends[:_MOST_BARS]
     most = max(max(trend.recent, trend.before) for trend in shown)
     for trend in shown:
-        change = trend.short_change(language)
-        room = _width(change, 24, bold=False)
         sheet.y += 44
         name = language.kind(trend.kind) or language.say("Other offenses")
-        name = wrap(name, 30, max(_RIGHT - _LEFT - room - 24, 300), most=1, bold=True)[0]
+        name = wrap(name, 30, _RIGHT - _LEFT, most=1, bold=True)[0]
         sheet.text(_LEFT, sheet.y, name, 30, "ink", bold=True)
-        sheet.text(_RIGHT - room, sheet.y, change, 24, "muted")
+        change = trend.short_change(language)
+        at = _RIGHT - _width(change, 24, bold=False)
+        if at < _LEFT + _width(name, 30, bold=True) + 24:  # no room beside the name
+            at = _LEFT
+            sheet.y += 30
+        sheet.text(at, sheet.y, change, 24, "muted")
         sheet.y += 13
         for value, colour in ((trend.recent, "recent"), (trend.before, "before")):
             length = (_RIGHT - _LEFT - 140) * value / most
