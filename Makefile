@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench stress demo-files clean
+.PHONY: demo test check bench stress demo-files catalogues clean
 
 demo: $(VENV)/ready
 	$(BIN)/allocator run configs/demo.toml --overwrite
@@ -22,6 +22,10 @@ check: $(VENV)/ready
 # The full counts that CI takes a fixed sample of: 500 toy cities per family of limits, 10,000 random larger ones.
 stress: $(VENV)/ready
 	ALLOCATOR_TOYS=500 ALLOCATOR_CASES=10000 $(BIN)/python -m pytest tests/test_limits.py -q
+
+# The texts of bulletins in other languages, after a change of a .po file.
+catalogues:
+	$(PYTHON) tools/catalogues.py
 
 bench: $(VENV)/ready
 	$(BIN)/python -m pytest benchmarks -q

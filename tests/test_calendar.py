@@ -62,7 +62,7 @@ def test_an_event_says_what_where_when_and_why():
     assert event["STATUS"] == "CONFIRMED"
     assert event["CATEGORIES"].cats == ["workshop"]
     assert (event["GEO"].latitude, event["GEO"].longitude) == (41.8763, -87.6281)
-    for fact in ("burglary is expected there most", "residents", "en;es", "40"):
+    for fact in ("burglary is expected there most", "residents", "en, es", "40"):
         assert fact in event["DESCRIPTION"]
     text = files["calendars/team-team-north.ics"].decode()
     assert "DTSTART;TZID=America/Chicago:20180108T183000\r\n" in text

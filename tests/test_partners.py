@@ -90,16 +90,16 @@ def test_what_is_called_off_is_said():
 
 
 def test_answers_come_back_as_the_events_were(tmp_path):
-    hostile = ["=1+1", "@SUM(A1)", "-2", "it's", "'quoted", 'say "no", please', "  =2", "日本;x", "+1"]
+    hostile = ["=1+1", "@SUM(A1)", "-2", "it's", "'quoted", "'=2", 'say "no", please', "  =2", "日本;x", "+1"]
     records = [
         item(n, initiative=name, venue=name, area=name, team=name, point=name, channel=name)
         for n, name in enumerate(hostile)
     ]
     files = partner_packages(items(*records), timezone=CHICAGO, title="Season")
-    words = ["confirm", "Confirmed", "YES", "decline", "declined", "no.", "", " ", "yes"]
+    words = ["confirm", "Confirmed", "YES", "decline", "declined", "no.", "", " ", "yes", "NO"]
     answers, notes = answered(tmp_path, files, *words)
-    assert [answer.confirmed for answer in answers] == [True, True, True, False, False, False, True]
-    assert notes == ("public-library.csv: 2 of 9 events are not answered yet",)
+    assert [answer.confirmed for answer in answers] == [True, True, True, False, False, False, True, False]
+    assert notes == ("public-library.csv: 2 of 10 events are not answered yet",)
     told = [record for record, word in zip(records, words, strict=True) if word.strip()]
     for answer, record in zip(answers, told, strict=True):
         assert (answer.id, answer.partner, answer.start) == (record["id"], "Public library", record["start"])
@@ -136,7 +136,8 @@ def test_all_faults_of_all_answers_are_told_at_once(tmp_path):
     for words in (
         "a.csv, row 3: event 'O1' is answered with confirm and with decline; first in a.csv, row 2",
         "row 4: start = '2018-01-08T18:30:00' is not a time with its offset", "row 5: start = 'tomorrow'",
-        "row 6: answer 'perhaps' is neither confirm nor decline", "did you mean 'confirm'", "row 8: initiative is blank",
+        "row 6: answer 'perhaps' is neither confirm nor decline", "did you mean 'confirm'",
+        "row 8: initiative is blank",
         "b.csv, row 2: event 'O1' is answered twice", "c.csv: no column 'initiative'",
     ):  # fmt: skip
         assert words in text

@@ -532,3 +532,41 @@ def _bar(console: Any) -> Any:
 
 N_STAGES = 10
 """Stages of a run: the pipeline's eight, the job file before and the run folder after them."""
+
+
+@app.command()
+def bulletin(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to make; by default beside the run.")] = None,
+    languages: Annotated[
+        str | None, typer.Option(metavar="en,es", help="Languages, instead of those of the job.")
+    ] = None,
+    feedback: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Counts of feedback on bulletins of this run.")
+    ] = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draft a bulletin for each area, in each language, for a person to approve."""
+    from allocator.io.folders import check_output
+
+    target = out or run.with_name(f"{run.resolve().name}-bulletins")
+    check_output(target, overwrite=overwrite)
+    from allocator import pipeline
+    from allocator.io import load_run
+
+    codes = None if languages is None else [code.strip() for code in languages.split(",") if code.strip()]
+    with _progress(as_json=as_json, quiet=quiet, stages=3) as tell:
+        tell("run folder")
+        loaded = load_run(run)
+        tell("drafts")
+        found = pipeline.bulletins_of(loaded, languages=codes or None, feedback=feedback)
+        tell("pages")
+        place = pipeline.save_bulletins(found, loaded.job, target, overwrite=overwrite)
+    figures = found.figures()
+    if as_json:
+        typer.echo(json.dumps({"folder": str(place), **figures["values"]}, ensure_ascii=False))
+    elif not quiet:
+        lines = [f"{label:<11}{text}" for label, text in figures["lines"]]
+        typer.echo("\n".join(["", *lines, "", f"{'drafts':<11}{_shown(place / 'index.html')}"]))

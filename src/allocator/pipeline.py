@@ -913,3 +913,60 @@ def synthetic_files(*, seed: int = 0) -> dict[str, str]:
         "districts.geojson": synthetic.polygons_geojson(city.area.polygons, city.area.districts, "district"),
         "beats.geojson": synthetic.polygons_geojson(city.area.beat_polygons, city.area.beats, "beat"),
     }
+
+
+def bulletins_of(
+    run: Run, *, languages: Sequence[str] | None = None, feedback: str | Path | None = None
+) -> report.Bulletins:
+    """Return the drafts of bulletins of a run's areas.
+
+    Parameters
+    ----------
+    run : Run
+        With outreach, from `run` or `load_run`.
+    languages : sequence of str, optional
+        Instead of those of `[outreach.bulletin]`.
+    feedback : path, optional
+        Table of feedback on the bulletins of this run: counts by reference or area.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If a language has no catalogue, the run has no needs of areas, or the feedback has faults.
+    """
+    job, section = run.job, run.job.outreach
+    if section is None:
+        raise DataError(f"the run {job.job.name!r} has no [outreach] section to write bulletins from")
+    options = section.bulletin
+    if languages is not None:
+        options = options.model_copy(update={"languages": tuple(languages)})
+    known = report.bulletin_references(run.outreach, title=job.job.name, first_day=job.job.week)
+    counts = io.read_feedback(feedback, known) if feedback is not None and known else None
+    return report.bulletins(
+        run.outreach, options=options, timezone=job.job.timezone, title=job.job.name, first_day=job.job.week,
+        notes=[text for text in (report.stamp(job), job.job.note) if text], feedback=counts,
+        compared="window" if any(_NO_YEAR in note for note in run.outreach.notes) else "year",
+    )  # fmt: skip
+
+
+_NO_YEAR = "no same days a year earlier"
+"""What the notes of the needs say where the recent days are compared with those just before."""
+
+
+def save_bulletins(found: report.Bulletins, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write the drafts of bulletins, `bulletins.csv`, `feedback.csv` if any, and the JSON files, all or nothing.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists (and `overwrite` is not given) or cannot be written.
+    """
+    io.check_output(folder, overwrite=overwrite)
+    tables = {"bulletins": found.table()} | ({} if found.feedback is None else {"feedback": found.feedback})
+    manifest = {
+        "versions": versions(), "seed": job.job.seed, "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "references": dict(found.references), "notes": list(found.notes), "peak_mb": peak_mb(),
+    }  # fmt: skip
+    return io.write_results(
+        folder, tables=tables, pages=found.pages, figures=found.figures(), manifest=manifest, overwrite=overwrite
+    )

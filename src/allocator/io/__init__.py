@@ -8,6 +8,7 @@ from allocator.io.delivery import delivery_template, read_delivery
 from allocator.io.edits import read_duty_wishes, read_edits
 from allocator.io.events import read_events, read_job_events
 from allocator.io.exports import csv_text
+from allocator.io.feedback import read_feedback
 from allocator.io.folders import check_output, whole_folder
 from allocator.io.gis import write_cells
 from allocator.io.job import check_files, dump_job, input_files, read_job
@@ -43,6 +44,7 @@ __all__ = [
     "read_duty_wishes",
     "read_edits",
     "read_events",
+    "read_feedback",
     "read_initiatives",
     "read_items",
     "read_job",

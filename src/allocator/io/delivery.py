@@ -12,7 +12,7 @@ import pandas as pd
 from allocator.domain import DELIVERY_TYPES, STATUSES, Delivered, delivery_table
 from allocator.domain.feedback import CANCELLED, HELD, MOVED, OPEN
 from allocator.errors import nearest
-from allocator.io.exports import FORMULA
+from allocator.io.exports import unguarded
 from allocator.io.sheet import Sheet
 from allocator.io.surveys import looks_like_a_contact, past_date
 
@@ -94,8 +94,7 @@ def _record(sheet: Sheet, seen: set[str]) -> dict[str, object]:
 
 def _text(sheet: Sheet, column: str) -> str:
     """Return a text; the apostrophe that kept a spreadsheet from taking it for a formula is left out."""
-    value = sheet.text(column)
-    return value[1:] if value.startswith("'") and value[1:].lstrip(" ").startswith(FORMULA) else value
+    return unguarded(sheet.text(column))
 
 
 def _number(sheet: Sheet, column: str, *, whole: bool = False) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 
 
 def csv_text(frame: pd.DataFrame) -> str:
@@ -20,9 +20,14 @@ def csv_text(frame: pd.DataFrame) -> str:
 
 
 def _harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA) else value
+    return f"'{value}" if isinstance(value, str) and _risky(value) else value
+
+
+def _risky(text: str) -> bool:
+    """Return whether text begins like a formula; apostrophes before it are guarded too, so that they come back."""
+    return text.lstrip(" '").startswith(_FORMULA)
 
 
 def unguarded(text: str) -> str:
     """Return text of a table that `csv_text` wrote, without the apostrophe that kept it from being a formula."""
-    return text[1:] if text.startswith("'") and text[1:].lstrip(" ").startswith(FORMULA) else text
+    return text[1:] if text.startswith("'") and _risky(text[1:]) else text

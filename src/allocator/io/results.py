@@ -33,7 +33,7 @@ def write_results(
     tables : mapping of str to DataFrame
         By file name without ending; see `csv_text` for the CSV.
     pages : mapping of str to str or bytes
-        Further files by name: pages, pictures, other text.
+        Further files by name, such as `index.html` or `areas/loop/en.html`: pages, pictures, other text.
     figures, manifest : mapping
         Content of the JSON files.
     overwrite : bool
@@ -57,6 +57,7 @@ def write_results(
         except pa.ArrowException as error:  # pyarrow wraps "no space left"
             raise OutputError(f"cannot write {folder}: {error}") from error
         for name, page in pages.items():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).write_bytes(page.encode("utf-8") if isinstance(page, str) else page)
         for name, content in (("summary.json", figures), ("manifest.json", manifest)):
             text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)

@@ -1,10 +1,12 @@
 """Pictures, pages and words of results, as strings and bytes; the io room writes them."""
 
 from allocator.report.backtest import backtest_page
+from allocator.report.bulletin import Bulletins, bulletin_references, bulletins
 from allocator.report.calendar import calendars
 from allocator.report.explore import Exploration, explore_page, explore_pictures
 from allocator.report.funders import funder_report
 from allocator.report.map import map_png
+from allocator.report.outreach import outreach_files
 from allocator.report.partners import partner_packages
 from allocator.report.plans import plan_backtest_page
 from allocator.report.replan import replan_figures
@@ -14,9 +16,12 @@ from allocator.report.staffing import staffing_figures, staffing_page, staffing_
 from allocator.report.summary import Material, figures, stamp
 
 __all__ = [
+    "Bulletins",
     "Exploration",
     "Material",
     "backtest_page",
+    "bulletin_references",
+    "bulletins",
     "calendars",
     "explore_page",
     "explore_pictures",
@@ -24,6 +29,7 @@ __all__ = [
     "frontier_png",
     "funder_report",
     "map_png",
+    "outreach_files",
     "partner_packages",
     "plan_backtest_page",
     "replan_figures",

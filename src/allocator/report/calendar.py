@@ -120,7 +120,7 @@ def _event(
     event.add("dtstart", _local(row["start"], zone))
     event.add("dtend", _local(row["stop"], zone))
     event.add("summary", _line(row["initiative"]))
-    if place := row["venue"] or row["point"] or row["channel"] or row["area"]:
+    if place := row["venue"] or row["point"] or row["channel"] or _listed(row["area"]):
         event.add("location", _line(place))
     event.add("description", _description(row, others))
     if row["type"]:
@@ -134,11 +134,16 @@ def _event(
 def _description(row: Mapping[Any, Any], others: Sequence[str]) -> str:
     told = not any(one.casefold() in row["reason"].casefold() for one in others)
     facts = {
-        "Area": row["area"], "Audience": row["audience"], "Languages": row["languages"], "Topics": row["topics"],
+        "Area": _listed(row["area"]), "Audience": row["audience"], "Languages": _listed(row["languages"]),
+        "Topics": _listed(row["topics"]),
         "Expected contacts": str(row["reach"]) if row["reach"] > 0 else "",
         "Printed items": str(row["items"]) if row["items"] > 0 else "", "Why": row["reason"] if told else "",
     }  # fmt: skip
     return "\n".join(f"{label}: {_text(value)}" for label, value in facts.items() if value)
+
+
+def _listed(text: str) -> str:
+    return ", ".join(part.strip() for part in text.split(";") if part.strip())
 
 
 def _text(value: object) -> str:
@@ -151,7 +156,8 @@ def _line(value: object) -> str:
 
 
 def _moment(value: Any) -> dt.datetime:
-    return pd.Timestamp(value).to_pydatetime().astimezone(dt.UTC)
+    moment: dt.datetime = pd.Timestamp(value).to_pydatetime()
+    return moment.astimezone(dt.UTC)
 
 
 def _local(value: Any, zone: zoneinfo.ZoneInfo) -> dt.datetime:

@@ -60,7 +60,11 @@ def funder_report(
         mine = outreach.items[[_label(fund) == name for fund in outreach.items["fund"]]]
         line = table[table["fund"] == name]
         own = _own_table(mine)
-        blocks = [Text(_sentence(line)), Table(line, _CAPTION, _FORMATS), Table(own, _HOLDINGS, _FORMATS)]
+        blocks: list[Text | Table] = [
+            Text(_sentence(line)),
+            Table(line, _CAPTION, _FORMATS),
+            Table(own, _HOLDINGS, _FORMATS),
+        ]
         own_parts = [Part(f"Fund: {name}", blocks), Part("Assumptions", _assumptions(mine, initiatives))]
         html = page(f"{title}: what the fund {name} does", notes=notes, parts=own_parts)
         files |= {

@@ -77,4 +77,9 @@ class Part:
 
 def page(title: str, *, notes: Sequence[str], parts: Sequence[Part]) -> str:
     """Return a page as HTML; all text is escaped."""
-    return _PAGES.get_template("page.html").render(title=title, notes=notes, parts=parts)
+    return render("page.html", title=title, notes=notes, parts=parts)
+
+
+def render(template: str, **values: object) -> str:
+    """Return a template of the report room with its values; all text is escaped."""
+    return _PAGES.get_template(template).render(**values)

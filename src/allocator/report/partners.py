@@ -91,7 +91,8 @@ def _timed(items: pd.DataFrame, timezone: str) -> pd.DataFrame:
 
 
 def _iso(time: Any, zone: zoneinfo.ZoneInfo) -> str:
-    return pd.Timestamp(time).to_pydatetime().astimezone(zone).isoformat(timespec="seconds")
+    moment: dt.datetime = pd.Timestamp(time).to_pydatetime()
+    return moment.astimezone(zone).isoformat(timespec="seconds")
 
 
 def _gone(mine: pd.DataFrame, old: pd.DataFrame | None) -> pd.DataFrame:
