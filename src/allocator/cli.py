@@ -146,7 +146,8 @@ def run(
         seconds, peak = result.manifest["seconds"]["total"], result.manifest["peak_mb"]
         typer.echo(f"\n{result.summary()}\n{'took':<11}{seconds:.1f} s; peak memory {peak or 0:,.0f} MB\n")
         for name, what in OUTPUTS.items():
-            typer.echo(f"{what:<11}{_shown(place / name)}")
+            if (place / name).exists():
+                typer.echo(f"{what:<11}{_shown(place / name)}")
 
 
 @app.command()
@@ -234,6 +235,9 @@ OUTPUTS = {
     "plan.geojson": "",
     "routes": "",
     "outreach.parquet": "outreach",
+    "calendars": "",
+    "partners": "",
+    "funders": "",
     "risk.parquet": "risk",
     "summary.json": "numbers",
 }
@@ -532,6 +536,32 @@ def _bar(console: Any) -> Any:
 
 N_STAGES = 10
 """Stages of a run: the pipeline's eight, the job file before and the run folder after them."""
+
+
+@app.command()
+def delivery(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")],
+    table: Annotated[Path, typer.Argument(metavar="FILE", help="Its delivery.csv, filled in.")],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to make; by default beside the run.")] = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what became of the outreach of a run: held, attended and paid against plan."""
+    from allocator.io.folders import check_output
+
+    target = out or run.with_name(f"{run.resolve().name}-delivery")
+    check_output(target, overwrite=overwrite)
+    from allocator import pipeline
+    from allocator.io import load_run
+
+    earlier = load_run(run)
+    card = pipeline.delivery_of(earlier, table)
+    place = pipeline.save_delivery(card, earlier.job, target, overwrite=overwrite)
+    if as_json:
+        typer.echo(json.dumps({"delivery": str(place), **card.figures()["values"]}, ensure_ascii=False))
+    elif not quiet:
+        typer.echo(f"\n{card.summary()}\n\n{'folder':<11}{_shown(place)}")
 
 
 @app.command()

@@ -40,7 +40,16 @@ from allocator.domain import (
     shifts_of,
 )
 from allocator.errors import DataError, nearest
-from allocator.evaluation import PlanScorecard, PlanTerms, PlanWeek, Scenarios, Scorecard, Setting, backtest
+from allocator.evaluation import (
+    DeliveryCard,
+    PlanScorecard,
+    PlanTerms,
+    PlanWeek,
+    Scenarios,
+    Scorecard,
+    Setting,
+    backtest,
+)
 from allocator.tessellation import Area, Tessellation
 
 Progress = Callable[[str], None]
@@ -148,10 +157,29 @@ def save_run(run: Run, folder: str | Path, *, overwrite: bool = False, earlier: 
         If the folder exists (and `overwrite` is not given) or cannot be written.
     """
     io.check_output(folder, overwrite=overwrite)
-    pages = {"map.png": report.map_png(run), **report.route_files(run), **_roster_pages(run)}
+    pages = {"map.png": report.map_png(run), **report.route_files(run), **_roster_pages(run), **_outreach_pages(run)}
     if earlier is not None:
         pages["changes.csv"] = io.csv_text(run.plan.diff(earlier.plan)).encode("utf-8")
     return io.write_run(run, folder, pages=pages, overwrite=overwrite)
+
+
+def _outreach_pages(run: Run) -> dict[str, bytes]:
+    """Return calendars, partner packages, funder reports, and the form in which delivery is told."""
+    job, plan = run.job, run.outreach
+    if job.outreach is None:
+        return {}
+    earlier = (
+        io.read_items(job.outreach.earlier) if job.outreach.earlier and Path(job.outreach.earlier).exists() else None
+    )
+    notes = [text for text in (report.stamp(job), job.job.note) if text]
+    form = io.delivery_template(plan.items, timezone=job.job.timezone)
+    return {
+        **report.outreach_files(
+            plan, timezone=job.job.timezone, title=job.job.name, notes=notes, offers=plan.offers, earlier=earlier,
+            contact=job.outreach.bulletin.contact,
+        ),
+        "delivery.csv": io.csv_text(form).encode("utf-8"),
+    }  # fmt: skip
 
 
 def _roster_pages(run: Run) -> dict[str, bytes]:
@@ -970,3 +998,32 @@ def save_bulletins(found: report.Bulletins, job: Job, folder: str | Path, *, ove
     return io.write_results(
         folder, tables=tables, pages=found.pages, figures=found.figures(), manifest=manifest, overwrite=overwrite
     )
+
+
+def delivery_of(run: Run, delivered: str | Path) -> DeliveryCard:
+    """Return what became of the outreach of a run: held and cancelled, reach and cost against plan.
+
+    Raises
+    ------
+    DataError
+        If the run has no outreach, or the table has faults or is not about this plan.
+    """
+    if run.job.outreach is None:
+        raise DataError(f"the run {run.job.job.name!r} has no [outreach] section")
+    return evaluation.delivery_report(run.outreach.items, io.read_delivery(delivered), offers=run.outreach.offers)
+
+
+def save_delivery(card: DeliveryCard, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write what was delivered: `delivery.parquet`, `delivery.csv`, `summary.json` and `manifest.json`, all or nothing.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists (and `overwrite` is not given) or cannot be written.
+    """
+    io.check_output(folder, overwrite=overwrite)
+    manifest = {"versions": versions(), "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds")}
+    return io.write_results(
+        folder, tables={"delivery": card.table()}, pages={}, figures=card.figures(), manifest=manifest,
+        overwrite=overwrite,
+    )  # fmt: skip

@@ -430,16 +430,16 @@ TEAMS = (
 _ASSUMED = "assumption for the demo, not a finding"
 INITIATIVES = (
     {"initiative": "Home security workshop", "type": "workshop", "kinds": "BURGLARY", "hours": 3, "cost": 180,
-     "reach": 40, "effect": 0.15, "effect_low": 0.0, "effect_high": 0.3, "effect_source": _ASSUMED,
+     "reach": 40, "effect": 0.2, "effect_low": 0.0, "effect_high": 0.4, "effect_source": _ASSUMED,
      "half_life_weeks": 26, "reporting": 0.05, "skills": "workshop", "languages": "en", "lead_days": 1, "most": 4},
     {"initiative": "Safe evening out seminar", "type": "seminar", "kinds": "ASSAULT;ROBBERY", "hours": 2, "cost": 150,
-     "reach": 60, "effect": 0.1, "effect_low": 0.0, "effect_high": 0.2, "effect_source": _ASSUMED,
-     "half_life_weeks": 13, "reporting": 0.1, "skills": "workshop", "languages": "en", "lead_days": 1, "most": 4},
+     "reach": 60, "effect": 0.12, "effect_low": 0.0, "effect_high": 0.24, "effect_source": _ASSUMED,
+     "half_life_weeks": 26, "reporting": 0.1, "skills": "workshop", "languages": "en", "lead_days": 1, "most": 4},
     {"initiative": "Lock it or lose it leaflets", "type": "materials", "kinds": "VEHICLE CRIME", "hours": 4,
-     "cost": 120, "reach": 800, "effect": 0.03, "effect_low": 0.0, "effect_high": 0.06, "effect_source": _ASSUMED,
+     "cost": 120, "reach": 800, "effect": 0.008, "effect_low": 0.0, "effect_high": 0.016, "effect_source": _ASSUMED,
      "half_life_weeks": 8, "reporting": 0.0, "skills": "materials", "languages": "en;es", "lead_days": 0, "most": 6},
     {"initiative": "Burglary prevention leaflets", "type": "materials", "kinds": "BURGLARY", "hours": 4, "cost": 120,
-     "reach": 800, "effect": 0.03, "effect_low": 0.0, "effect_high": 0.06, "effect_source": _ASSUMED,
+     "reach": 800, "effect": 0.008, "effect_low": 0.0, "effect_high": 0.016, "effect_source": _ASSUMED,
      "half_life_weeks": 8, "reporting": 0.0, "skills": "materials", "languages": "en", "lead_days": 0, "most": 6},
 )  # fmt: skip
 RESIDENTS = (9_400, 12_800, 8_600, 11_200, 7_900, 10_100)

@@ -181,8 +181,8 @@ class Venue:
         Audiences it suits; empty: all.
     closed : tuple of datetime.date
         Blackout dates.
-    lon, lat : float
-        Degrees (WGS84); NaN if not known: the middle of its area.
+    lon, lat : float, optional
+        Degrees (WGS84); None if not known: the middle of its area.
     """
 
     name: str
@@ -195,8 +195,8 @@ class Venue:
     reach_areas: tuple[str, ...] = ()
     audiences: tuple[str, ...] = ()
     closed: tuple[dt.date, ...] = ()
-    lon: float = float("nan")
-    lat: float = float("nan")
+    lon: float | None = None
+    lat: float | None = None
 
 
 @dataclass(frozen=True)
@@ -515,6 +515,8 @@ class OutreachPlan:
         What could not be offered, each with its cause.
     notes : tuple of str
         Formula of the need, assumptions and their sources, what fairness cost.
+    offers : Offers
+        What the plan was made of.
     """
 
     items: pd.DataFrame
@@ -531,6 +533,7 @@ class OutreachPlan:
     detached: pd.DataFrame = field(default_factory=lambda: typed_table(DETACHED_TYPES))
     needs: pd.DataFrame = field(default_factory=lambda: typed_table(NEED_COLUMNS))
     worth: pd.DataFrame = field(default_factory=lambda: empty_table(WORTH_COLUMNS))
+    offers: Offers = field(default_factory=Offers)
 
     @classmethod
     def none(cls) -> OutreachPlan:

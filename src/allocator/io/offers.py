@@ -278,14 +278,15 @@ def read_venues(
     return tuple(venues)
 
 
-def _degrees(sheet: Sheet, column: str, most: float) -> float:
+def _degrees(sheet: Sheet, column: str, most: float) -> float | None:
     text = sheet.text(column)
+    if not text:
+        return None
     try:
-        value = float(text) if text else math.nan
+        value = float(text)
     except ValueError:
-        sheet.fault(f"{column} = {text!r} is no number")
-        return math.nan
-    if abs(value) > most:
+        value = math.nan
+    if not abs(value) <= most:
         sheet.fault(f"{column} = {text!r} is no number of degrees")
     return value
 

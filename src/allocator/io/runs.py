@@ -35,6 +35,7 @@ from allocator.domain import (
 from allocator.errors import DataError, OutputError
 from allocator.io.folders import whole_folder
 from allocator.io.job import dump_job
+from allocator.io.kept import offers_from, plain_offers
 from allocator.tessellation import Lattice, Tessellation
 
 FILES = (
@@ -137,7 +138,7 @@ def _write_state(run: Run, place: Path) -> None:
             "reasons": surface.reasons and _plain_of(surface.reasons),
             "problem": _problem_plain(run.problem),
             "plan": _plain_of(plan),
-            "outreach": _plain_of(run.outreach),
+            "outreach": _plain_of(run.outreach) | {"offers": plain_offers(run.outreach.offers)},
             "roster": _roster_plain(run.roster),
         },
     )  # fmt: skip
@@ -188,7 +189,7 @@ def _load(place: Path) -> Run:
             funds=pd.read_parquet(place / "funds.parquet"),
             detached=pd.read_parquet(place / "state" / "detached.parquet"),
             worth=pd.read_parquet(place / "state" / "outreach_worth.parquet"),
-            **_tuples(state["outreach"]),
+            **_tuples(state["outreach"]) | {"offers": offers_from(state["outreach"]["offers"])},
         ),
         skill=pd.read_parquet(place / "skill.parquet"),
         model_text=(place / "model.txt").read_text("utf-8"),

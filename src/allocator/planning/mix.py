@@ -6,7 +6,6 @@ The value is concave, so tangents bound it from above; they are added where the 
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +17,8 @@ from allocator.planning.highs import Program, Solution, attempt, maximise
 from allocator.planning.season import Season
 from allocator.planning.season_limits import Column, Limits, Row
 
-ROUNDS = 3
-"""Most rounds of tangents for the relaxation; after two they are 0.01 % above the value."""
+ROUNDS = 1
+"""Rounds of tangents for the relaxation: after the first it is 0.2 % above the value at most, after the second 0.03 %."""
 TIGHT = 1e-4
 """Relative distance between tangents and value at which no further are added."""
 FIRST_TANGENTS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5)
@@ -362,11 +361,3 @@ def counts_of(mix: Mix) -> dict[int, Ints]:
 def without(rows: tuple[Row, ...], name: str) -> tuple[Row, ...]:
     """Return the rows but those of one name."""
     return tuple(row for row in rows if row.name != name)
-
-
-def relieved(rows: tuple[Row, ...], name: str, more: int) -> tuple[Row, ...]:
-    """Return the rows with more room in those of one name."""
-    return tuple(
-        dataclasses.replace(row, most=row.most + more) if row.name == name and row.most is not None else row
-        for row in rows
-    )

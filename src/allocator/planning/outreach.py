@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import math
 import zoneinfo
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,13 +26,14 @@ from allocator.domain import (
     OutreachAreas,
     OutreachPlan,
     Roster,
+    Venue,
     empty_table,
     item_ids,
     typed_table,
 )
-from allocator.errors import SolverError
 from allocator.planning.bookings import book_season
-from allocator.planning.mix import FIRST_TANGENTS, MixProgram, best_mix, relax, relieved, without
+from allocator.planning.highs import Solution, maximise
+from allocator.planning.mix import FIRST_TANGENTS, MixProgram, best_mix, without
 from allocator.planning.outreach_causes import unmet_of
 from allocator.planning.prevented import prevented, reached, shares_of
 from allocator.planning.reduction import reduce
@@ -278,6 +279,7 @@ def _plan(made: _Made, needs: Needs, offers: Offers, roster: Roster, *, causes: 
         funds=funds,
         detached=_detached(made),
         needs=needs.frame,
+        offers=offers,
         worth=_worth(season) if season.section.worth else empty_table(WORTH_COLUMNS),
     )
 
@@ -312,7 +314,7 @@ def _items(made: _Made, benefit: Floats) -> pd.DataFrame:
         start = local.replace(tzinfo=zone).astimezone(dt.UTC)
         venue = season.venues[option.venue] if option.venue >= 0 else None
         a = option.area
-        lon, lat = (venue.lon, venue.lat) if venue is not None and not math.isnan(venue.lon) else _middle(season, a)
+        lon, lat = _place_of(season, venue, a)
         records.append({
             "initiative": one.name, "team": season.crews[held.crew].name, "venue": venue.name if venue else "",
             "partner": season.partners[option.partner].name if option.partner >= 0 else (venue.partner if venue else ""),
@@ -327,6 +329,13 @@ def _items(made: _Made, benefit: Floats) -> pd.DataFrame:
         })  # fmt: skip
     frame = typed_table(OUTREACH_TYPES, records)
     return frame.assign(id=pd.array(item_ids(frame), dtype="str"))
+
+
+def _place_of(season: Season, venue: Venue | None, a: int) -> tuple[float, float]:
+    """Return where a holding is in degrees, NaN for nowhere."""
+    if venue is not None and venue.lon is not None and venue.lat is not None:
+        return venue.lon, venue.lat
+    return _middle(season, a)
 
 
 def _middle(season: Season, a: int) -> tuple[float, float]:
@@ -413,42 +422,46 @@ def _notes(made: _Made, needs: Needs, given_up: float) -> Iterator[str]:
 
 
 def _worth(season: Season) -> pd.DataFrame:
-    """Return what a tenth more money, more hours, or doing without a limit would add, by the relaxation."""
+    """Return what more money, more hours, or doing without a limit would add at most, by the relaxation.
+
+    Money and hours by their prices there, which further amounts never exceed; limits by solving without them.
+    """
     limits = Limits(season)
     if not season.options:
         return empty_table(WORTH_COLUMNS)
-    base = _relaxed_value(season, limits, limits.rows)
+    base = MixProgram(season, limits)
+    solution = _relaxation(base)
+    if solution is None or solution.duals is None:
+        return empty_table(WORTH_COLUMNS)
+    price: dict[str, float] = {}
+    for r, row in enumerate(limits.rows):
+        if row.most is not None and row.name:
+            scale = max((abs(size) for _, size in row.terms), default=1)
+            price[row.name] = price.get(row.name, 0.0) + max(float(solution.duals[r]), 0.0) / scale
     changes = []
     for name, cents in season.funds:
-        row = f"fund {name}" if name else "budget"
+        what, row_name = (f"the fund {name}", f"fund {name}") if name else ("the budget", "budget")
         if cents:
-            label = f"a tenth more of {'the fund ' + name if name else 'the budget'} ({cents / 1000:,.0f})"
-            changes.append((label, relieved(limits.rows, row, cents // 10)))
+            changes.append((f"a tenth more of {what} ({cents / 1000:,.0f})", price.get(row_name, 0.0) * cents / 10))
     for crew in season.crews:
         if not crew.is_patrol:
-            more = 60 * season.weeks
-            changes.append(
-                (
-                    f"an hour a week more of {crew.name}",
-                    relieved(limits.rows, f"hours of {crew.name}", more // season.weeks),
-                )
-            )
-    names = dict.fromkeys(row.name for row in limits.rows if row.soft or row.name.startswith(("most_", "outreach at")))
-    changes += [(f"without {name}", without(limits.rows, name)) for name in names]
-    records = []
-    for label, rows in changes:
-        more_value = _relaxed_value(season, limits, rows) - base
-        records.append(
-            {"change": label, "harm": max(more_value, 0.0), "share": max(more_value, 0.0) / max(base, 1e-12)}
-        )
+            changes.append((f"an hour a week more of {crew.name}", price.get(f"hours of {crew.name}", 0.0) * 60))
+    names = dict.fromkeys(
+        row.name for row in limits.rows if row.soft or row.name.startswith(("most_per", "outreach at"))
+    )
+    for name in names:
+        freer = _relaxation(MixProgram(season, limits, rows=without(limits.rows, name)))
+        if freer is not None:
+            changes.append((f"without {name}", freer.objective - solution.objective))
+    total = max(solution.objective, 1e-12)
+    records = [
+        {"change": label, "harm": max(more, 0.0) * base.unit, "share": max(more, 0.0) / total}
+        for label, more in changes
+    ]
     return pd.DataFrame(records, columns=list(WORTH_COLUMNS)).astype({"change": "str", "harm": float, "share": float})
 
 
-def _relaxed_value(season: Season, limits: Limits, rows: Sequence) -> float:  # type: ignore[type-arg]
-    made = MixProgram(season, limits, rows=tuple(rows))
+def _relaxation(made: MixProgram) -> Solution | None:
     for u in FIRST_TANGENTS:
         made.add_tangents(np.full(len(made.value), u))
-    try:
-        return relax(made).objective * made.unit
-    except SolverError:
-        return math.nan
+    return maximise(made.program())

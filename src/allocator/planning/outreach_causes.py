@@ -63,7 +63,10 @@ def _cause(season: Season, holdings: Sequence[Holding], held: Mapping[int, int],
     left = [season.funds[f][1] - spent[f] for f in funds]
     if max(left) < cheapest:
         names = " and ".join(f"the fund {season.funds[f][0]}" if f else "the budget" for f in funds)
-        return f"it costs {cheapest / 100:,.0f}, and {max(max(left), 0) / 100:,.0f} is left of {names}"
+        rest = max(max(left), 0) / 100
+        if not any(season.funds[f][1] for f in funds):
+            return f"it costs {cheapest / 100:,.0f}, and there is no money: set outreach.budget or a fund"
+        return f"it costs {cheapest / 100:,.0f}; others prevent more with {names}, of which {rest:,.0f} is left"
     if all(not _has_time(season, holdings, c, i) for c in season.able[i]):
         return "the teams able to do it have no hours left"
     if one.volunteer_hours and not any(season.initiatives[n].trains_hours for n in held if held[n]):

@@ -350,5 +350,5 @@ def _outreach_lines(m: Material) -> list[tuple[str, str]]:
     lines += [("", cause) for cause in (*plan.unmet, *plan.notes)]
     if len(plan.worth):
         best = plan.worth.sort_values("harm", ascending=False, kind="stable").head(3)
-        lines += [("", f"{row.change}: about {row.harm:.2f} more would be prevented") for row in best.itertuples()]
+        lines += [("", f"{row.change}: at most {row.harm:.2f} more would be prevented") for row in best.itertuples()]
     return lines
