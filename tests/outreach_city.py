@@ -85,7 +85,9 @@ def section_of(**changes) -> OutreachSection:
     )
 
 
-def case(initiatives, *, teams=(team(),), areas=None, needs=None, weeks=1, section=None, patrol=None, units=3, **offers):
+def case(
+    initiatives, *, teams=(team(),), areas=None, needs=None, weeks=1, section=None, patrol=None, units=3, **offers
+):
     """Everything that a toy plan needs."""
     areas = areas_of([1000.0, 500.0]) if areas is None else areas
     needs = needs_of([[5.0, 3.0], [2.0, 6.0]][: len(areas.names)]) if needs is None else needs
@@ -219,7 +221,9 @@ def choices(toy) -> list[Choice]:
                         if low <= minute and minute + one.hours * 60 <= high:
                             contacts, limit = tuple((n, c) for n, c, _ in kept), tuple((n, p) for n, _, p in kept)
                             start = day * 1440 + minute
-                            found.append(Choice(one.name, place, area, partner, crew.name, start, contacts, limit, cost))
+                            found.append(
+                                Choice(one.name, place, area, partner, crew.name, start, contacts, limit, cost)
+                            )
     return found
 
 
@@ -231,7 +235,16 @@ def places(toy, one):
         for venue in toy.offers.venues:
             opening = (venue.opens.hour * 60, venue.closes.hour * 60)
             reach = min(one.reach, venue.capacity)
-            yield venue.name, venue.area, venue.partner, venue.reach_areas or (venue.area,), reach, 1.0, opening, one.cost
+            yield (
+                venue.name,
+                venue.area,
+                venue.partner,
+                venue.reach_areas or (venue.area,),
+                reach,
+                1.0,
+                opening,
+                one.cost,
+            )
     elif one.type == "watch" or (one.type == "materials" and not toy.offers.points):
         for area in every:
             for partner in [""] if not one.partner_hours else [p.name for p in toy.offers.partners]:
@@ -274,7 +287,11 @@ def fits(toy, chosen: list[Choice], funds: list[str]) -> bool:
         if len(own) > one.most or (one.most_per_week and max(map(weeks.count, weeks), default=0) > one.most_per_week):
             return False
         for a, b in itertools.combinations(own, 2):
-            if one.area_gap_weeks and a.area == b.area and abs(a.start // 10080 - b.start // 10080) < one.area_gap_weeks:
+            if (
+                one.area_gap_weeks
+                and a.area == b.area
+                and abs(a.start // 10080 - b.start // 10080) < one.area_gap_weeks
+            ):
                 return False
     for crew in toy.roster.teams:
         for w in range(toy.weeks):

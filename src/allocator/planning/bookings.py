@@ -127,8 +127,11 @@ class Ledger:
         return np.flatnonzero(wrong)
 
 
-def book_season(season: Season, limits: Limits, mix: Mix) -> list[Holding]:
-    """Return the holdings of a mix with crew and start, and what fits beside them; every limit is kept."""
+def book_season(season: Season, limits: Limits, mix: Mix) -> tuple[list[Holding], dict[str, int]]:
+    """Return the holdings of a mix with crew and start, what fits beside them, and what soft rows miss.
+
+    Every other limit is kept. Units that found nothing to hold go back to patrol.
+    """
     counts = counts_of(mix)
     found: list[Holding] = []
     for w, options in sorted(counts.items()):
@@ -146,7 +149,17 @@ def book_season(season: Season, limits: Limits, mix: Mix) -> list[Holding]:
     for _ in range(EXTRA_ROUNDS):
         if not sum(_place(ledger, o) for o in _promising(ledger)):
             break
-    return sorted(ledger.booked, key=lambda one: (one.start, one.option, one.crew))
+    busy = {(one.crew, season.shift_at(one.crew, one.start)) for one in ledger.booked}
+    for c, crew in enumerate(season.crews):
+        for s in crew.shifts:
+            if (c, s) not in busy and ("taken", c, s, 0) in ledger.columns:
+                ledger.set(("taken", c, s, 0), 0.0)
+    missing = {
+        row.name: round(row.least - value)
+        for row, value in zip(limits.rows, ledger.activity.tolist(), strict=True)
+        if row.soft and row.least is not None and value < row.least - 1e-6
+    }
+    return sorted(ledger.booked, key=lambda one: (one.start, one.option, one.crew)), missing
 
 
 def _kept(season: Season, limits: Limits, holdings: Sequence[Holding], mix: Mix) -> Ledger:

@@ -90,7 +90,8 @@ class MixProgram:
         ]
         self.part = {pair: n + r for r, pair in enumerate(part)}
         n += len(part)
-        valued = sorted({(a, k) for i, a in pairs for k in season.kinds_of[i] if season.need[a, k] > 0})
+        worth = season.need * season.strongest
+        valued = sorted({(a, k) for i, a in pairs for k in season.kinds_of[i] if worth[a, k] > 0})
         self.valued = np.array(valued, np.int64).reshape(-1, 2)
         self.exposure = np.arange(n, n + len(valued))
         n += len(valued)

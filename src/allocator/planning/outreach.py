@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import math
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,7 +131,8 @@ def plan_outreach(
     season, lost = _reachable(season)
     season, unkept = _with_pins(season, offers)
     made = _solved(season, roster)
-    return _plan(made, needs, offers, roster, causes=(*lost, *unkept))
+    fair = tuple(_cost_of_fairness(season, made, roster)) if section.fairness == "max_min" else ()
+    return _plan(made, needs, offers, causes=(*lost, *unkept), fair=fair)
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,19 +202,26 @@ def _solved(season: Season, roster: Roster) -> _Made:
         every = {unit.name: set(season.crews[c].shifts) for c in shared for unit in _units_of(season, c, roster)}
         named = _with_units(season, roster, every)
         holdings, bound, missing, level = book_exactly(named, Limits(named))
-        taken = {
-            (named.crews[one.crew].name, named.shift_at(one.crew, one.start))
-            for one in holdings
-            if named.crews[one.crew].is_patrol
-        }
-        return _Made(named, holdings, bound, missing, tuple(sorted(taken)), level)
+        return _Made(named, holdings, bound, missing, _taken(named, holdings), level)
     limits = Limits(season)
     mix = best_mix(season, limits)
     chosen = _units_taken(season, roster, mix.of("taken"))
     named = _with_units(season, roster, chosen)
-    holdings = book_season(named, Limits(named), _named_mix(named, mix))
-    taken = {(unit, s) for unit, shifts in chosen.items() for s in shifts}
-    return _Made(named, holdings, mix.bound, mix.missing, tuple(sorted(taken)), mix.level)
+    holdings, missing = book_season(named, Limits(named), _named_mix(named, mix))
+    return _Made(named, holdings, mix.bound, missing, _taken(named, holdings), mix.level)
+
+
+def _taken(season: Season, holdings: Sequence[Holding]) -> tuple[tuple[str, int], ...]:
+    """Return the units that hold something, and in which shifts."""
+    return tuple(
+        sorted(
+            {
+                (season.crews[one.crew].name, season.shift_at(one.crew, one.start))
+                for one in holdings
+                if season.crews[one.crew].is_patrol
+            }
+        )
+    )
 
 
 def _units_of(season: Season, c: int, roster: Roster) -> list:  # type: ignore[type-arg]
@@ -257,7 +265,27 @@ def _named_mix(season: Season, mix):  # type: ignore[no-untyped-def]
     return dataclasses.replace(mix, values=values)
 
 
-def _plan(made: _Made, needs: Needs, offers: Offers, roster: Roster, *, causes: tuple[str, ...]) -> OutreachPlan:
+def _cost_of_fairness(season: Season, made: _Made, roster: Roster) -> Iterator[str]:
+    """Yield what serving the worst-off area first costs, against the plan that only counts the harm prevented."""
+    plain = season.section.model_copy(update={"fairness": "sum"})
+    other = _solved(dataclasses.replace(season, section=plain), roster)
+    totals, fewest = [], []
+    for one in (made, other):
+        held = [holding.option for holding in one.holdings]
+        totals.append(float(shares_of(one.season, held).sum()))
+        reach = np.unique([a for option in one.season.options for a in option.areas])
+        per_resident = reached(one.season, held).raw / np.maximum(one.season.areas.residents, 1.0)
+        fewest.append(1000 * float(per_resident[reach].min(initial=np.inf)) if len(reach) else 0.0)
+    yield (
+        f"the area with the fewest contacts per resident comes first: it has {fewest[0]:,.1f} per 1,000 residents instead "
+        f"of {fewest[1]:,.1f}, and {max(totals[1] - totals[0], 0.0):,.2f} less harm is prevented "
+        f"({max(1 - totals[0] / max(totals[1], 1e-12), 0.0):.1%})"
+    )
+
+
+def _plan(
+    made: _Made, needs: Needs, offers: Offers, *, causes: tuple[str, ...], fair: tuple[str, ...]
+) -> OutreachPlan:  # fmt: skip
     season, held = made.season, [one.option for one in made.holdings]
     benefit = shares_of(season, held)
     given_up = _given_up(made)
@@ -274,7 +302,7 @@ def _plan(made: _Made, needs: Needs, offers: Offers, roster: Roster, *, causes: 
         unmet=tuple(dict.fromkeys((*causes, *unmet_of(season, made.holdings, made.missing)))),
         low=float(low.sum()),
         high=float(high.sum()),
-        notes=tuple(_notes(made, needs, given_up)),
+        notes=(*_notes(made, needs, given_up), *fair),
         areas=_area_table(made, low, high, needs),
         funds=funds,
         detached=_detached(made),
@@ -417,8 +445,6 @@ def _notes(made: _Made, needs: Needs, given_up: float) -> Iterator[str]:
             f"have prevented with them, {given_up:.2f}, is taken off (assumed: patrol prevents {shared.patrol_value:.0%} "
             f"of the harm that it covers; {shared.source})"
         )
-    if season.section.fairness == "max_min":
-        yield "the area with the fewest contacts per resident comes first, then the harm prevented"
 
 
 def _worth(season: Season) -> pd.DataFrame:

@@ -92,7 +92,7 @@ def _lacking(season: Season, i: int) -> str:
         *(f"skill {name!r}" for name in one.skills if not any(name in crew.skills for crew in season.crews)),
         *(f"language {name!r}" for name in one.languages if not any(name in crew.languages for crew in season.crews)),
     ]
-    return f"no team has {some(lacking) if lacking else 'all its skills and languages together'}"
+    return f"no team has {', '.join(lacking) if lacking else 'all its skills and languages together'}"
 
 
 def _no_place(season: Season, i: int) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from allocator.planning.season import DAY_SLOTS, WEEK_SLOTS, Season
+from allocator.planning.season import SLOT_MINUTES, WEEK_SLOTS, Season
 
 Column = tuple[str, int, int, int]
 """What a whole number counts: ("held", option, week, 0), ("crew", initiative, crew, week), ("paid", option, fund, 0),
@@ -31,6 +31,7 @@ class Limits:
 
     def __init__(self, season: Season) -> None:
         self.season = season
+        self._usable: dict[int, dict[int, int]] = {}
 
     @cached_property
     def weeks_of(self) -> tuple[tuple[int, ...], ...]:
@@ -59,7 +60,7 @@ class Limits:
             if one.fixed_cost > 0:
                 found["used", i, 0, 0] = 1
         for c, crew in enumerate(season.crews):
-            found.update({("taken", c, s, 0): n for s, n in crew.shifts.items()})
+            found.update({("taken", c, s, 0): n for s, n in crew.shifts.items() if self.usable_minutes(c, s)})
         if season.patrol is not None and any(crew.is_patrol for crew in season.crews):
             for s, loss in enumerate(season.patrol.loss):
                 found.update({("lost", s, n, 0): 1 for n in range(len(loss))})
@@ -109,9 +110,21 @@ class Limits:
                     yield from self._row(used, None, crew.minutes_per_week, f"hours of {crew.name}")
                     continue
                 given: list[tuple[Column, int]] = [
-                    (("taken", c, s, 0), -self._shift_minutes(s)) for s in crew.shifts if self._week_of(s) == w
+                    (("taken", c, s, 0), -self.usable_minutes(c, s)) for s in crew.shifts if self._week_of(s) == w
                 ]
                 yield from self._row([*used, *given], None, 0)
+
+    def usable_minutes(self, c: int, s: int) -> int:
+        """Return the minutes of a shift in which a patrol crew could be at something."""
+        if c not in self._usable:
+            season, slots = self.season, dict[int, set[int]]()
+            for o, option in enumerate(season.options):
+                if c in season.able[option.initiative]:
+                    for start in season.starts(o, c).tolist():
+                        own = slots.setdefault(season.shift_at(c, start), set())
+                        own.update(range(start, start + season.slots(o)))
+            self._usable[c] = {shift: len(own) * SLOT_MINUTES for shift, own in slots.items()}
+        return min(self._usable[c].get(s, 0), self._shift_minutes(s))
 
     def _week_of(self, s: int) -> int:
         return self.season.slots_of_shift(s)[0] // WEEK_SLOTS
@@ -318,8 +331,3 @@ class Limits:
 
 def _negative(terms: list[tuple[Column, int]]) -> list[tuple[Column, int]]:
     return [(column, -size) for column, size in terms]
-
-
-def day_of(start: int) -> int:
-    """Return the day of the plan on which a slot lies."""
-    return start // DAY_SLOTS
