@@ -1060,6 +1060,8 @@ class OutreachSection(Section):
     """Latest end of online events."""
     budget_scenarios: Numbers = (-0.1, -0.2)
     """Changes of all money, as shares, that `allocator scenarios` plans for."""
+    share_scenarios: Numbers = (0.15,)
+    """Floors of outreach in all hours that `allocator scenarios` plans for, where units are shared."""
     needs: NeedsSection = NeedsSection()
     """What makes an area's need."""
     survey: SurveySection | None = None
@@ -1072,6 +1074,19 @@ class OutreachSection(Section):
     """Whether the worth of limits and money is found by solving again."""
     effort: float = Field(60.0, ge=0.1)
     """Deterministic work limit of CP-SAT per calendar week, in its own units; no clock decides the result."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> OutreachSection:
+        faults = []
+        if wrong := [one for one in self.budget_scenarios if not -1 <= one <= 10 or one == 0]:
+            faults.append(f"budget_scenarios: {some(wrong)} cannot be: a change is -1 or more, and not 0")
+        if wrong := [one for one in self.share_scenarios if not 0 <= one <= 1]:
+            faults.append(f"share_scenarios: {some(wrong)} cannot be: a share is from 0 to 1")
+        if self.materials_hours[0] >= self.materials_hours[1]:
+            faults.append("materials_hours: the second time must be after the first")
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
 
 
 class EvaluationSection(Section):

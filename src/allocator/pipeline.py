@@ -395,6 +395,7 @@ def scenarios_job(job: Job, *, progress: Progress | None = None) -> Scenarios:
     roster = duty_of(job, city, shifts)
     staffed, givens = with_minimums(job, roster, city), _givens(job, city, roster)
     workload = _workload(staffed, city, roster, _calls_before(job, city)[0])
+    inputs = seasons.read_outreach(job, city)
     tell("covariates")
     covariates = io.read_job_covariates(job, city)
     tell("event history")
@@ -406,7 +407,17 @@ def scenarios_job(job: Job, *, progress: Progress | None = None) -> Scenarios:
     surface = fitted.forecast(shifts=shifts, harm=job.policy.harm)
     tell("scenarios")
     setting = Setting(roster, job.policy, job.allocation, staffed.staffing, givens, seed=job.job.seed)
-    return evaluation.compare_scenarios(surface, setting, job.scenarios, workload=workload)
+    found = evaluation.compare_scenarios(surface, setting, job.scenarios, workload=workload)
+    if inputs is None:
+        return found
+    on_duty = [len(roster.on_duty(shift)) for shift in shifts]
+    if workload is not None:
+        givens, _ = planning.with_workload(givens, workload, on_duty, staffed.staffing)
+    problem = planning.build_problem(
+        surface, roster, job.policy, allocation=job.allocation, staffing=staffed.staffing, givens=givens
+    )
+    outreach = seasons.outreach_scenarios(job, inputs, surface, panel, roster=roster, problem=problem)
+    return dataclasses.replace(found, outreach=outreach)
 
 
 def save_scenarios(found: Scenarios, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
@@ -423,7 +434,9 @@ def save_scenarios(found: Scenarios, job: Job, folder: str | Path, *, overwrite:
     page = report.scenarios_page(found, picture, title=f"Scenarios: {job.job.name}", notes=notes)
     manifest = {**_origin(job), "notes": list(found.notes), "peak_mb": peak_mb()}
     return io.write_results(
-        folder, tables={"scenarios": found.table()}, pages={"scenarios.html": page, "frontier.png": picture},
+        folder,
+        tables={"scenarios": found.table()} | ({"outreach_scenarios": found.outreach} if len(found.outreach) else {}),
+        pages={"scenarios.html": page, "frontier.png": picture},
         figures=found.figures(), manifest=manifest, overwrite=overwrite,
     )  # fmt: skip
 

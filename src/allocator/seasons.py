@@ -229,3 +229,70 @@ def _burden(
                 f"patrol and outreach of at most {cap} minutes in area {name}", "outreach.most_minutes_per_area_week",
                 most=float(max(0.0, cap - used) // block), on_blocks=on_blocks, unit="visits",
             )  # fmt: skip
+
+
+SCENARIO_COLUMNS = {
+    "scenario": "str", "money": "float64", "spent": "float64", "holdings": "int32", "contacts": "int64",
+    "prevented": "float64", "bound": "float64", "change": "float64", "unit_shifts": "int32", "hours_share": "float64",
+    "harm_covered": "float64", "patrol_change": "float64",
+}  # fmt: skip
+"""Outreach plans under other terms: harm prevented and its change against the job's own plan; unit-shifts taken from
+patrol, outreach's share of all hours in the weeks that patrol is planned for, the harm that patrol covers, its change."""
+
+
+def outreach_scenarios(
+    job: Job, inputs: OutreachInputs, surface: RiskSurface, panel: Panel, *, roster: Roster, problem: AllocationProblem
+) -> pd.DataFrame:
+    """Return outreach plans with less money, and with floors of outreach in all hours, `SCENARIO_COLUMNS`.
+
+    Raises
+    ------
+    SolverError
+        If an engine fails.
+    """
+    assert job.outreach is not None
+    section = job.outreach.model_copy(update={"worth": False})
+    cases = [("as planned", section, inputs)]
+    for change in section.budget_scenarios:
+        words = f"{abs(change):.0%} {'more' if change > 0 else 'less'} money"
+        cases.append(
+            (words, section.model_copy(update={"budget": section.budget * (1 + change)}), _scaled(inputs, change))
+        )
+    for share in section.share_scenarios if section.shared is not None else ():
+        assert section.shared is not None
+        shared = section.shared.model_copy(
+            update={"least_share": share, "most_share": max(share, section.shared.most_share)}
+        )
+        cases.append(
+            (f"outreach at least {share:.0%} of the hours", section.model_copy(update={"shared": shared}), inputs)
+        )
+    records: list[dict[str, object]] = []
+    for name, own, given in cases:
+        case = job.model_copy(update={"outreach": own})
+        plan = outreach_of(case, given, surface, panel, roster=roster, problem=problem)
+        records.append({"scenario": name, **_figures(case, plan, roster, problem)})
+    frame = pd.DataFrame(records)
+    frame["change"] = frame["prevented"] / max(float(frame["prevented"][0]), 1e-12) - 1
+    frame["patrol_change"] = frame["harm_covered"] / max(float(frame["harm_covered"][0]), 1e-12) - 1
+    return frame[list(SCENARIO_COLUMNS)].astype(SCENARIO_COLUMNS)
+
+
+def _scaled(inputs: OutreachInputs, change: float) -> OutreachInputs:
+    """Return the inputs with all earmarked money changed by a share."""
+    offers = inputs.offers
+    funds = tuple(dataclasses.replace(fund, amount=fund.amount * (1 + change)) for fund in offers.funds)
+    partners = tuple(dataclasses.replace(one, funds=one.funds * (1 + change)) for one in offers.partners)
+    return dataclasses.replace(inputs, offers=dataclasses.replace(offers, funds=funds, partners=partners))
+
+
+def _figures(job: Job, plan: OutreachPlan, roster: Roster, problem: AllocationProblem) -> dict[str, object]:
+    on_duty = [len(without_detached(roster, plan).on_duty(shift)) for shift in roster.shifts]
+    covered = planning.solve(problem.replace(on_duty=np.array(on_duty, np.int32)), job.allocation.solver).objective
+    items, last = plan.items, roster.shifts[-1].stop
+    hours = float(items.loc[items["start"] < last, "staff_hours"].sum())
+    patrol = sum(n * shift.minutes / 60 for n, shift in zip(on_duty, roster.shifts, strict=True))
+    return {
+        "money": plan.budget, "spent": plan.spent, "holdings": len(items), "contacts": int(items["reach"].sum()),
+        "prevented": float(items["benefit"].sum()), "bound": plan.bound, "unit_shifts": len(plan.detached),
+        "hours_share": hours / max(hours + patrol, 1e-12), "harm_covered": float(covered),
+    }  # fmt: skip

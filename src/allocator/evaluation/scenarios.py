@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -48,11 +48,16 @@ class Scenarios:
         Expected harm of the forecast.
     notes : tuple of str
         What a reader must know.
+    outreach : DataFrame
+        Outreach plans with less money and with floors of outreach in all hours, where the job has outreach:
+        `scenario, money, spent, holdings, contacts, prevented, bound, change, unit_shifts, hours_share, harm_covered,
+        patrol_change`.
     """
 
     frame: pd.DataFrame
     expected: float
     notes: tuple[str, ...] = ()
+    outreach: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def table(self) -> pd.DataFrame:
         """Return one row per scenario; see `frame`."""
@@ -71,7 +76,11 @@ class Scenarios:
         """Return `values` (numbers by name) and `lines` (label and text), fit for JSON: what is undefined is None."""
         rows = [plain(row) for row in self.frame.to_dict("records")]
         return {
-            "values": {"expected_harm": self.expected, "scenarios": rows},
+            "values": {
+                "expected_harm": self.expected,
+                "scenarios": rows,
+                "outreach": [plain(row) for row in self.outreach.to_dict("records")],
+            },
             "lines": [[label, text] for label, text in self._lines()],
         }
 
@@ -80,6 +89,15 @@ class Scenarios:
         lines = []
         for row in self.frame.itertuples():
             lines.append(("plan" if row.group == BASE else row.group, self._sentence(row, base)))
+        for row in self.outreach.itertuples():
+            change = "" if not row.Index else f" ({row.change:+.1%})"
+            patrol = f"; {row.unit_shifts} unit-shifts leave patrol, which covers {abs(row.patrol_change):.2%} less" if (
+                row.unit_shifts or row.patrol_change) else ""  # fmt: skip
+            lines.append((
+                "outreach",
+                f"{row.scenario}: {row.holdings} holdings for {row.spent:,.0f} of {row.money:,.0f} prevent "
+                f"{row.prevented:,.2f} expected harm{change}, {row.hours_share:.1%} of the hours{patrol}",
+            ))  # fmt: skip
         return lines + [("note", text) for text in self.notes]
 
     def _sentence(self, row: Any, base: pd.Series[Any]) -> str:

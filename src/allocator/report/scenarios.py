@@ -55,7 +55,19 @@ def scenarios_page(found: Scenarios, picture: bytes, *, title: str, notes: Seque
         ),
         Part("All scenarios", [Table(shown, caption, formats)]),
     ]
+    if len(found.outreach):
+        parts.append(Part("Outreach", [Table(found.outreach, _OUTREACH_CAPTION, _OUTREACH_FORMATS)]))
     return page(title, notes=notes, parts=parts)
+
+
+_OUTREACH_CAPTION = (
+    "Harm prevented under the assumed effects; changes against the plan of the job. Patrol covers harm with the units that "
+    "outreach leaves to it."
+)
+_OUTREACH_FORMATS = {
+    "money": "{:,.0f}", "spent": "{:,.0f}", "prevented": "{:,.2f}", "bound": "{:,.2f}", "change": "{:+.1%}",
+    "hours_share": "{:.1%}", "harm_covered": "{:,.1f}", "patrol_change": "{:+.2%}", "contacts": "{:,}",
+}  # fmt: skip
 
 
 def frontier_png(found: Scenarios) -> bytes:
