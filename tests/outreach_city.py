@@ -85,10 +85,10 @@ def section_of(**changes) -> OutreachSection:
     )
 
 
-def case(
-    initiatives, *, teams=(team(),), areas=None, needs=None, weeks=1, section=None, patrol=None, units=3, **offers
-):
+def case(initiatives, *, teams=None, areas=None, needs=None, weeks=1, section=None, patrol=None, units=3, **offers):
     """Everything that a toy plan needs."""
+    teams = (team(),) if teams is None else teams
+    teams = (team(),) if teams is None else teams
     areas = areas_of([1000.0, 500.0]) if areas is None else areas
     needs = needs_of([[5.0, 3.0], [2.0, 6.0]][: len(areas.names)]) if needs is None else needs
     roster = planning_city.roster_of(units, city=planning_city.square_city())
@@ -278,7 +278,7 @@ def pair_ok(toy, one: Choice, other: Choice) -> bool:
     return not (is_room and one.place == other.place and second.start < first.start + 30 * slots)
 
 
-def fits(toy, chosen: list[Choice], funds: list[str]) -> bool:
+def fits(toy, chosen: list[Choice], funds: list[str]) -> bool:  # noqa: C901  # one limit after the other
     """Whether no ceiling is broken (what more holdings can never mend)."""
     offers, section = {i.name: i for i in toy.offers.initiatives}, toy.section
     for one in offers.values():

@@ -115,19 +115,19 @@ def test_minimums(tmp_path):
 
 def test_initiatives(tmp_path):
     good = "Locks,workshop,BURGLARY;THEFT,3,120.5,40,0.02,assumed,locks,Spanish,2"
-    (found,) = read_initiatives(write(tmp_path, "i.csv", INITIATIVES, good))
+    (found,) = read_initiatives(write(tmp_path, "i.csv", INITIATIVES, good), DISTRICTS)
     assert (found.kinds, found.cost, found.reach, found.most) == (("BURGLARY", "THEFT"), 120.5, 40, 2)
     assert found.languages == ("Spanish",)
     bad = ("Locks,workshp,,0,-1,2.5,3,,,,", "Locks,materials,THEFT,1,0,9,0.1,assumed,,,")
     with pytest.raises(DataError) as error:
-        read_initiatives(write(tmp_path, "j.csv", INITIATIVES, *bad))
+        read_initiatives(write(tmp_path, "j.csv", INITIATIVES, *bad), DISTRICTS)
     for word in (
         "did you mean 'workshop'",
         "kinds",
         "hours",
         "cost",
         "reach",
-        "effect = 3",
+        "effect = '3'",
         "effect_source",
         "twice",
     ):
@@ -148,17 +148,17 @@ def test_absurd_numbers_are_refused_with_their_row(tmp_path, column, value, word
     bad = dict(zip(INITIATIVES.split(","), ["Keys", *good[1:]], strict=True)) | {column: value}
     path = write(tmp_path, "i.csv", INITIATIVES, ",".join(good), ",".join(bad.values()))
     with pytest.raises(DataError) as error:
-        read_initiatives(path)
+        read_initiatives(path, DISTRICTS)
     assert error.value.count == 1
     assert words in str(error.value)
 
 
 def test_venues(tmp_path):
     good = "Library,1,30,9:00,17:30,mon;wed,City library"
-    (found,) = read_venues(write(tmp_path, "v.csv", VENUES, good), districts=DISTRICTS)
+    (found,) = read_venues(write(tmp_path, "v.csv", VENUES, good), DISTRICTS)
     assert (found.opens, found.closes, found.weekdays) == (dt.time(9), dt.time(17, 30), (0, 2))
     bad = write(tmp_path, "w.csv", VENUES, "Library,3,x,17:00,9am,someday,")
     with pytest.raises(DataError) as error:
-        read_venues(bad, districts=DISTRICTS)
-    for word in ("district '3'", "capacity", "closes = '9am'", "'someday'"):
+        read_venues(bad, DISTRICTS)
+    for word in ("area '3'", "capacity", "closes = '9am'", "'someday'"):
         assert word in str(error.value)

@@ -109,8 +109,12 @@ def test_max_min_raises_the_worst_area_and_costs_harm(small, monkeypatch):
 
 def test_fewer_contacts_than_residents_are_worth_less_each_time():
     """One offer again and again: N (1 - exp(-C / N)) people are reached, the audience is never passed."""
-    toy = toys.case([toys.offer("Watch", "watch", most=3, reach=40)], areas=toys.areas_of([100.0]), needs=toys.needs_of([[2.0, 0.0]]),
-                    teams=[toys.team(working=(0, 1440), weekdays=tuple(range(7)))])  # fmt: skip
+    toy = toys.case(
+        [toys.offer("Watch", "watch", most=3, reach=40)],
+        areas=toys.areas_of([100.0]),
+        needs=toys.needs_of([[2.0, 0.0]]),
+        teams=[toys.team(working=(0, 1440), weekdays=tuple(range(7)))],
+    )
     made = toys.plan(toy)
     assert len(made.items) == 3
     expected = 2.0 * 13 * 0.1 * (1 - math.exp(-min(120, 100) / 100))
@@ -143,7 +147,9 @@ def test_series_follow_ups_and_trained_volunteers_come_in_order():
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(outreach, "SMALL", small)
             made = toys.plan(toy)
-        week = (made.items["start"].dt.tz_convert(toys.ZONE).dt.tz_localize(None) - pd.Timestamp(toys.FIRST)).dt.days // 7
+        week = (
+            made.items["start"].dt.tz_convert(toys.ZONE).dt.tz_localize(None) - pd.Timestamp(toys.FIRST)
+        ).dt.days // 7
         by = {name: sorted(week[made.items["initiative"] == name]) for name in made.items["initiative"].unique()}
         assert len(by["Part 2"]) <= len(by["Part 1"])
         assert all(b - a >= 2 for a, b in zip(by["Part 1"], by["Part 2"], strict=False))
@@ -213,19 +219,39 @@ def test_nothing_is_held_while_the_clocks_change():
         ({"hours": 6.0}, [toys.hall()], {}, "no venue fits: none is open for 6 hours"),
         ({"audience": "youth"}, [toys.hall(audiences=("elders",))], {}, "no venue fits: none suits youth"),
         ({}, [toys.hall(closes=dt.time(10))], {}, "is open for 2 hours"),
-        ({"hours": 1.0}, [toys.hall(opens=dt.time(18), closes=dt.time(20))], {}, "the hours of Library never meet those of T0"),
+        (
+            {"hours": 1.0},
+            [toys.hall(opens=dt.time(18), closes=dt.time(20))],
+            {},
+            "the hours of Library never meet those of T0",
+        ),
         ({}, [toys.hall()], {"section": toys.section_of(budget=0.0)}, "there is no money"),
         ({}, [toys.hall()], {"section": toys.section_of(budget=50.0)}, "it costs 100; others prevent more"),
         ({}, [toys.hall()], {"teams": [toys.team(hours_per_week=1.0)]}, "have no hours left"),
         ({"effect": 0.0}, [toys.hall()], {}, "no effect"),
         ({"kinds": ("BURGLERY",)}, [toys.hall()], {}, "not among the forecast kinds (did you mean 'BURGLARY'?)"),
-        ({"least": 3, "most": 3, "hours": 1.0}, [toys.hall()], {"section": toys.section_of(budget=250.0)}, "held 2 times, 3 are wanted"),
+        (
+            {"least": 3, "most": 3, "hours": 1.0},
+            [toys.hall()],
+            {"section": toys.section_of(budget=250.0)},
+            "held 2 times, 3 are wanted",
+        ),
         ({"lead_days": 9}, [toys.hall()], {}, "its lead time of 9 days is longer than the plan"),
-        ({"type": "materials", "items": 900}, [], {"points": (Point("D", "A0", 10),)}, "no distribution point has as many"),
+        (
+            {"type": "materials", "items": 900},
+            [],
+            {"points": (Point("D", "A0", 10),)},
+            "no distribution point has as many",
+        ),
         ({"type": "watch", "partner_hours": 1.0}, [], {}, "it needs in-kind hours of a partner"),
-        ({}, [toys.hall()], {"section": toys.section_of(floors=({"area": "A1", "least": 1},))}, "nothing that is offered can be held there"),
+        (
+            {},
+            [toys.hall()],
+            {"section": toys.section_of(floors=({"area": "A1", "least": 1},))},
+            "nothing that is offered can be held there",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_held_is_said_with_its_cause(changes, rooms, settings, cause):
     made = toys.plan(toys.case([toys.offer(**changes)], venues=tuple(rooms), **settings))
     assert any(cause in line for line in made.unmet), made.unmet

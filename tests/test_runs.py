@@ -33,7 +33,9 @@ def saved(demo_run, tmp_path_factory):
 
 
 def test_the_folder_holds_what_the_design_names(saved):
-    assert {*FILES, "map.png", "state", "routes"} == {path.name for path in saved.iterdir()}
+    assert {*FILES, "map.png", "state", "routes", "calendars", "partners", "funders", "delivery.csv"} == {
+        path.name for path in saved.iterdir()
+    }
     columns = {
         name: pq.read_schema(saved / f"{name}.parquet").names for name in ("risk", "plan", "staffing", "outreach")
     }

@@ -901,8 +901,8 @@ class AreasSection(Section):
     column: str | None = None
     """Column with the label."""
     profile: FilePath
-    """`area, residents, internet, languages`: residents, share of them who can be reached online (default 1), and shares
-    who speak each language, such as "en=0.9;es=0.4" (a language that is not named is spoken by all)."""
+    """`area, residents, internet, languages`: residents, share of them who can be reached online (default 1), and
+    shares who speak each language, such as "en=0.9;es=0.4" (a language that is not named is spoken by all)."""
 
     @model_validator(mode="after")
     def _column_with_file(self) -> AreasSection:
@@ -1047,9 +1047,9 @@ class OutreachSection(Section):
     most_per_area_week: int | None = Field(None, ge=1)
     """Burden cap: most holdings in one area and week."""
     most_minutes_per_area_week: int | None = Field(None, ge=0)
-    """Burden cap: most minutes of patrol visits and holdings together in one area and week that patrol is planned for."""
+    """Burden cap: most minutes of patrol visits and holdings together in one area and planned week of patrol."""
     visits_near_events: bool = False
-    """Whether each event at a venue gets a patrol visit nearby in the shift before its start and in that after its end."""
+    """Whether each event at a venue gets patrol visits nearby in the shifts before its start and after its end."""
     travel_kmh: float = Field(25.0, gt=0, le=150)
     """Speed of the teams between holdings."""
     changeover_minutes: int = Field(30, ge=0, le=240)

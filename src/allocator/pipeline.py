@@ -85,7 +85,7 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         area = io.read_job_area(job)
         city = tessellate(job, area)
     with clock("rosters"):
-        shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
+        shifts = _shifts_from(job, job.job.week)
         roster = duty_of(job, city, shifts)
         staffed = with_minimums(job, roster, city)
         givens = _givens(job, city, roster)
@@ -93,18 +93,15 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
     with clock("calls"):
         calls, short = _calls_before(job, city)
         workload = _workload(staffed, city, roster, calls)
-        on_duty = [len(roster.on_duty(shift)) for shift in shifts]
-        if workload is not None:
-            givens, short = planning.with_workload(givens, workload, on_duty, staffed.staffing)
+        givens, short = _with_calls(givens, workload, roster, staffed, short)
         openings, travel = openings_of(job, city, roster, givens.places), io.read_job_travel(job, city)
-        outreach_inputs = seasons.read_outreach(job, city)
+        inputs = seasons.read_outreach(job, city)
     with clock("covariates"):
         covariates = io.read_job_covariates(job, city)
     with clock("event history"):
         events = history(job, area)
         panel = panel_of(job, events, city)
-        if outreach_inputs is not None:
-            check_offers(outreach_inputs.offers.initiatives, panel.kinds)
+        check_offers(inputs.offers.initiatives if inputs else (), panel.kinds)
     with clock("forecast"):
         fitted = risk.fit(
             panel, job.risk.model, job.risk.horizon_days, options=job.risk, covariates=covariates, seed=job.job.seed
@@ -114,12 +111,11 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         problem = planning.build_problem(
             surface, roster, job.policy, allocation=job.allocation, staffing=staffed.staffing, givens=givens
         )
-        outreach = seasons.outreach_of(job, outreach_inputs, surface, panel, roster=roster, problem=problem)
+        outreach = seasons.outreach_of(job, inputs, surface, panel, roster=roster, problem=problem)
         roster = seasons.without_detached(roster, outreach)
-        asked, unkept = seasons.asked_of_patrol(job, outreach, surface, roster, outreach_inputs)
-        givens, short = dataclasses.replace(givens, visits=asked.visits, limits=asked.limits), (*short, *unkept)
+        givens, unkept = seasons.asked_of_patrol(job, outreach, surface, roster, inputs, givens)
     with clock("allocation"):
-        if len(outreach.detached) or asked.visits or asked.limits:
+        if len(outreach.detached) or givens.visits or givens.limits:
             problem = planning.build_problem(
                 surface, roster, job.policy, allocation=job.allocation, staffing=staffed.staffing, givens=givens
             )
@@ -130,13 +126,12 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
             problem, surface, roster, allocation=job.allocation, routes=job.routes, travel=travel, openings=openings,
             seed=job.job.seed, softened=softened,
         )  # fmt: skip
-        plan = _with_waits(plan, workload, short)
+        plan = _with_waits(plan, workload, (*short, *unkept))
     with clock("summary"):
         facts = report.Material(
             job=job, events=events, panel=panel, surface=surface, roster=roster, problem=problem, plan=plan,
             outreach=outreach, skill=fitted.skill(), notes=fitted.notes, rivals=rivals, actual=fitted.hold_out.actual,
-            window_days=fitted.history.training.horizon,
-            rates=fitted.hold_out.rates, covariates=covariates,
+            window_days=fitted.history.training.horizon, rates=fitted.hold_out.rates, covariates=covariates,
         )  # fmt: skip
         figures = report.figures(facts)
     return Run(
@@ -410,9 +405,7 @@ def scenarios_job(job: Job, *, progress: Progress | None = None) -> Scenarios:
     found = evaluation.compare_scenarios(surface, setting, job.scenarios, workload=workload)
     if inputs is None:
         return found
-    on_duty = [len(roster.on_duty(shift)) for shift in shifts]
-    if workload is not None:
-        givens, _ = planning.with_workload(givens, workload, on_duty, staffed.staffing)
+    givens, _ = _with_calls(givens, workload, roster, staffed, ())
     problem = planning.build_problem(
         surface, roster, job.policy, allocation=job.allocation, staffing=staffed.staffing, givens=givens
     )
@@ -835,6 +828,16 @@ def _workload(job: Job, city: Tessellation, roster: Roster, calls: Calls | None)
     options = job.staffing.model_copy(update={"total": {}})  # the plan knows who is on duty
     found = planning.staff(calls, roster.shifts, options, city=city, roster=roster, routes=job.routes)
     return found if found.districts == city.districts else None
+
+
+def _with_calls(
+    givens: Givens, workload: Staffing | None, roster: Roster, staffed: Job, short: tuple[str, ...]
+) -> tuple[Givens, tuple[str, ...]]:
+    """Return the givens with the units and minutes that calls take, and what calls lack."""
+    if workload is None:
+        return givens, short
+    on_duty = [len(roster.on_duty(shift)) for shift in roster.shifts]
+    return planning.with_workload(givens, workload, on_duty, staffed.staffing)
 
 
 def _with_waits(plan: Plan, workload: Staffing | None, short: tuple[str, ...]) -> Plan:

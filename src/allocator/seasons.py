@@ -168,23 +168,18 @@ def without_detached(roster: Roster, plan: OutreachPlan) -> Roster:
 
 
 def asked_of_patrol(
-    job: Job, plan: OutreachPlan, surface: RiskSurface, roster: Roster, inputs: OutreachInputs | None
+    job: Job, plan: OutreachPlan, surface: RiskSurface, roster: Roster, inputs: OutreachInputs | None, givens: Givens
 ) -> tuple[Givens, tuple[str, ...]]:
-    """Return what the outreach plan asks of patrol: visits near events, and room for the burden caps.
+    """Return the givens with what outreach asks of patrol, and notes on events that no visit can be near to.
 
-    Returns
-    -------
-    givens : Givens
-        With `visits` and `limits` alone.
-    notes : tuple of str
-        Events that no visit can be near to.
+    It asks for visits near events, and for room under the burden caps.
     """
     if inputs is None or job.outreach is None:
-        return Givens(), ()
+        return givens, ()
     visits, notes = _visits(plan, surface, roster) if job.outreach.visits_near_events else ((), ())
     cap = job.outreach.most_minutes_per_area_week
     limits = () if cap is None else tuple(_burden(job, plan, roster, inputs.areas, cap))
-    return Givens(visits=visits, limits=limits), notes
+    return dataclasses.replace(givens, visits=visits, limits=limits), notes
 
 
 def _visits(
@@ -237,7 +232,7 @@ SCENARIO_COLUMNS = {
     "harm_covered": "float64", "patrol_change": "float64",
 }  # fmt: skip
 """Outreach plans under other terms: harm prevented and its change against the job's own plan; unit-shifts taken from
-patrol, outreach's share of all hours in the weeks that patrol is planned for, the harm that patrol covers, its change."""
+patrol, outreach's share of all hours while patrol is planned, the harm that patrol covers, and its change."""
 
 
 def outreach_scenarios(

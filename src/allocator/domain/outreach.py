@@ -480,7 +480,7 @@ def item_ids(items: pd.DataFrame) -> list[str]:
     seen: dict[str, int] = {}
     found = []
     for row in items.itertuples():
-        key = "|".join((row.initiative, row.area, row.venue, row.point, row.channel, row.partner))  # type: ignore[arg-type]
+        key = "|".join((row.initiative, row.area, row.venue, row.point, row.channel, row.partner))
         seen[key] = seen.get(key, 0) + 1
         found.append("O-" + hashlib.sha256(f"{key}|{seen[key]}".encode()).hexdigest()[:12])
     return found

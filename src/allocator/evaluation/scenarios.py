@@ -91,8 +91,12 @@ class Scenarios:
             lines.append(("plan" if row.group == BASE else row.group, self._sentence(row, base)))
         for row in self.outreach.itertuples():
             change = "" if not row.Index else f" ({row.change:+.1%})"
-            patrol = f"; {row.unit_shifts} unit-shifts leave patrol, which covers {abs(row.patrol_change):.2%} less" if (
-                row.unit_shifts or row.patrol_change) else ""  # fmt: skip
+            patrol = ""
+            if row.unit_shifts or row.patrol_change:
+                less = "less" if row.patrol_change <= 0 else "more"
+                patrol = (
+                    f"; {row.unit_shifts} unit-shifts leave patrol, which covers {abs(row.patrol_change):.2%} {less}"
+                )
             lines.append((
                 "outreach",
                 f"{row.scenario}: {row.holdings} holdings for {row.spent:,.0f} of {row.money:,.0f} prevent "

@@ -129,7 +129,11 @@ def read_offers(section: OutreachSection, areas: tuple[str, ...]) -> Offers:
     money = (*(fund.name for fund in funds), *(one.name for one in partners if one.funds > 0))
     initiatives = read_initiatives(section.initiatives, areas, topics=section.topics, funds=money)
     if not section.partners:  # partners that venues name are known by that alone
-        partners = tuple(Partner(name) for name in dict.fromkeys(one.partner for one in (*venues, *points)) if name)
+        partners = tuple(
+            Partner(name)
+            for name in dict.fromkeys([*(one.partner for one in venues), *(one.partner for one in points)])
+            if name
+        )
     return Offers(initiatives, venues, partners, points, channels, funds)
 
 
@@ -181,9 +185,10 @@ def _initiative(
             )
     if not kinds and not named:
         sheet.fault("kinds is blank: the offence kinds it addresses, or topics of [outreach.topics]")
-    effect = sheet.share("effect", 0.0)
+    effect = sheet.share("effect")
     low, high = (_optional(sheet, column) for column in ("effect_low", "effect_high"))
-    if not (low if low is not None else effect) <= effect <= (high if high is not None else effect) <= 1:
+    ends = [effect if one is None else one for one in (low, effect, high)]
+    if all(map(math.isfinite, ends)) and not ends[0] <= ends[1] <= ends[2] <= 1:
         sheet.fault("effect_low, effect and effect_high must rise, and none is more than 1")
     least, most = sheet.whole("least", 0, most=_MOST_HOLDINGS), sheet.whole("most", 7, most=_MOST_HOLDINGS)
     if least > most:
@@ -196,7 +201,7 @@ def _initiative(
         hours=sheet.number("hours", above=0, most=24), cost=sheet.number("cost"), reach=sheet.whole("reach"),
         effect=effect, effect_source=sheet.text("effect_source", required=True), skills=sheet.parts("skills"),
         languages=sheet.parts("languages"), most=most, effect_low=low, effect_high=high,
-        half_life_weeks=sheet.number("half_life_weeks", math.inf, above=0) if sheet.text("half_life_weeks") else math.inf,
+        half_life_weeks=sheet.number("half_life_weeks", above=0) if sheet.text("half_life_weeks") else math.inf,
         reporting=sheet.share("reporting", 0.0), topics=named, material=sheet.text("material"),
         audience=sheet.text("audience"), staff_hours=_optional(sheet, "staff_hours"),
         partner_hours=sheet.number("partner_hours", 0.0), volunteer_hours=sheet.number("volunteer_hours", 0.0),

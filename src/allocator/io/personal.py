@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 
@@ -50,23 +51,24 @@ def personal_columns(columns: Iterable[str]) -> tuple[str, ...]:
 
 
 _HONORIFICS = (
-    "mr", "mrs", "ms", "miss", "mx", "dr", "prof", "professor", "officer", "ofc", "sgt", "sergeant", "lt", "lieutenant",
-    "capt", "captain", "chief", "det", "detective", "deputy", "sheriff", "constable", "inspector", "commander", "pastor",
-    "rev", "reverend", "rabbi", "imam", "father", "sister", "alderman", "councillor", "councilman", "councilwoman",
-    "senator", "señor", "señora", "sr", "sra", "don", "doña",
+    "mr", "mrs", "ms", "miss", "mx", "dr", "prof", "professor", "officer", "ofc", "sgt", "sergeant", "lt",
+    "lieutenant", "capt", "captain", "chief", "det", "detective", "deputy", "sheriff", "constable", "inspector",
+    "commander", "pastor", "rev", "reverend", "rabbi", "imam", "father", "sister", "alderman", "councillor",
+    "councilman", "councilwoman", "senator", "señor", "señora", "sr", "sra", "don", "doña",
 )  # fmt: skip
 _GIVEN_NAMES = frozenset([
     "james", "john", "robert", "michael", "david", "william", "richard", "joseph", "thomas", "charles", "christopher",
-    "daniel", "matthew", "anthony", "mark", "donald", "steven", "andrew", "paul", "joshua", "kenneth", "kevin", "brian",
-    "timothy", "ronald", "jason", "george", "edward", "jeffrey", "ryan", "jacob", "nicholas", "gary", "eric", "jonathan",
-    "stephen", "larry", "scott", "frank", "benjamin", "gregory", "samuel", "patrick", "alexander", "jack", "peter",
-    "mary", "patricia", "jennifer", "linda", "elizabeth", "barbara", "susan", "jessica", "sarah", "karen", "lisa",
-    "nancy", "betty", "margaret", "sandra", "ashley", "kimberly", "emily", "donna", "michelle", "carol", "amanda",
-    "melissa", "deborah", "stephanie", "rebecca", "laura", "helen", "sharon", "cynthia", "kathleen", "amy", "angela",
-    "anna", "emma", "nicole", "samantha", "katherine", "christine", "rachel", "julia", "olivia", "sophia", "jane", "jose",
-    "josé", "juan", "luis", "carlos", "jorge", "miguel", "pedro", "manuel", "francisco", "antonio", "alejandro", "rafael",
-    "fernando", "ricardo", "eduardo", "maria", "maría", "guadalupe", "carmen", "rosa", "ana", "isabel", "lucia",
-    "lucía", "elena", "sofia", "sofía", "mohammed", "muhammad", "ahmed", "fatima", "aisha", "wei", "ming",
+    "daniel", "matthew", "anthony", "mark", "donald", "steven", "andrew", "paul", "joshua", "kenneth", "kevin",
+    "brian", "timothy", "ronald", "jason", "george", "edward", "jeffrey", "ryan", "jacob", "nicholas", "gary", "eric",
+    "jonathan", "stephen", "larry", "scott", "frank", "benjamin", "gregory", "samuel", "patrick", "alexander", "jack",
+    "peter", "mary", "patricia", "jennifer", "linda", "elizabeth", "barbara", "susan", "jessica", "sarah", "karen",
+    "lisa", "nancy", "betty", "margaret", "sandra", "ashley", "kimberly", "emily", "donna", "michelle", "carol",
+    "amanda", "melissa", "deborah", "stephanie", "rebecca", "laura", "helen", "sharon", "cynthia", "kathleen", "amy",
+    "angela", "anna", "emma", "nicole", "samantha", "katherine", "christine", "rachel", "julia", "olivia", "sophia",
+    "jane", "jose", "josé", "juan", "luis", "carlos", "jorge", "miguel", "pedro", "manuel", "francisco", "antonio",
+    "alejandro", "rafael", "fernando", "ricardo", "eduardo", "maria", "maría", "guadalupe", "carmen", "rosa", "ana",
+    "isabel", "lucia", "lucía", "elena", "sofia", "sofía", "mohammed", "muhammad", "ahmed", "fatima", "aisha", "wei",
+    "ming",
 ])  # fmt: skip
 # An institution may bear a person's name: the Martin Luther King Library is no person.
 _INSTITUTIONS = re.compile(
@@ -94,7 +96,7 @@ def names_person(text: str) -> str:
     names an institution that bears it ("Maria Lopez Community Center").
     """
     words = re.findall(r"[^\W\d_][\w'’-]*\.?", text)
-    for word, after in zip(words, words[1:], strict=False):
+    for word, after in itertools.pairwise(words):
         if not after[:1].isupper() or _INSTITUTIONS.match(after):
             continue
         title = word.lower().rstrip(".") in _HONORIFICS and word[:1].isupper()

@@ -46,7 +46,8 @@ class Sheet:
     def rows(self) -> Iterator[int]:
         """Yield row numbers as a spreadsheet shows them (the header is row 1); blank rows are passed over."""
         records = self.frame.to_dict("records")
-        for self.row, record in enumerate(records, 2 if self._entry == "row" else 1):
+        first = 2 if self._entry == "row" else 1
+        for self.row, record in enumerate(records, first):
             self.values = {str(name): str(value) for name, value in record.items()}
             if any(self.values.values()):
                 yield self.row
@@ -104,7 +105,7 @@ class Sheet:
             self.fault(f"{column} = {value!r} is not a time of day such as 09:30")
             return dt.time()
 
-    def share(self, column: str, default: float) -> float:
+    def share(self, column: str, default: float | None = None) -> float:
         """Return a number from 0 to 1."""
         value = self.number(column, default)
         if value > 1:

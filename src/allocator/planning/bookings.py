@@ -1,13 +1,13 @@
-"""A whole season of calendars, week by week, with every limit kept, and what found no slot placed where there is room."""
+"""A whole season of calendars, week by week, with every limit kept; what found no slot goes where there is room."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import scipy.sparse as sp
 
-from allocator.domain import Floats, Ints
+from allocator.domain import Bools, Floats, Ints
 from allocator.planning.calendars import book_week, travel_slots, with_funds
 from allocator.planning.mix import Mix, counts_of
 from allocator.planning.prevented import prevented, reached, shares_of
@@ -121,20 +121,31 @@ class Ledger:
         if option.venue >= 0:
             self._of_venue.setdefault(option.venue, []).append(one)
 
+    def load(self, c: int) -> int:
+        """Return how many holdings a crew has."""
+        return len(self._of_crew.get(c, ()))
+
     def broken(self) -> Ints:
         """Return the rows that do not hold; soft ones may."""
         wrong = (self.activity > self.most + 1e-6) | (self.activity < self.least - 1e-6)
         return np.flatnonzero(wrong)
 
 
-def book_season(season: Season, limits: Limits, mix: Mix) -> tuple[list[Holding], dict[str, int]]:
+def book_season(
+    season: Season, limits: Limits, mix: Mix, by_units: Mapping[tuple[int, int], int]
+) -> tuple[list[Holding], dict[str, int]]:
     """Return the holdings of a mix with crew and start, what fits beside them, and what soft rows miss.
 
-    Every other limit is kept. Units that found nothing to hold go back to patrol.
+    Every other limit is kept. `by_units` says how many holdings of an initiative are left to patrol units in a week:
+    they are placed one by one. Units that found nothing to hold go back to patrol.
     """
     counts = counts_of(mix)
     found: list[Holding] = []
-    for w, options in sorted(counts.items()):
+    left_over: list[int] = []
+    for w, every in sorted(counts.items()):
+        mine = _left_to_units(season, every, {i: n for (i, week), n in by_units.items() if week == w})
+        left_over += every[mine].tolist()
+        options = every[~mine]
         weight = np.maximum(shares_of(season, options.tolist()), 1e-12)
         order = np.argsort(options, kind="stable")
         pins = [pin for pin in season.pins if pin.start // WEEK_SLOTS == w]
@@ -144,6 +155,10 @@ def book_season(season: Season, limits: Limits, mix: Mix) -> tuple[list[Holding]
     wanted = [o for options in counts.values() for o in options.tolist()]
     for one in ledger.booked:
         wanted.remove(one.option)
+    units = [c for c, crew in enumerate(season.crews) if crew.is_patrol]
+    for o in left_over:
+        if o in wanted and _place(ledger, o, units):
+            wanted.remove(o)
     for o in sorted(wanted):
         _place(ledger, o)
     for _ in range(EXTRA_ROUNDS):
@@ -186,11 +201,24 @@ def _kept(season: Season, limits: Limits, holdings: Sequence[Holding], mix: Mix)
         kept.remove(culprits[-1] if culprits else kept[-1])
 
 
-def _place(ledger: Ledger, o: int) -> int:
+def _left_to_units(season: Season, options: Ints, n_of: Mapping[int, int]) -> Bools:
+    """Return which of the options of a week patrol units hold: those without a room first."""
+    mine = np.zeros(len(options), bool)
+    for i, n in n_of.items():
+        own = [row for row, o in enumerate(options.tolist()) if season.options[o].initiative == i]
+        own.sort(key=lambda row: season.options[int(options[row])].venue >= 0)
+        mine[own[:n]] = True
+    return mine
+
+
+def _place(ledger: Ledger, o: int, crews: Sequence[int] | None = None) -> int:
     """Book a holding of an option at the first slot where it breaks nothing; return how many were booked."""
     season, option = ledger.season, ledger.season.options[o]
+    able = [c for c in season.able[option.initiative] if crews is None or c in crews]
+    if crews is not None:
+        able.sort(key=ledger.load)  # units that hold nothing yet first
     for w in ledger.limits.weeks_of[o]:
-        for c in season.able[option.initiative]:
+        for c in able:
             starts = ledger.starts(o, c)
             own = starts[starts // WEEK_SLOTS == w].tolist()
             for fund in option.funds if own else ():

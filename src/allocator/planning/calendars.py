@@ -43,7 +43,8 @@ class Calendar:
         """Add a holding that may take place in one of the weeks; a pinned one has its crew and start."""
         model, season, h, wanted = self.model, self.season, len(self.held), set(weeks)
         found: dict[tuple[int, int, int], Ints] = {}
-        able = season.able[season.options[o].initiative] if pin is None else (pin.crew,)
+        able = [c for c in season.able[season.options[o].initiative] if not season.crews[c].is_patrol]
+        able = able if pin is None else [pin.crew]
         for c in able:
             every = self.starts(o, c) if pin is None else np.array([pin.start])
             shift = np.array([season.shift_at(c, at) for at in every.tolist()]) if season.crews[c].is_patrol else -1
@@ -152,7 +153,10 @@ def travel_slots(season: Season, o: int, p: int) -> int:
 def book_week(
     season: Season, options: Sequence[int], week: int, pins: Sequence[Holding], weight: Floats
 ) -> list[Holding]:
-    """Return the holdings of a week with crew and start, leaving out as little weight as possible."""
+    """Return the holdings of a week with team and start, leaving out as little weight as possible.
+
+    Patrol units hold only what is pinned to them: there may be hundreds, and each is free for a shift or two.
+    """
     calendar, pinned = Calendar(season), list(pins)
     for o in sorted(options):
         mine = next((pin for pin in pinned if pin.option == o), None)

@@ -226,7 +226,20 @@ def near_best(
     if mixed:
         last = tours_of(problem, recombined(problem, met.values()))
         met.setdefault(last.order, last)
-    return _chosen(list(met.values()), slack=slack, most=most)
+    rested = {tours.order: tours for tours in (_rested(problem, kept, tours) for tours in met.values())}
+    return _chosen(list(rested.values()), slack=slack, most=most)
+
+
+def _rested(problem: Orienteering, kept: Ints, tours: Tours) -> Tours:
+    """Return tours in which a unit that lacks its break does nothing else: a short search may end without it."""
+    if not any(tours.order):
+        return tours
+    order = list(tours.order)
+    for unit, tour in enumerate(order):
+        own = np.flatnonzero(problem.only == unit).tolist()
+        if not set(own) <= set(tour):
+            order[unit] = tuple(row for row in own if row in kept)
+    return tours if tuple(order) == tours.order else tours_of(problem, tuple(order))
 
 
 def recombined(problem: Orienteering, met: Iterable[Tours]) -> tuple[tuple[int, ...], ...]:

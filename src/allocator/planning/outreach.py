@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import math
 import zoneinfo
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ from allocator.domain import (
     OutreachAreas,
     OutreachPlan,
     Roster,
+    Unit,
     Venue,
     empty_table,
     item_ids,
@@ -33,7 +34,7 @@ from allocator.domain import (
 )
 from allocator.planning.bookings import book_season
 from allocator.planning.highs import Solution, maximise
-from allocator.planning.mix import FIRST_TANGENTS, MixProgram, best_mix, without
+from allocator.planning.mix import FIRST_TANGENTS, Mix, MixProgram, best_mix, without
 from allocator.planning.outreach_causes import unmet_of
 from allocator.planning.prevented import prevented, reached, shares_of
 from allocator.planning.reduction import reduce
@@ -46,7 +47,7 @@ from allocator.planning.season import (
     crew_of_unit,
     strongest_of,
 )
-from allocator.planning.season_limits import Limits
+from allocator.planning.season_limits import Column, Limits
 from allocator.planning.timed import book_exactly
 
 SMALL = 600
@@ -56,7 +57,7 @@ SMALL = 600
 def patrol_of(problem: AllocationProblem, roster: Roster, *, skill: str) -> Patrol:
     """Return what taking units of a skill away from patrol costs, shift by shift.
 
-    Within a shift the increments of the reduction fall, so the units that go are the ones that add least; minimums stay.
+    Within a shift the increments of the reduction fall, so the units that go are those that add least; minimums stay.
     Limits over several shifts are left out, so that the loss is never overstated and the joint bound holds.
 
     Parameters
@@ -207,7 +208,11 @@ def _solved(season: Season, roster: Roster) -> _Made:
     mix = best_mix(season, limits)
     chosen = _units_taken(season, roster, mix.of("taken"))
     named = _with_units(season, roster, chosen)
-    holdings, missing = book_season(named, Limits(named), _named_mix(named, mix))
+    by_units: dict[tuple[int, int], int] = {}
+    for (_, i, c, w), n in mix.of("crew").items():
+        if season.crews[c].is_patrol:
+            by_units[i, w] = by_units.get((i, w), 0) + round(n)
+    holdings, missing = book_season(named, Limits(named), _named_mix(named, mix), by_units)
     return _Made(named, holdings, mix.bound, missing, _taken(named, holdings), mix.level)
 
 
@@ -224,7 +229,7 @@ def _taken(season: Season, holdings: Sequence[Holding]) -> tuple[tuple[str, int]
     )
 
 
-def _units_of(season: Season, c: int, roster: Roster) -> list:  # type: ignore[type-arg]
+def _units_of(season: Season, c: int, roster: Roster) -> list[Unit]:
     crew = season.crews[c]
     return [
         unit
@@ -233,12 +238,13 @@ def _units_of(season: Season, c: int, roster: Roster) -> list:  # type: ignore[t
     ]
 
 
-def _units_taken(season: Season, roster: Roster, taken: dict) -> dict[str, set[int]]:  # type: ignore[type-arg]
+def _units_taken(season: Season, roster: Roster, taken: Mapping[Column, float]) -> dict[str, set[int]]:
     """Return units by name, and the shifts in which they leave patrol: those taken least often so far first."""
-    assert season.patrol is not None or not taken
     found: dict[str, set[int]] = {}
+    if season.patrol is None:
+        return found
     for (_, c, s, _), n in sorted(taken.items()):
-        shift = season.patrol.shifts[s]  # type: ignore[union-attr]
+        shift = season.patrol.shifts[s]
         on = [unit.name for unit in _units_of(season, c, roster) if (unit.name, shift.id) in roster.duty]
         on.sort(key=lambda name: (len(found.get(name, ())), name))
         for name in on[: round(n)]:
@@ -258,7 +264,7 @@ def _with_units(season: Season, roster: Roster, shifts: dict[str, set[int]]) -> 
     return dataclasses.replace(season, crews=(*teams, *(crew for crew in crews if crew.is_patrol)))
 
 
-def _named_mix(season: Season, mix):  # type: ignore[no-untyped-def]
+def _named_mix(season: Season, mix: Mix) -> Mix:
     """Return the mix with a column for every unit that is taken, so that its time counts."""
     values = {column: value for column, value in mix.values.items() if column[0] not in ("taken", "crew")}
     values |= {("taken", c, s, 0): 1.0 for c, crew in enumerate(season.crews) for s in crew.shifts}
@@ -277,8 +283,8 @@ def _cost_of_fairness(season: Season, made: _Made, roster: Roster) -> Iterator[s
         per_resident = reached(one.season, held).raw / np.maximum(one.season.areas.residents, 1.0)
         fewest.append(1000 * float(per_resident[reach].min(initial=np.inf)) if len(reach) else 0.0)
     yield (
-        f"the area with the fewest contacts per resident comes first: it has {fewest[0]:,.1f} per 1,000 residents instead "
-        f"of {fewest[1]:,.1f}, and {max(totals[1] - totals[0], 0.0):,.2f} less harm is prevented "
+        f"the area with the fewest contacts per resident comes first: it has {fewest[0]:,.1f} per 1,000 residents "
+        f"instead of {fewest[1]:,.1f}, and {max(totals[1] - totals[0], 0.0):,.2f} less harm is prevented "
         f"({max(1 - totals[0] / max(totals[1], 1e-12), 0.0):.1%})"
     )
 
@@ -345,13 +351,14 @@ def _items(made: _Made, benefit: Floats) -> pd.DataFrame:
         lon, lat = _place_of(season, venue, a)
         records.append({
             "initiative": one.name, "team": season.crews[held.crew].name, "venue": venue.name if venue else "",
-            "partner": season.partners[option.partner].name if option.partner >= 0 else (venue.partner if venue else ""),
+            "partner": season.partners[option.partner].name if option.partner >= 0 else "",
             "area": season.areas.names[a] if a >= 0 else ";".join(season.areas.names[n] for n in option.areas),
             "start": start, "stop": start + dt.timedelta(minutes=round(one.hours * 60)), "cost": option.cents / 100,
             "reach": sum(option.contacts), "type": one.type, "kinds": ";".join(one.kinds), "benefit": worth,
             "reason": _reason(season, held.option), "id": "", "sequence": 0,
             "fund": season.funds[held.fund][0], "audience": one.audience, "languages": ";".join(one.languages),
-            "topics": ";".join(one.topics), "channel": season.channels[option.channel].name if option.channel >= 0 else "",
+            "topics": ";".join(one.topics), 
+            "channel": season.channels[option.channel].name if option.channel >= 0 else "",
             "point": season.points[option.point].name if option.point >= 0 else "", "items": one.items,
             "staff_hours": one.team_hours, "partner_hours": one.partner_hours, "lon": lon, "lat": lat,
         })  # fmt: skip
@@ -442,8 +449,8 @@ def _notes(made: _Made, needs: Needs, given_up: float) -> Iterator[str]:
         hours = sum(season.patrol.shifts[s].minutes for _, s in made.taken) / 60
         yield (
             f"{len(made.taken)} unit-shifts ({hours:,.0f} hours) leave patrol for outreach; the harm that patrol would "
-            f"have prevented with them, {given_up:.2f}, is taken off (assumed: patrol prevents {shared.patrol_value:.0%} "
-            f"of the harm that it covers; {shared.source})"
+            f"have prevented with them, {given_up:.2f}, is taken off (assumed: patrol prevents "
+            f"{shared.patrol_value:.0%} of the harm that it covers; {shared.source})"
         )
 
 

@@ -17,7 +17,8 @@ def unmet_of(season: Season, holdings: Sequence[Holding], missing: Mapping[str, 
     for i, one in enumerate(season.initiatives):
         if unknown := [kind for kind in one.kinds if kind not in season.kinds]:
             hint = nearest(unknown[0], season.kinds)
-            yield f"{one.name}: {some(unknown)} {'is' if len(unknown) == 1 else 'are'} not among the forecast kinds{hint}"
+            verb = "is" if len(unknown) == 1 else "are"
+            yield f"{one.name}: {some(unknown)} {verb} not among the forecast kinds{hint}"
         if one.least > held[i]:
             yield f"{one.name}: held {held[i]} times, {one.least} are wanted: {_cause(season, holdings, held, i)}"
         elif not held[i] and one.most:
@@ -51,6 +52,12 @@ def _cause(season: Season, holdings: Sequence[Holding], held: Mapping[int, int],
         return _lacking(season, i)
     if not season.of_initiative[i]:
         return _no_place(season, i)
+    return _crowded_out(season, holdings, held, i)
+
+
+def _crowded_out(season: Season, holdings: Sequence[Holding], held: Mapping[int, int], i: int) -> str:
+    """Return what an initiative that could be held lacks."""
+    one = season.initiatives[i]
     if one.requires and not held.get(_row(season, one.requires), 0):
         return f"it needs {one.requires} before, which is not held"
     if one.follow_up and not season.of_initiative[_row(season, one.follow_up)]:

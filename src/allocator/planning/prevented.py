@@ -1,7 +1,7 @@
 """Harm that outreach prevents under the assumed effects: concave in the people reached, capped by residents.
 
-In an area a and for a kind k, with contacts C_i of initiative i among N residents, mean effect e_i over the horizon, and
-the strongest effect E_k of any initiative,
+In an area a and for a kind k, with contacts C_i of initiative i among N residents, mean effect e_i over the horizon,
+and the strongest effect E_k of any initiative,
 
     prevented = need × E_k × (1 - exp(-Σ_i e_i C_i / (E_k N))).
 

@@ -540,8 +540,8 @@ class _Options:
     def _online(self, i: int, one: Initiative) -> Iterator[Option]:
         until = self.section.online_until
         made = self._made(
-            i, one, covers=self.areas.names, reach=one.reach, opening=(self._hours()[0], until.hour * 60 + until.minute),
-            weekdays=tuple(range(7)), place="",
+            i, one, covers=self.areas.names, reach=one.reach, weekdays=tuple(range(7)), place="",
+            opening=(self._hours()[0], until.hour * 60 + until.minute),
         )  # fmt: skip
         if made is not None:
             yield made
@@ -559,7 +559,7 @@ def opening_of(venue: Venue) -> tuple[int, int]:
 
 
 def spread_contacts(reach: int, limit: list[int]) -> list[int]:
-    """Return whole contacts by area, in proportion to the audience, none above it; they add up to `reach` if they can."""
+    """Return whole contacts by area, in proportion to the audience, none above it; together `reach` if they can."""
     total = sum(limit)
     if total <= reach:
         return list(limit)

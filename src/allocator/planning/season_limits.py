@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -56,7 +56,8 @@ class Limits:
             if len(option.funds) > 1:
                 found.update({("paid", o, f, 0): option.most for f in option.funds})
         for i, one in enumerate(season.initiatives):
-            found.update({("crew", i, c, w): one.most for c in season.able[i] for w in range(season.weeks)})
+            for c in season.able[i]:
+                found.update({("crew", i, c, w): one.most for w in self._weeks_on(c)})
             if one.fixed_cost > 0:
                 found["used", i, 0, 0] = 1
         for c, crew in enumerate(season.crews):
@@ -70,8 +71,8 @@ class Limits:
     def rows(self) -> tuple[Row, ...]:
         """All limits."""
         parts = (
-            self._crews(), self._time(), self._money(), self._how_often(), self._areas(), self._order(), self._helpers(),
-            self._places(), self._floors(), self._shared(), self._pins(),
+            self._crews(), self._time(), self._money(), self._how_often(), self._areas(), self._gaps(), self._order(),
+            self._helpers(), self._places(), self._floors(), self._shared(), self._pins(),
         )  # fmt: skip
         return tuple(row for part in parts for row in part)
 
@@ -85,7 +86,8 @@ class Limits:
         return [(column, size) for o in options for w in every for column in self.held(o, w)]
 
     def _row(
-        self, terms: list[tuple[Column, int]], least: int | None, most: int | None, name: str = "", *, soft: bool = False
+        self, terms: list[tuple[Column, int]], least: int | None, most: int | None, name: str = "", *,
+        soft: bool = False,
     ) -> Iterator[Row]:  # fmt: skip
         kept = tuple((column, size) for column, size in terms if size and column in self.bounds)
         if kept or (least is not None and least > 0):
@@ -109,10 +111,19 @@ class Limits:
                 if not crew.is_patrol:
                     yield from self._row(used, None, crew.minutes_per_week, f"hours of {crew.name}")
                     continue
-                given: list[tuple[Column, int]] = [
-                    (("taken", c, s, 0), -self.usable_minutes(c, s)) for s in crew.shifts if self._week_of(s) == w
-                ]
+                shifts = [s for s in crew.shifts if self._week_of(s) == w]
+                given: list[tuple[Column, int]] = [(("taken", c, s, 0), -self._shift_minutes(s)) for s in shifts]
                 yield from self._row([*used, *given], None, 0)
+                # In a shift with time T, Σ (length + pause) ≤ T + pause.
+                pause = -(-season.section.changeover_minutes // SLOT_MINUTES) * SLOT_MINUTES
+                lengths: list[tuple[Column, int]] = [
+                    (("crew", i, c, w), self._length(i) + pause) for i in range(len(season.initiatives))
+                ]
+                given = [(("taken", c, s, 0), -self.usable_minutes(c, s) - pause) for s in shifts]
+                yield from self._row([*lengths, *given], None, 0)
+
+    def _length(self, i: int) -> int:
+        return -(-round(self.season.initiatives[i].hours * 60) // SLOT_MINUTES) * SLOT_MINUTES
 
     def usable_minutes(self, c: int, s: int) -> int:
         """Return the minutes of a shift in which a patrol crew could be at something."""
@@ -125,6 +136,10 @@ class Limits:
                         own.update(range(start, start + season.slots(o)))
             self._usable[c] = {shift: len(own) * SLOT_MINUTES for shift, own in slots.items()}
         return min(self._usable[c].get(s, 0), self._shift_minutes(s))
+
+    def _weeks_on(self, c: int) -> Iterable[int]:
+        crew = self.season.crews[c]
+        return sorted({self._week_of(s) for s in crew.shifts}) if crew.is_patrol else range(self.season.weeks)
 
     def _week_of(self, s: int) -> int:
         return self.season.slots_of_shift(s)[0] // WEEK_SLOTS
@@ -196,21 +211,20 @@ class Limits:
                     yield from self._row(
                         minutes, None, section.most_minutes_per_area_week, "most_minutes_per_area_week"
                     )
+
+    def _gaps(self) -> Iterator[Row]:
+        season = self.season
         for i, one in enumerate(season.initiatives):
-            if one.area_gap_weeks > 1:
-                for own in self._by_area(i).values():
-                    for w in range(max(1, season.weeks - one.area_gap_weeks + 1)):
-                        yield from self._row(self._sum(own, range(w, w + one.area_gap_weeks)), None, 1)
-            elif one.area_gap_weeks == 1:
-                for own in self._by_area(i).values():
-                    for w in range(season.weeks):
-                        yield from self._row(self._sum(own, range(w, w + 1)), None, 1)
+            span = min(one.area_gap_weeks, season.weeks)
+            for own in self._by_area(i).values() if span else ():
+                for w in range(season.weeks - span + 1):
+                    yield from self._row(self._sum(own, range(w, w + span)), None, 1)
 
     def _minutes(self, o: int) -> int:
         return round(self.season.initiatives[self.season.options[o].initiative].hours * 60)
 
     def _order(self) -> Iterator[Row]:
-        """Yield that the n-th holding of what is required, or followed up, comes before the n-th of what comes after."""
+        """Yield that the n-th holding of what is required, or followed up, comes before the n-th of what follows."""
         season = self.season
         row = {one.name: i for i, one in enumerate(season.initiatives)}
         followed: dict[int, list[int]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from allocator.domain import Bools
 from allocator.errors import SolverError
 from allocator.planning.calendars import travel_slots
 from allocator.planning.highs import Solution, maximise
@@ -52,11 +53,11 @@ class TimedProgram(MixProgram):
             if column[0] in ("held", "crew"):
                 own = counts.get(column, [])
                 self._add([at, *own], [1.0, *[-1.0] * len(own)], 0.0, 0.0)
-        for (c, s), own in shifts.items():
+        for (c, s), there in shifts.items():
             minutes = float(season.patrol.shifts[s].minutes) if season.patrol is not None else 0.0
             taken = self.at["taken", c, s, 0]
-            self._add([taken, *(n for n, _ in own)], [-minutes, *(size for _, size in own)], -np.inf, 0.0)
-            for n, _ in own:
+            self._add([taken, *(n for n, _ in there)], [-minutes, *(size for _, size in there)], -np.inf, 0.0)
+            for n, _ in there:
                 self._add([taken, n], [-1.0, 1.0], -np.inf, 0.0)
         self._one_at_a_time()
         self._pinned()
@@ -127,7 +128,7 @@ def book_exactly(season: Season, limits: Limits) -> tuple[list[Holding], float, 
     return best, max(bound, value), missing, made.floor
 
 
-def _solve(made: TimedProgram, whole: np.ndarray, *, fair: bool = False) -> Solution:  # type: ignore[type-arg]
+def _solve(made: TimedProgram, whole: Bools, *, fair: bool = False) -> Solution:
     solution = maximise(made.program(whole=whole, fair=fair, binary=made.first), nodes=NODES, plain=True)
     if solution is None:
         raise SolverError("the calendar of the outreach plan has no solution")

@@ -61,8 +61,8 @@ def scenarios_page(found: Scenarios, picture: bytes, *, title: str, notes: Seque
 
 
 _OUTREACH_CAPTION = (
-    "Harm prevented under the assumed effects; changes against the plan of the job. Patrol covers harm with the units that "
-    "outreach leaves to it."
+    "Harm prevented under the assumed effects; changes against the plan of the job. Patrol covers harm with the units "
+    "that outreach leaves to it."
 )
 _OUTREACH_FORMATS = {
     "money": "{:,.0f}", "spent": "{:,.0f}", "prevented": "{:,.2f}", "bound": "{:,.2f}", "change": "{:+.1%}",
