@@ -19,9 +19,11 @@ check: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The full counts that CI takes a fixed sample of: 500 toy cities per family of limits, 10,000 random larger ones.
+# The full counts that CI takes a fixed sample of: 500 toy cities per family of limits, 10,000 random larger ones;
+# 300 and more toy calendars of outreach, 5,000 random seasons.
 stress: $(VENV)/ready
 	ALLOCATOR_TOYS=500 ALLOCATOR_CASES=10000 $(BIN)/python -m pytest tests/test_limits.py -q
+	ALLOCATOR_CALENDARS=400 ALLOCATOR_SEASONS=5000 $(BIN)/python -m pytest tests/test_planning_outreach.py -q
 
 # The texts of bulletins in other languages, after a change of a .po file.
 catalogues:

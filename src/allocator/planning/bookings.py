@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import scipy.sparse as sp
@@ -91,15 +91,8 @@ class Ledger:
 
     def is_free(self, one: Holding) -> bool:
         """Return whether crew and venue are free."""
-        season, slots = self.season, self.season.slots(one.option)
-        for other in self._of_crew.get(one.crew, ()):
-            first, second = (other, one) if other.start <= one.start else (one, other)
-            if second.start < first.start + travel_slots(season, first.option, second.option):
-                return False
-        for other in self._of_venue.get(season.options[one.option].venue, ()):
-            if one.start < other.start + season.slots(other.option) and other.start < one.start + slots:
-                return False
-        return self._shift_has_time(one)
+        own, venue = self._of_crew.get(one.crew, []), self.season.options[one.option].venue
+        return _is_free(self.season, one, [*own, *self._of_venue.get(venue, [])]) and self._shift_has_time(one)
 
     def _shift_has_time(self, one: Holding) -> bool:
         season = self.season
@@ -149,7 +142,10 @@ def book_season(
         weight = np.maximum(shares_of(season, options.tolist()), 1e-12)
         order = np.argsort(options, kind="stable")
         pins = [pin for pin in season.pins if pin.start // WEEK_SLOTS == w]
-        found += book_week(season, options[order].tolist(), w, pins, weight[order])
+        packed = _packed(season, options.tolist(), w, pins)
+        if len(packed) < len(options):  # a tight week: as much worth as possible, by a solver
+            packed = book_week(season, options[order].tolist(), w, pins, weight[order])
+        found += packed
     paid = {(o, f): round(n) for (_, o, f, _), n in mix.of("paid").items()}
     ledger = _kept(season, limits, with_funds(season, found, paid), mix)
     wanted = [o for options in counts.values() for o in options.tolist()]
@@ -199,6 +195,52 @@ def _kept(season: Season, limits: Limits, holdings: Sequence[Holding], mix: Mix)
             if any((sizes.get(column, 0) > 0) == over and sizes.get(column, 0) for column in ledger.columns_of(one))
         ]
         kept.remove(culprits[-1] if culprits else kept[-1])
+
+
+def _packed(season: Season, options: Sequence[int], week: int, pins: Sequence[Holding]) -> list[Holding]:
+    """Return the holdings of a week put one by one where crew and room are free: those with the fewest ways first.
+
+    Most weeks have room enough for this, in milliseconds; the solver took seconds, and minutes for 100 holdings.
+    """
+    todo, found = list(options), list[Holding]()
+    minutes: dict[int, int] = {}
+    for pin in pins:
+        if pin.option in todo:
+            todo.remove(pin.option)
+            found.append(pin)
+            minutes[pin.crew] = minutes.get(pin.crew, 0) + season.team_minutes(season.options[pin.option].initiative)
+    able: dict[int, dict[int, list[int]]] = {}
+    for o in set(todo):
+        teams = [c for c in season.able[season.options[o].initiative] if not season.crews[c].is_patrol]
+        starts = {c: season.starts(o, c) for c in teams}
+        able[o] = {c: at[at // WEEK_SLOTS == week].tolist() for c, at in starts.items()}
+    busy_crews = {c: sum(c in teams for teams in season.able) for c in range(len(season.crews))}
+    todo.sort(key=lambda o: (sum(map(len, able[o].values())), -season.slots(o), o))
+    for o in todo:
+        need = season.team_minutes(season.options[o].initiative)
+        for c in sorted(able[o], key=lambda c: (busy_crews[c], minutes.get(c, 0), c)):
+            if minutes.get(c, 0) + need > season.crews[c].minutes_per_week:
+                continue
+            start = next((at for at in able[o][c] if _is_free(season, Holding(o, c, at), found)), None)
+            if start is not None:
+                found.append(Holding(o, c, start))
+                minutes[c] = minutes.get(c, 0) + need
+                break
+    return found
+
+
+def _is_free(season: Season, one: Holding, booked: Iterable[Holding]) -> bool:
+    """Return whether crew and venue are free, travel included."""
+    venue, slots = season.options[one.option].venue, season.slots(one.option)
+    for other in booked:
+        if other.crew == one.crew:
+            first, second = (other, one) if other.start <= one.start else (one, other)
+            if second.start < first.start + travel_slots(season, first.option, second.option):
+                return False
+        same_room = venue >= 0 and season.options[other.option].venue == venue
+        if same_room and one.start < other.start + season.slots(other.option) and other.start < one.start + slots:
+            return False
+    return True
 
 
 def _left_to_units(season: Season, options: Ints, n_of: Mapping[int, int]) -> Bools:

@@ -34,7 +34,7 @@ from allocator.domain import (
 )
 from allocator.planning.bookings import book_season
 from allocator.planning.highs import Solution, maximise
-from allocator.planning.mix import FIRST_TANGENTS, Mix, MixProgram, best_mix, without
+from allocator.planning.mix import Mix, MixProgram, best_mix, with_tangents, without
 from allocator.planning.outreach_causes import unmet_of
 from allocator.planning.prevented import prevented, reached, shares_of
 from allocator.planning.reduction import reduce
@@ -47,7 +47,7 @@ from allocator.planning.season import (
     crew_of_unit,
     strongest_of,
 )
-from allocator.planning.season_limits import Column, Limits
+from allocator.planning.season_limits import Coarse, Column, Limits
 from allocator.planning.timed import book_exactly
 
 SMALL = 600
@@ -459,9 +459,9 @@ def _worth(season: Season) -> pd.DataFrame:
 
     Money and hours by their prices there, which further amounts never exceed; limits by solving without them.
     """
-    limits = Limits(season)
     if not season.options:
         return empty_table(WORTH_COLUMNS)
+    limits = Coarse(Limits(season))
     base = MixProgram(season, limits)
     solution = _relaxation(base)
     if solution is None or solution.duals is None:
@@ -478,7 +478,9 @@ def _worth(season: Season) -> pd.DataFrame:
             changes.append((f"a tenth more of {what} ({cents / 1000:,.0f})", price.get(row_name, 0.0) * cents / 10))
     for crew in season.crews:
         if not crew.is_patrol:
-            changes.append((f"an hour a week more of {crew.name}", price.get(f"hours of {crew.name}", 0.0) * 60))
+            changes.append(
+                (f"an hour a week more of {crew.name}", price.get(f"hours of {crew.name}", 0.0) * 60 * season.weeks)
+            )
     names = dict.fromkeys(
         row.name for row in limits.rows if row.soft or row.name.startswith(("most_per", "outreach at"))
     )
@@ -495,6 +497,4 @@ def _worth(season: Season) -> pd.DataFrame:
 
 
 def _relaxation(made: MixProgram) -> Solution | None:
-    for u in FIRST_TANGENTS:
-        made.add_tangents(np.full(len(made.value), u))
-    return maximise(made.program())
+    return maximise(with_tangents(made).program())

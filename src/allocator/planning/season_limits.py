@@ -17,13 +17,20 @@ Column = tuple[str, int, int, int]
 
 @dataclass(frozen=True)
 class Row:
-    """least ≤ Σ coefficient × column ≤ most; a soft row may fall short of `least`, which is then said by its name."""
+    """least ≤ Σ coefficient × column ≤ most; a soft row may fall short of `least`, which is then said by its name.
+
+    Rows of single weeks that are alike but for the week share a `family`; "" for rows over the season. `coarse` rows
+    also hold, summed up, for seasons in which weeks are taken together.
+    """
 
     terms: tuple[tuple[Column, int], ...]
     least: int | None
     most: int | None
     name: str = ""
     soft: bool = False
+    family: str = ""
+    week: int = -1
+    coarse: bool = True
 
 
 class Limits:
@@ -87,11 +94,11 @@ class Limits:
 
     def _row(
         self, terms: list[tuple[Column, int]], least: int | None, most: int | None, name: str = "", *,
-        soft: bool = False,
+        soft: bool = False, family: str = "", week: int = -1, coarse: bool = True,
     ) -> Iterator[Row]:  # fmt: skip
         kept = tuple((column, size) for column, size in terms if size and column in self.bounds)
         if kept or (least is not None and least > 0):
-            yield Row(kept, least, most, name, soft)
+            yield Row(kept, least, most, name, soft, family, week, coarse)
 
     def _crews(self) -> Iterator[Row]:
         season = self.season
@@ -99,7 +106,7 @@ class Limits:
             for w in range(season.weeks):
                 terms = self._sum(list(season.of_initiative[i]), range(w, w + 1))
                 crews: list[tuple[Column, int]] = [(("crew", i, c, w), -1) for c in season.able[i]]
-                yield from self._row([*terms, *crews], 0, 0)
+                yield from self._row([*terms, *crews], 0, 0, family=f"crews {i}", week=w)
 
     def _time(self) -> Iterator[Row]:
         season = self.season
@@ -109,18 +116,19 @@ class Limits:
                     (("crew", i, c, w), season.team_minutes(i)) for i in range(len(season.initiatives))
                 ]
                 if not crew.is_patrol:
-                    yield from self._row(used, None, crew.minutes_per_week, f"hours of {crew.name}")
+                    name = f"hours of {crew.name}"
+                    yield from self._row(used, None, crew.minutes_per_week, name, family=f"time {c}", week=w)
                     continue
-                shifts = [s for s in crew.shifts if self._week_of(s) == w]
+                shifts = [s for s in crew.shifts if self.week_of(s) == w]
                 given: list[tuple[Column, int]] = [(("taken", c, s, 0), -self._shift_minutes(s)) for s in shifts]
-                yield from self._row([*used, *given], None, 0)
+                yield from self._row([*used, *given], None, 0, family=f"minutes {c}", week=w)
                 # In a shift with time T, Σ (length + pause) ≤ T + pause.
                 pause = -(-season.section.changeover_minutes // SLOT_MINUTES) * SLOT_MINUTES
                 lengths: list[tuple[Column, int]] = [
                     (("crew", i, c, w), self._length(i) + pause) for i in range(len(season.initiatives))
                 ]
                 given = [(("taken", c, s, 0), -self.usable_minutes(c, s) - pause) for s in shifts]
-                yield from self._row([*lengths, *given], None, 0)
+                yield from self._row([*lengths, *given], None, 0, family=f"lengths {c}", week=w)
 
     def _length(self, i: int) -> int:
         return -(-round(self.season.initiatives[i].hours * 60) // SLOT_MINUTES) * SLOT_MINUTES
@@ -139,9 +147,10 @@ class Limits:
 
     def _weeks_on(self, c: int) -> Iterable[int]:
         crew = self.season.crews[c]
-        return sorted({self._week_of(s) for s in crew.shifts}) if crew.is_patrol else range(self.season.weeks)
+        return sorted({self.week_of(s) for s in crew.shifts}) if crew.is_patrol else range(self.season.weeks)
 
-    def _week_of(self, s: int) -> int:
+    def week_of(self, s: int) -> int:
+        """Return the week in which a planned shift begins."""
         return self.season.slots_of_shift(s)[0] // WEEK_SLOTS
 
     def _shift_minutes(self, s: int) -> int:
@@ -186,7 +195,8 @@ class Limits:
                 yield from self._row(self._sum([o]), None, season.options[o].most)
             if one.most_per_week is not None:
                 for w in range(season.weeks):
-                    yield from self._row(self._sum(own, range(w, w + 1)), None, one.most_per_week)
+                    held = self._sum(own, range(w, w + 1))
+                    yield from self._row(held, None, one.most_per_week, family=f"week {i}", week=w)
 
     def _by_area(self, i: int) -> dict[int, list[int]]:
         """Return the options of an initiative by the area where they are held; -1 for several."""
@@ -201,16 +211,16 @@ class Limits:
         for o, option in enumerate(season.options):
             if option.area >= 0:
                 there.setdefault(option.area, []).append(o)
-        for own in there.values():
+        for a, own in there.items():
             for w in range(season.weeks):
                 week = range(w, w + 1)
                 if section.most_per_area_week is not None:
-                    yield from self._row(self._sum(own, week), None, section.most_per_area_week, "most_per_area_week")
+                    most, name = section.most_per_area_week, "most_per_area_week"
+                    yield from self._row(self._sum(own, week), None, most, name, family=f"area {a}", week=w)
                 if section.most_minutes_per_area_week is not None:
                     minutes = [term for o in own for term in self._sum([o], week, self._minutes(o))]
-                    yield from self._row(
-                        minutes, None, section.most_minutes_per_area_week, "most_minutes_per_area_week"
-                    )
+                    most, name = section.most_minutes_per_area_week, "most_minutes_per_area_week"
+                    yield from self._row(minutes, None, most, name, family=f"area minutes {a}", week=w)
 
     def _gaps(self) -> Iterator[Row]:
         season = self.season
@@ -218,7 +228,8 @@ class Limits:
             span = min(one.area_gap_weeks, season.weeks)
             for own in self._by_area(i).values() if span else ():
                 for w in range(season.weeks - span + 1):
-                    yield from self._row(self._sum(own, range(w, w + span)), None, 1)
+                    yield from self._row(self._sum(own, range(w, w + span)), None, 1, coarse=False)
+                yield from self._row(self._sum(own), None, -(-season.weeks // span))
 
     def _minutes(self, o: int) -> int:
         return round(self.season.initiatives[self.season.options[o].initiative].hours * 60)
@@ -241,7 +252,8 @@ class Limits:
                     for w in range(season.weeks):
                         due = range(min(w + within, season.weeks - 1) + 1)
                         first = self._sum(own, range(w + 1))
-                        yield from self._row([*self._sum(later.get(a, []), due), *_negative(first)], 0, None)
+                        terms = [*self._sum(later.get(a, []), due), *_negative(first)]
+                        yield from self._row(terms, 0, None, coarse=w == season.weeks - 1)
 
     def _after(self, j: int, before: list[int], weeks: int) -> Iterator[Row]:
         groups = [self._by_area(i) for i in before]
@@ -249,7 +261,8 @@ class Limits:
             earlier = [o for group in groups for o in group.get(a, [])]
             for w in range(self.season.weeks):
                 held = self._sum(earlier, range(max(0, w - weeks + 1)))
-                yield from self._row([*self._sum(own, range(w + 1)), *_negative(held)], None, 0)
+                terms = [*self._sum(own, range(w + 1)), *_negative(held)]
+                yield from self._row(terms, None, 0, coarse=w == self.season.weeks - 1)
 
     def _helpers(self) -> Iterator[Row]:
         """Yield in-kind hours of partners, and hours of the volunteers trained so far."""
@@ -267,7 +280,7 @@ class Limits:
                 terms += self._sum(own, range(w, w + 1), round(one.volunteer_hours * 60))
                 terms += self._sum(own, range(w), -round(one.trains_hours * 60))
             if any(size > 0 for _, size in terms):
-                yield from self._row(terms, None, 0, "hours of trained volunteers")
+                yield from self._row(terms, None, 0, "hours of trained volunteers", family="volunteers", week=w)
 
     def _places(self) -> Iterator[Row]:
         season = self.season
@@ -280,7 +293,8 @@ class Limits:
         for n, channel in enumerate(season.channels):
             own = [o for o, option in enumerate(season.options) if option.channel == n]
             for w in range(season.weeks):
-                yield from self._row(self._sum(own, range(w, w + 1)), None, channel.most_per_week, f"{channel.name}")
+                held = self._sum(own, range(w, w + 1))
+                yield from self._row(held, None, channel.most_per_week, channel.name, family=f"channel {n}", week=w)
         for v in range(len(season.venues)):
             own = [o for o, option in enumerate(season.options) if option.venue == v]
             usable = np.zeros((season.weeks + 1) * WEEK_SLOTS, bool)
@@ -290,7 +304,7 @@ class Limits:
             for w in range(season.weeks):
                 free = int(usable[w * WEEK_SLOTS : (w + 1) * WEEK_SLOTS].sum())
                 terms = [term for o in own for term in self._sum([o], range(w, w + 1), season.slots(o))]
-                yield from self._row(terms, None, free)
+                yield from self._row(terms, None, free, family=f"venue {v}", week=w)
 
     def _floors(self) -> Iterator[Row]:
         season = self.season
@@ -312,7 +326,7 @@ class Limits:
             taken: list[tuple[Column, int]] = [(("taken", c, s, 0), 1) for c in pools]
             lost: list[tuple[Column, int]] = [(("lost", s, n, 0), -1) for n in range(len(loss))]
             yield from self._row([*taken, *lost], 0, 0)
-        weeks = {self._week_of(s) for s in range(len(patrol.shifts))}
+        weeks = {self.week_of(s) for s in range(len(patrol.shifts))}
         # In thousandths, so that shares stay whole: (1 - share) outreach - share × patrol, patrol less the units taken.
         every = int(patrol.minutes.sum())
         for share, least in ((round(1000 * shared.least_share), True), (round(1000 * shared.most_share), False)):
@@ -345,3 +359,56 @@ class Limits:
 
 def _negative(terms: list[tuple[Column, int]]) -> list[tuple[Column, int]]:
     return [(column, -size) for column, size in terms]
+
+
+class Coarse:
+    """The limits of a season with weeks taken together: fewer columns, and every plan of the season keeps them.
+
+    The weeks that patrol is planned for (or else the first) are one period, the others the second. Rows of a family are
+    summed over a period. A column of a period stands for those of its weeks; where their coefficients differ, the most
+    lenient counts.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.season = limits.season
+        patrol = self.season.patrol
+        first = {limits.week_of(s) for s in range(len(patrol.shifts))} if patrol is not None else {0}
+        self.period = [int(w not in first) for w in range(self.season.weeks)]
+        self.bounds: dict[Column, int] = {}
+        for column, most in limits.bounds.items():
+            short = self.column(column)
+            self.bounds[short] = self.bounds.get(short, 0) + most
+        self.rows = tuple(self._rows(limits))
+
+    def column(self, column: Column) -> Column:
+        """Return the column of a period that a column is a part of."""
+        what, a, b, c = column
+        if what == "held":
+            return what, a, self.period[b], 0
+        return (what, a, b, self.period[c]) if what == "crew" else column
+
+    def _rows(self, limits: Limits) -> Iterator[Row]:
+        families: dict[tuple[str, int], list[Row]] = {}
+        for row in limits.rows:
+            if row.coarse and row.family:
+                families.setdefault((row.family, self.period[row.week]), []).append(row)
+            elif row.coarse:
+                yield self._merged([row])
+        for rows in families.values():
+            yield self._merged(rows)
+
+    def _merged(self, rows: list[Row]) -> Row:
+        total: dict[Column, int] = {}
+        for row in rows:
+            for column, size in row.terms:
+                total[column] = total.get(column, 0) + size
+        lenient = min if rows[0].most is not None else max
+        terms: dict[Column, int] = {}
+        for column, size in total.items():
+            short = self.column(column)
+            terms[short] = lenient(terms.get(short, size), size)
+        least, most = (
+            None if rows[0].least is None else sum(row.least or 0 for row in rows),
+            None if rows[0].most is None else sum(row.most or 0 for row in rows),
+        )
+        return Row(tuple(terms.items()), least, most, rows[0].name, rows[0].soft)

@@ -8,7 +8,7 @@ from allocator.domain import Bools
 from allocator.errors import SolverError
 from allocator.planning.calendars import travel_slots
 from allocator.planning.highs import Solution, maximise
-from allocator.planning.mix import FIRST_TANGENTS, MixProgram
+from allocator.planning.mix import MixProgram, with_tangents
 from allocator.planning.prevented import harm_prevented
 from allocator.planning.season import SLOT_MINUTES, WEEK_SLOTS, Holding, Season
 from allocator.planning.season_limits import Limits
@@ -102,8 +102,7 @@ def book_exactly(season: Season, limits: Limits) -> tuple[list[Holding], float, 
     if not season.options:
         return [], 0.0, {row.name: row.least or 0 for row in limits.rows if row.soft}, 0.0
     made = TimedProgram(season, limits)
-    for u in FIRST_TANGENTS:
-        made.add_tangents(np.full(len(made.value), u))
+    with_tangents(made)
     whole = np.zeros(made.size, bool)
     whole[: len(made.columns)] = [column[0] in ("paid", "used", "taken") for column in made.columns]
     whole[made.first :] = True
