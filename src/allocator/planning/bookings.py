@@ -16,6 +16,8 @@ from allocator.planning.season_limits import Column, Limits
 
 EXTRA_ROUNDS = 3
 """Times that the options are gone through for holdings that still fit and add something."""
+SOLVED = 40
+"""Holdings of a tight week up to which a solver books them; 100 took it 40 s, and the repairs after found room as well."""
 TRIED = 400
 """Options tried in each of them, those that add most first."""
 
@@ -143,7 +145,7 @@ def book_season(
         order = np.argsort(options, kind="stable")
         pins = [pin for pin in season.pins if pin.start // WEEK_SLOTS == w]
         packed = _packed(season, options.tolist(), w, pins)
-        if len(packed) < len(options):  # a tight week: as much worth as possible, by a solver
+        if len(packed) < len(options) <= SOLVED:  # a tight week: as much worth as possible, by a solver
             packed = book_week(season, options[order].tolist(), w, pins, weight[order])
         found += packed
     paid = {(o, f): round(n) for (_, o, f, _), n in mix.of("paid").items()}

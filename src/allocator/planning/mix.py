@@ -21,6 +21,8 @@ FIRST_TANGENTS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5)
 """Exposures, in units of the strongest effect, at which tangents are laid beforehand."""
 PENALTY = 100.0
 """Worth of a missing unit of a soft row, in holdings of the largest value: floors come before harm prevented."""
+SPARE = 2
+"""Holdings of a chosen option beyond its number that may replace others for which no week is left."""
 NODES = 200
 """Most nodes of the search for whole numbers."""
 GOAL = 4e-3
@@ -339,9 +341,11 @@ def _by_name(made: MixProgram, whole: MixProgram, short: dict[int, int]) -> dict
 
 
 def _in_weeks(made: MixProgram, total: Floats, *, slack: float) -> Solution:
-    """Return whole numbers by week and crew for as many holdings as were chosen."""
+    """Return whole numbers by week and crew for about as many holdings as were chosen: `SPARE` more of each may replace
+    those that find no week.
+    """
     upper = np.full(made.size, np.inf)
-    upper[made.total] = total
+    upper[made.total] = np.where(total > 0, total + SPARE, 0.0)
     used = {made.season.options[o].initiative for o in np.flatnonzero(total)}
     for n, (what, row, _, _) in enumerate(made.columns):
         if (what in ("held", "paid") and not total[row]) or (what == "crew" and row not in used):

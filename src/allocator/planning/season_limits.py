@@ -229,7 +229,8 @@ class Limits:
             for own in self._by_area(i).values() if span else ():
                 for w in range(season.weeks - span + 1):
                     yield from self._row(self._sum(own, range(w, w + span)), None, 1, coarse=False)
-                yield from self._row(self._sum(own), None, -(-season.weeks // span))
+                weeks = sorted({w for o in own for w in self.weeks_of[o]})
+                yield from self._row(self._sum(own), None, _fit(weeks, span))
 
     def _minutes(self, o: int) -> int:
         return round(self.season.initiatives[self.season.options[o].initiative].hours * 60)
@@ -359,6 +360,15 @@ class Limits:
 
 def _negative(terms: list[tuple[Column, int]]) -> list[tuple[Column, int]]:
     return [(column, -size) for column, size in terms]
+
+
+def _fit(weeks: list[int], span: int) -> int:
+    """Return how many weeks, each `span` or more after the one before, can be chosen: the earliest each time."""
+    count, free = 0, -1
+    for w in weeks:
+        if w >= free:
+            count, free = count + 1, w + span
+    return count
 
 
 class Coarse:
