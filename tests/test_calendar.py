@@ -59,7 +59,7 @@ def test_an_event_says_what_where_when_and_why():
     assert event["SUMMARY"] == "Home safety workshop"
     assert event["LOCATION"] == "Harold Washington Library"
     assert event["SEQUENCE"] == 2
-    assert event["STATUS"] == "CONFIRMED"
+    assert event["STATUS"] == "TENTATIVE"
     assert event["CATEGORIES"].cats == ["workshop"]
     assert (event["GEO"].latitude, event["GEO"].longitude) == (41.8763, -87.6281)
     for fact in ("burglary is expected there most", "residents", "en, es", "40"):
@@ -144,12 +144,12 @@ def test_what_is_called_off_or_taken_away_is_cancelled_where_it_was_known():
     files = calendars(now, timezone=CHICAGO, title="Season", earlier=earlier)
     north = {e["UID"].split(".")[0]: e for e in events(files["calendars/team-team-north.ics"])}
     assert {uid: (str(e["STATUS"]), e["SEQUENCE"]) for uid, e in north.items()} == {
-        "O0000": ("CONFIRMED", 0), "O0001": ("CANCELLED", 4), "O0002": ("CANCELLED", 1),
+        "O0000": ("TENTATIVE", 0), "O0001": ("CANCELLED", 4), "O0002": ("CANCELLED", 1),
     }  # fmt: skip
     (south,) = events(files["calendars/team-team-south.ics"])
-    assert (south["STATUS"], south["SEQUENCE"]) == ("CONFIRMED", 1)
+    assert (south["STATUS"], south["SEQUENCE"]) == ("TENTATIVE", 1)
     partner = {e["UID"].split(".")[0]: e["STATUS"] for e in events(files["calendars/partner-public-library.ics"])}
-    assert partner == {"O0000": "CONFIRMED", "O0001": "CANCELLED", "O0002": "CONFIRMED"}
+    assert partner == {"O0000": "TENTATIVE", "O0001": "CANCELLED", "O0002": "TENTATIVE"}
     alone = calendars(items(), timezone=CHICAGO, title="Season", earlier=earlier)
     assert all(e["STATUS"] == "CANCELLED" for content in alone.values() for e in events(content))
 

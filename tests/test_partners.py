@@ -84,7 +84,7 @@ def test_what_is_called_off_is_said():
     files = partner_packages(items(item(0)), timezone=CHICAGO, title="Season", earlier=earlier)
     assert "Called off" in files["partners/public-library/letter.html"].decode()
     calendar = icalendar.Calendar.from_ical(files["partners/public-library/calendar.ics"])
-    assert [event["STATUS"] for event in calendar.walk("VEVENT")] == ["CONFIRMED", "CANCELLED"]
+    assert [event["STATUS"] for event in calendar.walk("VEVENT")] == ["TENTATIVE", "CANCELLED"]
     gone = partner_packages(items(), timezone=CHICAGO, title="Season", earlier=earlier)
     assert "has no events any more with you" in gone["partners/public-library/letter.html"].decode()
 
@@ -136,7 +136,7 @@ def test_all_faults_of_all_answers_are_told_at_once(tmp_path):
     for words in (
         "a.csv, row 3: event 'O1' is answered with confirm and with decline; first in a.csv, row 2",
         "row 4: start = '2018-01-08T18:30:00' is not a time with its offset", "row 5: start = 'tomorrow'",
-        "row 6: answer 'perhaps' is neither confirm nor decline", "did you mean 'confirm'",
+        "row 6: answer 'perhaps' is neither confirm nor decline", "say confirm or decline",
         "row 8: initiative is blank",
         "b.csv, row 2: event 'O1' is answered twice", "c.csv: no column 'initiative'",
     ):  # fmt: skip

@@ -1072,7 +1072,7 @@ class OutreachSection(Section):
     """Drafts for the public."""
     worth: bool = True
     """Whether the worth of limits and money is found by solving again."""
-    effort: float = Field(8.0, ge=0.1)
+    effort: float = Field(2.0, ge=0.1)
     """Deterministic work limit of CP-SAT per calendar week, in its own units; no clock decides the result."""
 
     @model_validator(mode="after")

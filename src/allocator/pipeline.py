@@ -39,7 +39,7 @@ from allocator.domain import (
     local_clock,
     shifts_of,
 )
-from allocator.errors import DataError, nearest
+from allocator.errors import ConfigError, DataError, nearest
 from allocator.evaluation import (
     DeliveryCard,
     PlanScorecard,
@@ -113,7 +113,9 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         )
         outreach = seasons.outreach_of(job, inputs, surface, panel, roster=roster, problem=problem)
         roster = seasons.without_detached(roster, outreach)
-        givens, unkept = seasons.asked_of_patrol(job, outreach, surface, roster, inputs, givens)
+        givens, unkept = seasons.asked_of_patrol(
+            job, outreach, surface, roster=roster, inputs=inputs, problem=problem, givens=givens
+        )
     with clock("allocation"):
         if len(outreach.detached) or givens.visits or givens.limits:
             problem = planning.build_problem(
@@ -127,6 +129,7 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
             seed=job.job.seed, softened=softened,
         )  # fmt: skip
         plan = _with_waits(plan, workload, (*short, *unkept))
+        plan = seasons.with_event_visits(plan, givens, problem.shifts)
     with clock("summary"):
         facts = report.Material(
             job=job, events=events, panel=panel, surface=surface, roster=roster, problem=problem, plan=plan,
@@ -984,6 +987,10 @@ def bulletins_of(
     options = section.bulletin
     if languages is not None:
         options = options.model_copy(update={"languages": tuple(languages)})
+    if options.contact and not (
+        io.is_role_mailbox(options.contact) or options.contact.startswith(("https://", "http://"))
+    ):
+        raise ConfigError("outreach.bulletin.contact must be a role mailbox, such as outreach@…, or a page (https://…)")
     known = report.bulletin_references(run.outreach, title=job.job.name, first_day=job.job.week)
     counts = io.read_feedback(feedback, known) if feedback is not None and known else None
     return report.bulletins(

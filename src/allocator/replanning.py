@@ -194,6 +194,9 @@ def _check(
             faults.append(f"added: {name}: unknown shift {shift!r}{nearest(shift, shifts)}")
         if (name, shift) in run.roster.duty:
             faults.append(f"added: {name} is on duty in {shift} already")
+        detached = run.outreach.detached
+        if ((detached["unit"] == name) & (detached["shift"] == shift)).any():
+            faults.append(f"added: {name} serves outreach in {shift}: take its holdings off first")
         if name in gone:
             faults.append(f"{name} is both out of service and added")
     for cell in urgent:

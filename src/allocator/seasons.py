@@ -23,8 +23,11 @@ from allocator.domain import (
     OutreachAreas,
     OutreachPlan,
     Panel,
+    Plan,
     RiskSurface,
     Roster,
+    item_ids,
+    item_key,
     with_sequences,
 )
 from allocator.errors import DataError, nearest
@@ -148,7 +151,9 @@ def outreach_of(
     )  # fmt: skip
     items = plan.items
     if section.earlier is not None:
-        items = with_sequences(items, io.read_items(section.earlier))
+        earlier = io.read_items(section.earlier)
+        known = [(item_key(row), row.id, row.start) for row in earlier.itertuples()]
+        items = with_sequences(items.assign(id=pd.array(item_ids(items, known), dtype="str")), earlier)
     return dataclasses.replace(plan, items=items, notes=(*inputs.notes, *plan.notes))
 
 
@@ -168,44 +173,86 @@ def without_detached(roster: Roster, plan: OutreachPlan) -> Roster:
 
 
 def asked_of_patrol(
-    job: Job, plan: OutreachPlan, surface: RiskSurface, roster: Roster, inputs: OutreachInputs | None, givens: Givens
-) -> tuple[Givens, tuple[str, ...]]:
+    job: Job, plan: OutreachPlan, surface: RiskSurface, *, roster: Roster, inputs: OutreachInputs | None,
+    problem: AllocationProblem, givens: Givens,
+) -> tuple[Givens, tuple[str, ...]]:  # fmt: skip
     """Return the givens with what outreach asks of patrol, and notes on events that no visit can be near to.
 
-    It asks for visits near events, and for room under the burden caps.
+    It asks for visits near events, and for room under the burden caps, where the visits near events come first.
     """
     if inputs is None or job.outreach is None:
         return givens, ()
-    visits, notes = _visits(plan, surface, roster) if job.outreach.visits_near_events else ((), ())
+    left = problem.replace(on_duty=np.array([len(roster.on_duty(shift)) for shift in roster.shifts], np.int32))
+    visits, notes = _visits(plan, surface, roster, left) if job.outreach.visits_near_events else ({}, ())
     cap = job.outreach.most_minutes_per_area_week
-    limits = () if cap is None else tuple(_burden(job, plan, roster, inputs.areas, cap))
-    return dataclasses.replace(givens, visits=visits, limits=limits), notes
+    limits = () if cap is None else tuple(_burden(job, plan, roster, inputs.areas, cap, tuple(visits)))
+    return dataclasses.replace(givens, visits=tuple(sorted(visits)), visit_reasons=visits, limits=limits), notes
+
+
+def with_event_visits(plan: Plan, givens: Givens, shifts: tuple[str, ...]) -> Plan:
+    """Return the plan with the reason of visits near events, and a note on each that found no time."""
+    if not givens.visits:
+        return plan
+    reasons = {(shifts[s], cell): text for (s, cell), text in givens.visit_reasons.items()}
+    keys = list(zip(plan.visits["shift"], plan.visits["cell"], strict=True))
+    told = [
+        f"near an event: {reasons[key]}; {text}" if key in reasons else text
+        for key, text in zip(keys, plan.visits["reason"], strict=True)
+    ]
+    lost = tuple(
+        f"no time for the patrol visit in {shift} {text} (cell {cell})"
+        for (shift, cell), text in sorted(reasons.items())
+        if (shift, cell) not in set(keys)
+    )
+    visits = plan.visits.assign(reason=pd.array(told, dtype="str"))
+    return dataclasses.replace(plan, visits=visits, unmet=(*plan.unmet, *lost))
 
 
 def _visits(
-    plan: OutreachPlan, surface: RiskSurface, roster: Roster
-) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...]]:
-    """Return rows of shifts and cells to visit, and notes: the riskiest cell near each venue before and after."""
-    city, shifts = surface.city, roster.shifts
-    harm = surface.expected_harm
-    to_metres = Transformer.from_crs("EPSG:4326", city.crs, always_xy=True)
-    found, notes = dict[tuple[int, int], None](), list[str]()
-    for row in plan.items[plan.items["venue"] != ""].itertuples():
-        before = [s for s, shift in enumerate(shifts) if shift.stop <= row.start]
-        after = [s for s, shift in enumerate(shifts) if shift.start >= row.stop]
+    plan: OutreachPlan, surface: RiskSurface, roster: Roster, problem: AllocationProblem
+) -> tuple[dict[tuple[int, int], str], tuple[str, ...]]:
+    """Return what to visit, shift and cell, with the event that it is for; and notes on events without a visit.
+
+    Of the cells near a venue the one is taken that patrol would visit about once anyway: one visit costs least there,
+    and the hottest cells keep theirs. Only as many districts are asked as units are free of minimums.
+    """
+    city, to_metres = surface.city, Transformer.from_crs("EPSG:4326", surface.city.crs, always_xy=True)
+    shifts = [(pd.Timestamp(shift.start), pd.Timestamp(shift.stop)) for shift in roster.shifts]
+    found, notes, extra = dict[tuple[int, int], str](), list[str](), dict[int, set[int]]()
+    for row in plan.items[(plan.items["venue"] != "") & (plan.items["start"] < shifts[-1][1])].itertuples():
+        before = [s for s, (_, stop) in enumerate(shifts) if stop <= row.start][-1:]
+        after = [s for s, (start, _) in enumerate(shifts) if start >= row.stop][:1]
         x, y = to_metres.transform(row.lon, row.lat)
         near = np.flatnonzero((np.hypot(city.x - x, city.y - y) <= NEAR_M) & (city.district >= 0))
-        if not len(near) and (before or after) and row.start < shifts[-1].stop:
-            notes.append(f"no cell lies within {NEAR_M:.0f} m of {row.venue}: no patrol visit near {row.initiative}")
-        if row.start >= shifts[-1].stop or not len(near):
-            continue
-        for s in (*before[-1:], *after[:1]):
-            found[s, int(near[np.argmax(harm[s, near])])] = None
-    return tuple(sorted(found)), tuple(notes)
+        for s, when in [*((s, "before") for s in before), *((s, "after") for s in after)]:
+            event, name = f"{row.initiative} at {row.venue}", problem.shifts[s]
+            open_cells = near[problem.cap[s, near] > 0]
+            if not len(open_cells):
+                notes.append(
+                    f"no patrol visit in {name} {when} {event}: no cell that may be visited within {NEAR_M:.0f} m"
+                )
+                continue
+            cell = int(open_cells[np.argmin(np.abs(problem.value[s, open_cells] - _usual_value(problem, s)))])
+            d = int(problem.district[cell])
+            posted = {*np.flatnonzero(problem.minimum[:, s]).tolist(), *extra.get(s, set())}
+            if d not in posted and len(extra.get(s, set())) >= int(problem.on_duty[s] - problem.minimum[:, s].sum()):
+                notes.append(f"no patrol visit in {name} {when} {event}: no unit is free of the minimums")
+                continue
+            if d not in posted:
+                extra.setdefault(s, set()).add(d)
+            found.setdefault((s, cell), f"{when} {event}")
+    return found, tuple(notes)
+
+
+def _usual_value(problem: AllocationProblem, s: int) -> float:
+    """Return the value of the last cell that the units of a shift would visit if each were visited once."""
+    n = int(min(problem.on_duty[s] * problem.blocks[s], problem.value.shape[1]))
+    return float(np.sort(problem.value[s])[::-1][max(n - 1, 0)])
 
 
 def _burden(
-    job: Job, plan: OutreachPlan, roster: Roster, areas: OutreachAreas, cap: int
+    job: Job, plan: OutreachPlan, roster: Roster, areas: OutreachAreas, cap: int,
+    visits: tuple[tuple[int, int], ...],
 ) -> Iterator[Limit]:  # fmt: skip
     """Yield the room that the holdings leave to patrol in each area and planned week."""
     block = job.allocation.block_minutes
@@ -219,10 +266,11 @@ def _burden(
         for a, name in enumerate(areas.names):
             cells = (areas.cell_area == a).astype(float)
             used = float(minutes[(items["area"] == name) & (week_of_item == week)].sum())
+            promised = sum(bool(inside[s]) and areas.cell_area[cell] == a for s, cell in visits)
             on_blocks = cells[None] if inside.all() else inside[:, None] * cells
             yield Limit(
                 f"patrol and outreach of at most {cap} minutes in area {name}", "outreach.most_minutes_per_area_week",
-                most=float(max(0.0, cap - used) // block), on_blocks=on_blocks, unit="visits",
+                most=max(float(max(0.0, cap - used) // block), float(promised)), on_blocks=on_blocks, unit="visits",
             )  # fmt: skip
 
 
@@ -232,7 +280,8 @@ SCENARIO_COLUMNS = {
     "harm_covered": "float64", "patrol_change": "float64",
 }  # fmt: skip
 """Outreach plans under other terms: harm prevented and its change against the job's own plan; unit-shifts taken from
-patrol, outreach's share of all hours while patrol is planned, the harm that patrol covers, and its change."""
+patrol, outreach's share of all hours while patrol is planned, the harm that patrol covers, and its change against all
+units on patrol."""
 
 
 def outreach_scenarios(
@@ -265,10 +314,13 @@ def outreach_scenarios(
     for name, own, given in cases:
         case = job.model_copy(update={"outreach": own})
         plan = outreach_of(case, given, surface, panel, roster=roster, problem=problem)
-        records.append({"scenario": name, **_figures(case, plan, roster, problem)})
+        figures = _figures(case, plan, roster, problem)
+        missed = any(line.startswith("outreach at least") for line in plan.unmet)
+        records.append({"scenario": f"{name} (not reached)" if missed else name, **figures})
     frame = pd.DataFrame(records)
     frame["change"] = frame["prevented"] / max(float(frame["prevented"][0]), 1e-12) - 1
-    frame["patrol_change"] = frame["harm_covered"] / max(float(frame["harm_covered"][0]), 1e-12) - 1
+    whole = planning.solve(problem, job.allocation.solver).objective
+    frame["patrol_change"] = frame["harm_covered"] / max(float(whole), 1e-12) - 1
     return frame[list(SCENARIO_COLUMNS)].astype(SCENARIO_COLUMNS)
 
 

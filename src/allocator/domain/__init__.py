@@ -30,6 +30,7 @@ from allocator.domain.outreach import (
     Point,
     Venue,
     item_ids,
+    item_key,
     typed_table,
 )
 from allocator.domain.panel import Panel, local_clock
@@ -124,6 +125,7 @@ __all__ = [
     "gap",
     "hours_of",
     "item_ids",
+    "item_key",
     "local_clock",
     "shifts_of",
     "typed_table",

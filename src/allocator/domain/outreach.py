@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,8 +32,8 @@ INITIATIVE_TYPES: dict[str, str] = {
 """Registry of the types of initiatives: where each takes place. Add an entry to offer a type of your own. Materials are
 handed out in the whole area where no distribution points are given."""
 
-RISKY_TOPICS = ("suspicious behaviour", "suspicious behavior", "suspicious persons", "suspicious activity", "profiling")
-"""Topics known to carry a risk of profiling: only with vetted material named in the file."""
+RISKY_TOPICS = ("suspicious behav", "suspicious person", "suspicious people", "suspicious activit", "profiling")
+"""Beginnings of topics known to carry a risk of profiling: only with vetted material named in the file."""
 
 EVERY_DAY = (0, 1, 2, 3, 4, 5, 6)
 WHOLE_DAY = (0, 24 * 60)
@@ -73,7 +74,7 @@ class Initiative:
     material : str
         Vetted material for topics that carry a risk of profiling.
     audience : str
-        Whom it is for; a venue, partner or channel with other audiences does not fit. Blank: anyone.
+        Whom it is for, blank for anyone. A venue, partner or channel that names audiences takes only what is for one.
     languages : tuple of str
         Languages in which it is held; the team speaks all of them. The audience of an area are the residents who speak
         one of them, if the shares are known.
@@ -101,6 +102,7 @@ class Initiative:
         Least weeks from one holding to the next in the same area.
     requires : str
         Initiative that must have been held in the same area before: its n-th holding there precedes the n-th of this.
+        Campaigns and webinars, which reach many areas, go only with each other, whatever their areas.
     requires_gap_weeks : int
         Least weeks from that holding to this.
     follow_up : str
@@ -449,11 +451,12 @@ OUTREACH_TYPES = {
     "start": "datetime64[s, UTC]", "stop": "datetime64[s, UTC]", "cost": "float64", "reach": "int32", "type": "str",
     "kinds": "str", "benefit": "float64", "reason": "str", "id": "str", "sequence": "int32", "fund": "str",
     "audience": "str", "languages": "str", "topics": "str", "channel": "str", "point": "str", "items": "int32",
-    "staff_hours": "float64", "partner_hours": "float64", "lon": "float64", "lat": "float64",
+    "staff_hours": "float64", "partner_hours": "float64", "lon": "float64", "lat": "float64", "status": "str",
 }  # fmt: skip
 """One row per holding, in order of start. `area` is where it is held; of several areas (online, channels) the labels
 with `;` between. `id` is stable: the same holding of a later plan bears it again, and `sequence` counts its changes.
-`benefit` is the expected harm prevented, `reach` the contacts, `partner` blank where none takes part."""
+`benefit` is the expected harm prevented, `reach` the contacts, `partner` blank where none takes part; `status` is
+"draft", or "confirmed" where its partner confirmed it."""
 
 OUTREACH_COLUMNS = tuple(OUTREACH_TYPES)
 
@@ -472,18 +475,41 @@ DETACHED_TYPES = {"unit": "str", "shift": "str", "hours": "float64"}
 """Units that serve outreach instead of patrol in a shift."""
 
 
-def item_ids(items: pd.DataFrame) -> list[str]:
-    """Return a stable id for each planned holding: of its initiative and place, and its number there in order of time.
+def item_ids(items: pd.DataFrame, known: Iterable[tuple[str, str, pd.Timestamp]] = ()) -> list[str]:
+    """Return a stable id for each planned holding.
 
-    The same holding of a later plan bears it again whatever its team and time, so that calendars can be updated.
+    A new id is made of initiative, place, week and number there. Holdings that are known (triples of `item_key`, id and
+    start, of an earlier plan or of answers) keep theirs: first those at the same time, then, of the same initiative and
+    place, in order of time. So calendars can be updated, and answers find what they were about.
     """
-    seen: dict[str, int] = {}
-    found = []
-    for row in items.itertuples():
-        key = "|".join((row.initiative, row.area, row.venue, row.point, row.channel, row.partner))
-        seen[key] = seen.get(key, 0) + 1
-        found.append("O-" + hashlib.sha256(f"{key}|{seen[key]}".encode()).hexdigest()[:12])
+    left: dict[str, dict[str, pd.Timestamp]] = {}
+    for key, name, start in known:
+        left.setdefault(key, {})[name] = start
+    used = {name for ids in left.values() for name in ids}
+    keys, starts = [item_key(row) for row in items.itertuples()], list(items["start"])
+    found: list[str] = [""] * len(keys)
+    for same_time in (True, False):
+        for n, key in enumerate(keys):
+            mine = left.get(key, {})
+            fits = [name for name, at in mine.items() if not same_time or at == starts[n]]
+            if not found[n] and fits:
+                found[n] = min(fits, key=lambda name: (mine[name], name))
+                del mine[found[n]]
+    for n, key in enumerate(keys):
+        number = 0
+        while not found[n]:
+            number += 1
+            text = f"{key}|{starts[n]:%G-%V}|{number}"
+            name = "O-" + hashlib.sha256(text.encode()).hexdigest()[:12]
+            if name not in used:
+                found[n] = name
+                used.add(name)
     return found
+
+
+def item_key(row: Any) -> str:
+    """Return what a holding is but for its time: initiative and place."""
+    return "|".join((row.initiative, row.area, row.venue, row.point, row.channel, row.partner))
 
 
 def typed_table(types: Mapping[str, str], records: list[dict[str, object]] | None = None) -> pd.DataFrame:

@@ -36,6 +36,8 @@ class Givens:
         What was decided by hand.
     visits : tuple of (int, int)
         Rows of shifts and cells that get one visit, near events of outreach.
+    visit_reasons : mapping of (int, int) to str
+        What each of them is for.
     limits : tuple of Limit
         Further limits.
     """
@@ -47,6 +49,7 @@ class Givens:
     other_share: float = 0.0
     edits: tuple[Edit, ...] = ()
     visits: tuple[tuple[int, int], ...] = ()
+    visit_reasons: Mapping[tuple[int, int], str] = dataclasses.field(default_factory=dict)
     limits: tuple[Limit, ...] = ()
 
 

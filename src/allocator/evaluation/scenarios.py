@@ -94,9 +94,8 @@ class Scenarios:
             patrol = ""
             if row.unit_shifts or row.patrol_change:
                 less = "less" if row.patrol_change <= 0 else "more"
-                patrol = (
-                    f"; {row.unit_shifts} unit-shifts leave patrol, which covers {abs(row.patrol_change):.2%} {less}"
-                )
+                than = f"{abs(row.patrol_change):.2%} {less} than with all units"
+                patrol = f"; {row.unit_shifts} unit-shifts leave patrol, which covers {than}"
             lines.append((
                 "outreach",
                 f"{row.scenario}: {row.holdings} holdings for {row.spent:,.0f} of {row.money:,.0f} prevent "

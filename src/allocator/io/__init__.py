@@ -13,6 +13,7 @@ from allocator.io.folders import check_output, whole_folder
 from allocator.io.gis import write_cells
 from allocator.io.job import check_files, dump_job, input_files, read_job
 from allocator.io.offers import read_areas, read_initiatives, read_offers, read_partners, read_venues
+from allocator.io.personal import is_role_mailbox
 from allocator.io.placing import check_placed
 from allocator.io.presets import preset, preset_names
 from allocator.io.residents import read_job_residents
@@ -32,6 +33,7 @@ __all__ = [
     "dump_job",
     "family_of",
     "input_files",
+    "is_role_mailbox",
     "load_run",
     "preset",
     "preset_names",

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from allocator.domain import Answer
-from allocator.errors import DataError, nearest
+from allocator.errors import DataError
 from allocator.io.exports import unguarded
 from allocator.io.sheet import Sheet
 
@@ -59,7 +59,7 @@ def _answers_of(sheet: Sheet, seen: dict[str, tuple[bool, str]]) -> tuple[list[A
             blank += 1
             continue
         if word not in (*YES, *NO):
-            sheet.fault(f"answer {sheet.text('answer')!r} is neither confirm nor decline{nearest(word, (*YES, *NO))}")
+            sheet.fault(f"answer {sheet.text('answer')!r} is neither confirm nor decline; say confirm or decline")
             continue
         needed = {name: sheet.text(name, required=True) for name in ("id", "initiative", "partner", "area")}
         start, confirmed = _start(sheet), word in YES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ from allocator.domain import (
     Point,
     Venue,
 )
+from allocator.domain.outreach import CHANNEL, ONLINE
 from allocator.errors import DataError, nearest, some
 from allocator.io.area import read_polygons
 from allocator.io.personal import is_role_mailbox, names_person
@@ -34,6 +36,7 @@ from allocator.io.sheet import Sheet
 from allocator.tessellation import Tessellation
 
 _MOST_HOLDINGS = 1_000
+_RISKY = re.compile("|".join(r"\s+".join(map(re.escape, topic.split())) for topic in RISKY_TOPICS), re.IGNORECASE)
 
 
 def read_areas(job: Job, city: Tessellation) -> OutreachAreas:
@@ -172,17 +175,16 @@ def _initiative(
     funds: tuple[str, ...],
 ) -> Initiative:  # fmt: skip
     name = sheet.fresh("initiative", seen)
-    _no_person(sheet, "initiative", "audience", "material", "effect_source")
+    _no_person(sheet, "initiative", "audience", "topics", "skills")
     named, kinds = sheet.parts("topics"), list(sheet.parts("kinds"))
     for topic in named:
         if topic in topics:
             kinds += topics[topic]
         elif not kinds:
             sheet.fault(f"topics: {topic!r} is no key of [outreach.topics]{nearest(topic, topics)}, and kinds is blank")
-        if any(risky in topic.lower() for risky in RISKY_TOPICS) and not sheet.text("material"):
-            sheet.fault(
-                f"topics: {topic!r} carries a risk of profiling: name the vetted material in the column material"
-            )
+    for text in (name, *named):
+        if _RISKY.search(text) and not sheet.text("material"):
+            sheet.fault(f"{text!r} carries a risk of profiling: name the vetted material in the column material")
     if not kinds and not named:
         sheet.fault("kinds is blank: the offence kinds it addresses, or topics of [outreach.topics]")
     effect = sheet.share("effect")
@@ -231,8 +233,14 @@ def _order_faults(initiatives: list[Initiative]) -> Iterator[str]:
     """Yield unknown and circular prerequisites and follow-ups."""
     names = tuple(one.name for one in initiatives)
     before: dict[str, set[str]] = {name: set() for name in names}
+    wide = {one.name: INITIATIVE_TYPES.get(one.type) in (CHANNEL, ONLINE) for one in initiatives}
     for one in initiatives:
         for column, other in (("requires", one.requires), ("follow_up", one.follow_up)):
+            if other in wide and wide[other] != wide[one.name]:
+                yield (
+                    f"{one.name}: {column}: {other!r} is not held in single areas as this is (or the other way round): "
+                    "campaigns and webinars go only with each other"
+                )
             if other and other not in before:
                 yield f"{one.name}: {column}: unknown initiative {other!r}{nearest(other, names)}"
             elif other:
@@ -319,7 +327,7 @@ def read_partners(path: str | Path, areas: tuple[str, ...]) -> tuple[Partner, ..
     for _ in sheet.rows():
         _no_person(sheet, "partner")
         mailbox = sheet.text("mailbox")
-        if mailbox and not is_role_mailbox(mailbox):
+        if mailbox and not is_role_mailbox(mailbox, sheet.text("partner")):
             sheet.fault(f"mailbox {mailbox!r} is not that of a role, such as office@… or outreach@…")
         partners.append(
             Partner(
@@ -351,6 +359,7 @@ def _channels(path: str, areas: tuple[str, ...]) -> Iterator[Channel]:
     )
     seen: set[str] = set()
     for _ in sheet.rows():
+        _no_person(sheet, "channel")
         yield Channel(
             name=sheet.fresh("channel", seen), areas=sheet.all_known("areas", areas, "area"),
             share=sheet.share("share", 1.0), cost=sheet.number("cost", 0.0), languages=sheet.parts("languages"),

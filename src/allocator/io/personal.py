@@ -51,16 +51,16 @@ def personal_columns(columns: Iterable[str]) -> tuple[str, ...]:
 
 
 _HONORIFICS = (
-    "mr", "mrs", "ms", "miss", "mx", "dr", "prof", "professor", "officer", "ofc", "sgt", "sergeant", "lt",
+    "mr", "mrs", "mx", "dr", "prof", "professor", "officer", "ofc", "sgt", "sergeant", "lt",
     "lieutenant", "capt", "captain", "chief", "det", "detective", "deputy", "sheriff", "constable", "inspector",
-    "commander", "pastor", "rev", "reverend", "rabbi", "imam", "father", "sister", "alderman", "councillor",
-    "councilman", "councilwoman", "senator", "señor", "señora", "sr", "sra", "don", "doña",
+    "commander", "pastor", "rev", "reverend", "rabbi", "imam", "alderman", "councillor",
+    "councilman", "councilwoman", "senator", "señor", "señora", "sr", "sra", "doña",
 )  # fmt: skip
 _GIVEN_NAMES = frozenset([
     "james", "john", "robert", "michael", "david", "william", "richard", "joseph", "thomas", "charles", "christopher",
-    "daniel", "matthew", "anthony", "mark", "donald", "steven", "andrew", "paul", "joshua", "kenneth", "kevin",
+    "daniel", "matthew", "anthony", "donald", "steven", "andrew", "paul", "joshua", "kenneth", "kevin",
     "brian", "timothy", "ronald", "jason", "george", "edward", "jeffrey", "ryan", "jacob", "nicholas", "gary", "eric",
-    "jonathan", "stephen", "larry", "scott", "frank", "benjamin", "gregory", "samuel", "patrick", "alexander", "jack",
+    "jonathan", "stephen", "larry", "scott", "benjamin", "gregory", "samuel", "patrick", "alexander",
     "peter", "mary", "patricia", "jennifer", "linda", "elizabeth", "barbara", "susan", "jessica", "sarah", "karen",
     "lisa", "nancy", "betty", "margaret", "sandra", "ashley", "kimberly", "emily", "donna", "michelle", "carol",
     "amanda", "melissa", "deborah", "stephanie", "rebecca", "laura", "helen", "sharon", "cynthia", "kathleen", "amy",
@@ -72,12 +72,14 @@ _GIVEN_NAMES = frozenset([
 ])  # fmt: skip
 # An institution may bear a person's name: the Martin Luther King Library is no person.
 _INSTITUTIONS = re.compile(
-    r"(?i)\b(library|cent(?:er|re)|school|academy|college|church|chapel|temple|mosque|synagogue|park|hall|house|hospital|"
+    r"(?i)\b(library|elementary|high|cent(?:er|re)|school|academy|college|church|chapel|temple|mosque|synagogue|park|hall|house|hospital|"
     r"clinic|foundation|fund|association|society|club|council|institute|theat(?:er|re)|gymnasium|museum|university|"
     r"league|trust|plaza|court|towers?|homes|apartments|mission|ministr(?:y|ies)|initiative|coalition|alliance|ymca|ywca|"
     r"biblioteca|escuela|iglesia|centro|parque|fundaci[oó]n|asociaci[oó]n|market|station|garden)\b"
 )
-_ROLES = frozenset([
+_BEARS_NAME = re.compile(rf"(?:[A-Z][\w'’.-]*\s+)*{_INSTITUTIONS.pattern.removeprefix('(?i)')}", re.IGNORECASE)
+_PLACES = frozenset(["north", "south", "east", "west", "central", "city", "downtown", "district", "local"])
+_ROLES = frozenset(["board", "committee", "association", "foundation", "branch", "section", "unit", "president",
     "admin", "alerts", "calendar", "care", "center", "centre", "chair", "clinic", "club", "community", "contact",
     "coordination", "coordinator", "council", "desk", "director", "education", "engagement", "events", "facilities",
     "feedback", "frontdesk", "general", "grants", "hall", "hello", "help", "helpdesk", "hub", "info", "information",
@@ -101,12 +103,21 @@ def names_person(text: str) -> str:
             continue
         title = word.lower().rstrip(".") in _HONORIFICS and word[:1].isupper()
         given = word.lower() in _GIVEN_NAMES and word[:1].isupper()
-        if (title or given) and not _INSTITUTIONS.search(text[text.index(after) + len(after) :]):
+        rest = text[text.index(f"{word} {after}") + len(word) + 1 :] if f"{word} {after}" in text else after
+        # Only what follows as one name: "Maria Lopez Community Center", not "Maria Lopez at the Library".
+        if (title or given) and not _BEARS_NAME.match(rest):
             return f"{word} {after}"
     return ""
 
 
-def is_role_mailbox(text: str) -> bool:
-    """Return whether an e-mail address belongs to a role ("outreach@…") rather than to a person."""
+def is_role_mailbox(text: str, organisation: str = "") -> bool:
+    """Return whether an e-mail address belongs to a role ("outreach.north@…") rather than to a person.
+
+    Every word of it must be one of a role, a compass direction, or of the organisation's own name, and one a role.
+    """
     found = re.fullmatch(r"([A-Za-z0-9._+-]+)@[A-Za-z0-9.-]+\.[A-Za-z]{2,}", text)
-    return bool(found) and bool(_ROLES & set(re.split(r"[._+-]+|\d+", found[1].lower()))) if found else False
+    if not found:
+        return False
+    words = {word for word in re.split(r"[._+-]+|\d+", found[1].lower()) if word}
+    own = set(re.findall(r"[a-z]+", organisation.lower())) - _GIVEN_NAMES
+    return bool(words & _ROLES) and words <= _ROLES | _PLACES | own

@@ -9,6 +9,7 @@ from pathlib import Path
 from allocator.config import Minimum, RosterSection
 from allocator.domain import OutreachTeam, Roster, Shift, Unit
 from allocator.errors import DataError, nearest, some
+from allocator.io.personal import names_person
 from allocator.io.sheet import Sheet, date_of, days_of, is_date, weekday_of
 
 
@@ -71,6 +72,8 @@ def _read_teams(path: str) -> tuple[tuple[OutreachTeam, ...], tuple[str, ...]]:
     teams, seen = [], set[str]()
     for _ in sheet.rows():
         name, hours = sheet.fresh("team", seen), sheet.number("hours_per_week")
+        if found := names_person(name):
+            sheet.fault(f"team seems to name a person ({found}): name a team")
         if hours > 168 * 50:
             sheet.fault(f"hours_per_week = {hours:g} is more than a team can have")
         opens = minutes_of(sheet.clock("opens")) if sheet.text("opens") else 0

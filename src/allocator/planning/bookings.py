@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,7 +17,7 @@ from allocator.planning.season_limits import Column, Limits
 EXTRA_ROUNDS = 3
 """Times that the options are gone through for holdings that still fit and add something."""
 SOLVED = 40
-"""Holdings of a tight week up to which a solver books them; 100 took it 40 s, and the repairs after found room as well."""
+"""Holdings of a tight week up to which a solver books them: 100 took it 40 s, and repairs find room as well."""
 TRIED = 400
 """Options tried in each of them, those that add most first."""
 
@@ -134,45 +134,65 @@ def book_season(
     Every other limit is kept. `by_units` says how many holdings of an initiative are left to patrol units in a week:
     they are placed one by one. Units that found nothing to hold go back to patrol.
     """
-    counts = counts_of(mix)
-    found: list[Holding] = []
-    left_over: list[int] = []
-    for w, every in sorted(counts.items()):
-        mine = _left_to_units(season, every, {i: n for (i, week), n in by_units.items() if week == w})
-        left_over += every[mine].tolist()
-        options = every[~mine]
-        weight = np.maximum(shares_of(season, options.tolist()), 1e-12)
-        order = np.argsort(options, kind="stable")
-        pins = [pin for pin in season.pins if pin.start // WEEK_SLOTS == w]
-        packed = _packed(season, options.tolist(), w, pins)
-        if len(packed) < len(options) <= SOLVED:  # a tight week: as much worth as possible, by a solver
-            packed = book_week(season, options[order].tolist(), w, pins, weight[order])
-        found += packed
+    counts, needed = counts_of(mix), _needed(limits)
+    found, left_over = _weeks(season, counts, needed, by_units)
     paid = {(o, f): round(n) for (_, o, f, _), n in mix.of("paid").items()}
     ledger = _kept(season, limits, with_funds(season, found, paid), mix)
     wanted = [o for options in counts.values() for o in options.tolist()]
     for one in ledger.booked:
         wanted.remove(one.option)
-    units = [c for c, crew in enumerate(season.crews) if crew.is_patrol]
+    _fill(ledger, wanted, left_over, needed)
+    return sorted(ledger.booked, key=lambda one: (one.start, one.option, one.crew)), _missing(ledger)
+
+
+def _weeks(
+    season: Season, counts: Mapping[int, Ints], needed: Set[int], by_units: Mapping[tuple[int, int], int]
+) -> tuple[list[Holding], list[int]]:
+    """Return the holdings of teams, week by week, and the options that are left to patrol units."""
+    found, left_over = list[Holding](), list[int]()
+    for w, every in sorted(counts.items()):
+        mine = _left_to_units(season, every, {i: n for (i, week), n in by_units.items() if week == w})
+        left_over += every[mine].tolist()
+        options = np.sort(every[~mine])
+        pins = [pin for pin in season.pins if pin.start // WEEK_SLOTS == w]
+        packed = _packed(season, options.tolist(), w, pins, needed)
+        if len(packed) < len(options) <= SOLVED:  # a tight week: as much worth as possible, by a solver
+            weight = np.maximum(shares_of(season, options.tolist()), 1e-12)
+            weight += 1e3 * weight.max(initial=0.0) * np.array([o in needed for o in options.tolist()], bool)
+            packed = book_week(season, options.tolist(), w, pins, weight)
+        found += packed
+    return found, left_over
+
+
+def _fill(ledger: Ledger, wanted: list[int], left_over: list[int], needed: Set[int]) -> None:
+    """Book what found no slot in its week, what floors lack, and what still adds something."""
+    units = [c for c, crew in enumerate(ledger.season.crews) if crew.is_patrol]
     for o in left_over:
         if o in wanted and _place(ledger, o, units):
             wanted.remove(o)
-    for o in sorted(wanted):
+    for o in sorted(wanted, key=lambda o: (o not in needed, o)):
         _place(ledger, o)
+    for o in sorted(needed):
+        while _is_short(ledger, o) and _place(ledger, o):
+            pass
     for _ in range(EXTRA_ROUNDS):
         if not sum(_place(ledger, o) for o in _promising(ledger)):
             break
+
+
+def _missing(ledger: Ledger) -> dict[str, int]:
+    """Give units that hold nothing back to patrol, and return what soft rows miss."""
+    season = ledger.season
     busy = {(one.crew, season.shift_at(one.crew, one.start)) for one in ledger.booked}
     for c, crew in enumerate(season.crews):
         for s in crew.shifts:
             if (c, s) not in busy and ("taken", c, s, 0) in ledger.columns:
                 ledger.set(("taken", c, s, 0), 0.0)
-    missing = {
+    return {
         row.name: round(row.least - value)
-        for row, value in zip(limits.rows, ledger.activity.tolist(), strict=True)
+        for row, value in zip(ledger.limits.rows, ledger.activity.tolist(), strict=True)
         if row.soft and row.least is not None and value < row.least - 1e-6
     }
-    return sorted(ledger.booked, key=lambda one: (one.start, one.option, one.crew)), missing
 
 
 def _kept(season: Season, limits: Limits, holdings: Sequence[Holding], mix: Mix) -> Ledger:
@@ -199,7 +219,16 @@ def _kept(season: Season, limits: Limits, holdings: Sequence[Holding], mix: Mix)
         kept.remove(culprits[-1] if culprits else kept[-1])
 
 
-def _packed(season: Season, options: Sequence[int], week: int, pins: Sequence[Holding]) -> list[Holding]:
+def _needed(limits: Limits) -> set[int]:
+    """Return the options that floors and other soft rows ask for: they are booked first."""
+    return {
+        column[1] for row in limits.rows if row.soft for column, size in row.terms if column[0] == "held" and size > 0
+    }
+
+
+def _packed(
+    season: Season, options: Sequence[int], week: int, pins: Sequence[Holding], needed: Set[int]
+) -> list[Holding]:
     """Return the holdings of a week put one by one where crew and room are free: those with the fewest ways first.
 
     Most weeks have room enough for this, in milliseconds; the solver took seconds, and minutes for 100 holdings.
@@ -217,7 +246,7 @@ def _packed(season: Season, options: Sequence[int], week: int, pins: Sequence[Ho
         starts = {c: season.starts(o, c) for c in teams}
         able[o] = {c: at[at // WEEK_SLOTS == week].tolist() for c, at in starts.items()}
     busy_crews = {c: sum(c in teams for teams in season.able) for c in range(len(season.crews))}
-    todo.sort(key=lambda o: (sum(map(len, able[o].values())), -season.slots(o), o))
+    todo.sort(key=lambda o: (o not in needed, sum(map(len, able[o].values())), -season.slots(o), o))
     for o in todo:
         need = season.team_minutes(season.options[o].initiative)
         for c in sorted(able[o], key=lambda c: (busy_crews[c], minutes.get(c, 0), c)):
@@ -243,6 +272,14 @@ def _is_free(season: Season, one: Holding, booked: Iterable[Holding]) -> bool:
         if same_room and one.start < other.start + season.slots(other.option) and other.start < one.start + slots:
             return False
     return True
+
+
+def _is_short(ledger: Ledger, o: int) -> bool:
+    """Return whether a soft row that a holding of an option would serve is short."""
+    return any(
+        row.soft and row.least is not None and value < row.least and any(c[:2] == ("held", o) for c, _ in row.terms)
+        for row, value in zip(ledger.limits.rows, ledger.activity.tolist(), strict=True)
+    )
 
 
 def _left_to_units(season: Season, options: Ints, n_of: Mapping[int, int]) -> Bools:

@@ -207,7 +207,7 @@ def _with_visits(problem: AllocationProblem, givens: Givens) -> AllocationProble
 
     Each gets at most one, and all together as many as there are: one limit instead of one for each event.
     """
-    wanted = [(s, cell) for s, cell in givens.visits if problem.cap[s, cell] > 0 and problem.on_duty[s] > 0]
+    wanted = list(givens.visits)
     if not wanted:
         return problem
     cap, there = problem.cap.copy(), np.zeros(problem.value.shape)

@@ -6,6 +6,7 @@ The value is concave, so tangents bound it from above; they are added where the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,8 @@ FIRST_TANGENTS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5)
 """Exposures, in units of the strongest effect, at which tangents are laid beforehand."""
 PENALTY = 100.0
 """Worth of a missing unit of a soft row, in holdings of the largest value: floors come before harm prevented."""
+SMALL_WEEKS = 6_000
+"""Columns up to which the second step chooses among all options again."""
 SPARE = 2
 """Holdings of a chosen option beyond its number that may replace others for which no week is left."""
 NODES = 200
@@ -39,8 +42,6 @@ class Mix:
         Columns that are not 0.
     objective : float
         Harm prevented less the value of patrol given up, by the tangents.
-    bound : float
-        No plan has more, with the shortages of this one.
     missing : mapping of str to int
         By soft row: what is missing.
     level : float
@@ -49,7 +50,6 @@ class Mix:
 
     values: dict[Column, float]
     objective: float
-    bound: float
     missing: dict[str, int]
     level: float = 0.0
 
@@ -220,6 +220,10 @@ class MixProgram:
         lower[self.level] = self.floor
         return Program(gain, lower, most, whole, matrix, least, np.array(self.most))
 
+    def value_of(self, values: Floats) -> float:
+        """Return the value by the tangents, in units, without penalties."""
+        return float(values[self.value].sum())
+
     def patrol_value(self, values: Floats) -> float:
         """Return the value of the patrol that a solution gives up, in units, as a number below 0."""
         gain = np.zeros(self.size)
@@ -276,37 +280,48 @@ def relax(made: MixProgram, *, fixed: dict[int, int] | None = None) -> Solution:
     return solution
 
 
-def best_mix(season: Season, limits: Limits) -> Mix:
-    """Return whole numbers of holdings by option and week, with a bound that every calendar keeps.
+class Mixer:
+    """Whole numbers of holdings by option and week, with a bound that every calendar keeps.
 
     First how often each option is held over the whole season, in whole numbers, with weeks taken together and crews
-    relaxed: its bound is the one that is reported. Then in which weeks, by which crews, in whole numbers too. All in
-    one, the weeks, which are much alike, are exchanged without end: 20,000 columns had no plan within 2 % after two
-    minutes; with weeks apart in the first step, its relaxation took 14 s instead of 2.
+    relaxed: its bound is the one that is reported. Then in which weeks, by which crews, in whole numbers too, as often
+    as calendars ask for it. All in one, the weeks, which are much alike, are exchanged without end: 20,000 columns had
+    no plan within 2 % after two minutes; with weeks apart in the first step, its relaxation took 14 s instead of 2.
     """
-    if not season.options:
-        return Mix({}, 0.0, 0.0, {row.name: row.least or 0 for row in limits.rows if row.soft})
-    whole = with_tangents(MixProgram(season, Coarse(limits)))
-    fair = _fair_level(whole) if season.section.fairness == "max_min" else 0.0
-    often = _how_often(whole, fair)
-    made = with_tangents(MixProgram(season, limits))
-    made.add_tangents(whole.exposures(often.values))
-    if season.section.fairness == "max_min":
-        made.add_level_rows()
-        made.floor = whole.floor
-    weekly = _in_weeks(made, np.rint(often.values[whole.total]), slack=GOAL / 4 * abs(often.objective))
-    short = {r: round(float(weekly.values[n]) * made.scale[r]) for r, n in zip(made.soft, made.short, strict=True)}
-    bound = often.bound
-    if any(short.values()):  # what is missing was charged: the bound of plans that miss as much
-        bound = relax(whole, fixed=_by_name(made, whole, short)).objective
-    found = {
-        column: float(round(value))
-        for column, value in zip(made.columns, weekly.values.tolist(), strict=False)
-        if value > 0.5
-    }
-    missing = {made.rows[r].name: n for r, n in short.items() if n > 0}
-    own = float(weekly.values[made.value].sum()) + made.patrol_value(weekly.values)
-    return Mix(found, own * made.unit, bound * made.unit * (1 + 1e-9), missing, made.floor)
+
+    def __init__(self, season: Season, limits: Limits) -> None:
+        fair = season.section.fairness == "max_min"
+        self.whole = with_tangents(MixProgram(season, Coarse(limits)))
+        often = _how_often(self.whole, _fair_level(self.whole) if fair else 0.0)
+        self.bound, self.total = often.bound, np.rint(often.values[self.whole.total])
+        self.made = with_tangents(MixProgram(season, limits))
+        self.made.add_tangents(self.whole.exposures(often.values))
+        if fair:
+            self.made.add_level_rows()
+            self.made.floor = self.whole.floor
+        self.slack = (GOAL if season.weeks > 1 else GOAL / 8) / 4 * self.whole.value_of(often.values)
+
+    def mix(self, barred: Mapping[Column, int]) -> Mix:
+        """Return numbers by week and crew; columns that calendars could not book are barred beyond some number."""
+        made = self.made
+        weekly = _in_weeks(made, self.total, slack=self.slack, barred=barred)
+        short = {r: round(float(weekly.values[n]) * made.scale[r]) for r, n in zip(made.soft, made.short, strict=True)}
+        found = {
+            column: float(round(value))
+            for column, value in zip(made.columns, weekly.values.tolist(), strict=False)
+            if value > 0.5
+        }
+        missing = {made.rows[r].name: n for r, n in short.items() if n > 0}
+        own = made.value_of(weekly.values) + made.patrol_value(weekly.values)
+        return Mix(found, own * made.unit, missing, made.floor)
+
+    def bound_with(self, missing: Mapping[str, int]) -> float:
+        """Return a bound of the plans that miss as much of the soft rows, by their names."""
+        bound = self.bound
+        if any(missing.values()):  # what is missing was charged
+            short = {r: missing.get(self.whole.rows[r].name, 0) for r in self.whole.soft}
+            bound = relax(self.whole, fixed=short).objective
+        return bound * self.whole.unit * (1 + 1e-9)
 
 
 def _fair_level(made: MixProgram) -> float:
@@ -327,7 +342,7 @@ def _how_often(made: MixProgram, level: float) -> Solution:
     for share in (1.0, 0.95, 0.9, 0.8, 0.65, 0.5, 0.25, 0.0):
         made.floor = share * level
         relaxed = relax(made)
-        found = attempt(made.program(whole=whole), within=goal * abs(relaxed.objective), nodes=NODES)
+        found = attempt(made.program(whole=whole), within=goal * made.value_of(relaxed.values), nodes=NODES)
         if found is not None:
             return found
         if not made.floor:
@@ -340,12 +355,18 @@ def _by_name(made: MixProgram, whole: MixProgram, short: dict[int, int]) -> dict
     return dict(zip(whole.soft, (short[r] for r in made.soft), strict=True))
 
 
-def _in_weeks(made: MixProgram, total: Floats, *, slack: float) -> Solution:
-    """Return whole numbers by week and crew for about as many holdings as were chosen: `SPARE` more of each may replace
-    those that find no week.
+def _in_weeks(made: MixProgram, total: Floats, *, slack: float, barred: Mapping[Column, int]) -> Solution:
+    """Return whole numbers by week and crew for about as many holdings as were chosen.
+
+    `SPARE` more of each may replace those that find no week; in small seasons, any.
     """
     upper = np.full(made.size, np.inf)
-    upper[made.total] = np.where(total > 0, total + SPARE, 0.0)
+    if len(made.columns) > SMALL_WEEKS:
+        upper[made.total] = np.where(total > 0, total + SPARE, 0.0)
+    else:
+        total = np.ones(len(total))
+    for column, most in barred.items():
+        upper[made.at[column]] = most
     used = {made.season.options[o].initiative for o in np.flatnonzero(total)}
     for n, (what, row, _, _) in enumerate(made.columns):
         if (what in ("held", "paid") and not total[row]) or (what == "crew" and row not in used):

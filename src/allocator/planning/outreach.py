@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import math
 import zoneinfo
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from allocator.domain import (
     OUTREACH_TYPES,
     WORTH_COLUMNS,
     AllocationProblem,
+    Answer,
     Floats,
     Needs,
     Offers,
@@ -30,16 +32,18 @@ from allocator.domain import (
     Venue,
     empty_table,
     item_ids,
+    item_key,
     typed_table,
 )
 from allocator.planning.bookings import book_season
-from allocator.planning.highs import Solution, maximise
-from allocator.planning.mix import Mix, MixProgram, best_mix, with_tangents, without
+from allocator.planning.highs import maximise
+from allocator.planning.mix import Mix, Mixer, MixProgram, with_tangents, without
 from allocator.planning.outreach_causes import unmet_of
-from allocator.planning.prevented import prevented, reached, shares_of
+from allocator.planning.prevented import harm_prevented, prevented, reached, shares_of
 from allocator.planning.reduction import reduce
 from allocator.planning.season import (
     SLOT_MINUTES,
+    WEEK_SLOTS,
     Holding,
     Patrol,
     Season,
@@ -50,6 +54,10 @@ from allocator.planning.season import (
 from allocator.planning.season_limits import Coarse, Column, Limits
 from allocator.planning.timed import book_exactly
 
+BOOKINGS = 4
+"""Times that a season is booked: what found no slot is barred, and the weeks are chosen again."""
+ENOUGH = 4e-3
+"""Gap at which it is not booked again."""
 SMALL = 600
 """Up to so many options × crews × starts, all is one integer program that is solved to the end."""
 
@@ -58,7 +66,8 @@ def patrol_of(problem: AllocationProblem, roster: Roster, *, skill: str) -> Patr
     """Return what taking units of a skill away from patrol costs, shift by shift.
 
     Within a shift the increments of the reduction fall, so the units that go are those that add least; minimums stay.
-    Limits over several shifts are left out, so that the loss is never overstated and the joint bound holds.
+    Limits over several shifts (bands, equity, budgets, burden caps) are left out: where they bind, the loss is an
+    estimate, and the bound of outreach and patrol together is not proven.
 
     Parameters
     ----------
@@ -130,10 +139,11 @@ def plan_outreach(
         area_district=area_district or ("",) * len(areas.names), patrol=patrol,
     )  # fmt: skip
     season, lost = _reachable(season)
-    season, unkept = _with_pins(season, offers)
+    season, unkept = _with_pins(season, offers, {unit.name for unit in roster.units})
     made = _solved(season, roster)
     fair = tuple(_cost_of_fairness(season, made, roster)) if section.fairness == "max_min" else ()
-    return _plan(made, needs, offers, causes=(*lost, *unkept), fair=fair)
+    causes = (*lost, *unkept, *unmet_of(season, made.holdings, made.missing))
+    return _plan(made, needs, offers, causes=causes, fair=fair)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +156,21 @@ class _Made:
     missing: dict[str, int]
     taken: tuple[tuple[str, int], ...] = ()
     level: float = 0.0
+
+    @property
+    def value(self) -> float:
+        """Harm prevented, less what patrol gave up."""
+        return harm_prevented(self.season, (one.option for one in self.holdings)) - _given_up(self)
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """What is better: less missing of floors, then more harm prevented."""
+        return -float(sum(self.missing.values())), self.value
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """What partners answered, as the season knows it."""
+        return self.season.answers
 
 
 def _reachable(season: Season) -> tuple[Season, tuple[str, ...]]:
@@ -162,10 +187,10 @@ def _reachable(season: Season) -> tuple[Season, tuple[str, ...]]:
     return dataclasses.replace(season, options=tuple(kept)), tuple(lost)
 
 
-def _with_pins(season: Season, offers: Offers) -> tuple[Season, tuple[str, ...]]:
+def _with_pins(season: Season, offers: Offers, units: set[str]) -> tuple[Season, tuple[str, ...]]:
     """Return the season with what partners confirmed, and what of it cannot be kept."""
     midnight = dt.datetime.combine(season.clock[1], dt.time())
-    zone, pins, unkept = zoneinfo.ZoneInfo(season.clock[0]), [], []
+    zone, pins, unkept = zoneinfo.ZoneInfo(season.clock[0]), list[Holding](), list[str]()
     crew = {one.name: c for c, one in enumerate(season.crews)}
     for answer in offers.answers:
         if not answer.confirmed:
@@ -184,10 +209,17 @@ def _with_pins(season: Season, offers: Offers) -> tuple[Season, tuple[str, ...]]
         ]
         c = crew.get(answer.team, -1)
         able = [o for o in found if c >= 0 and start in season.starts(o, c)]
-        if able:
-            pins.append(Holding(able[0], c, start))
-        elif answer.start >= (midnight.replace(tzinfo=zone)):
-            why = "it is not offered there any more" if not found else f"{answer.team} cannot hold it then"
+        kept = [o for o in able if sum(pin.option == o for pin in pins) < season.options[o].most]
+        if kept:
+            pins.append(Holding(kept[0], c, start))
+        elif answer.start >= midnight.replace(tzinfo=zone):
+            why = f"{answer.team} cannot hold it then"
+            if not found:
+                why = "it is not offered there any more"
+            elif able:
+                why = f"most = {season.options[able[0]].most} allows no more"
+            elif answer.team in units:
+                why = f"{answer.team} is a patrol unit; such items are planned anew, give it to a team to keep it"
             unkept.append(f"{answer.initiative} on {local:%Y-%m-%d %H:%M}, confirmed by {answer.partner}: {why}")
     return dataclasses.replace(season, pins=tuple(pins)), tuple(unkept)
 
@@ -205,15 +237,37 @@ def _solved(season: Season, roster: Roster) -> _Made:
         holdings, bound, missing, level = book_exactly(named, Limits(named))
         return _Made(named, holdings, bound, missing, _taken(named, holdings), level)
     limits = Limits(season)
-    mix = best_mix(season, limits)
-    chosen = _units_taken(season, roster, mix.of("taken"))
-    named = _with_units(season, roster, chosen)
+    if not season.options:
+        return _Made(season, [], 0.0, {row.name: row.least or 0 for row in limits.rows if row.soft})
+    mixer, barred = Mixer(season, limits), dict[Column, int]()
+    best: _Made | None = None
+    for _ in range(BOOKINGS):
+        mix = mixer.mix(barred)
+        made = _booked(season, roster, mixer, mix)
+        if best is None or made.rank > best.rank:
+            best = made
+        held = Counter((one.option, one.start // WEEK_SLOTS) for one in made.holdings)
+        failed = {
+            column: held[column[1], column[2]]
+            for column, n in mix.of("held").items()
+            if held[column[1], column[2]] < round(n)
+        }
+        if not failed or best.value >= best.bound * (1 - ENOUGH):
+            break
+        barred |= failed
+    assert best is not None
+    return best
+
+
+def _booked(season: Season, roster: Roster, mixer: Mixer, mix: Mix) -> _Made:
+    """Return the calendar of a mix: the units that leave patrol are named, then all is booked."""
+    named = _with_units(season, roster, _units_taken(season, roster, mix.of("taken")))
     by_units: dict[tuple[int, int], int] = {}
     for (_, i, c, w), n in mix.of("crew").items():
         if season.crews[c].is_patrol:
             by_units[i, w] = by_units.get((i, w), 0) + round(n)
     holdings, missing = book_season(named, Limits(named), _named_mix(named, mix), by_units)
-    return _Made(named, holdings, mix.bound, missing, _taken(named, holdings), mix.level)
+    return _Made(named, holdings, mixer.bound_with(missing), missing, _taken(named, holdings), mix.level)
 
 
 def _taken(season: Season, holdings: Sequence[Holding]) -> tuple[tuple[str, int], ...]:
@@ -285,7 +339,7 @@ def _cost_of_fairness(season: Season, made: _Made, roster: Roster) -> Iterator[s
     yield (
         f"the area with the fewest contacts per resident comes first: it has {fewest[0]:,.1f} per 1,000 residents "
         f"instead of {fewest[1]:,.1f}, and {max(totals[1] - totals[0], 0.0):,.2f} less harm is prevented "
-        f"({max(1 - totals[0] / max(totals[1], 1e-12), 0.0):.1%})"
+        f"({max(1 - totals[0] / totals[1], 0.0) if totals[1] > 0 else 0.0:.1%})"
     )
 
 
@@ -302,10 +356,11 @@ def _plan(
     return OutreachPlan(
         items=_items(made, benefit),
         objective=objective,
-        bound=max(made.bound, objective),
+        # Never hidden: an objective above its bound would be a fault of the proof, and the gap is then unknown.
+        bound=max(made.bound, objective) if objective <= made.bound * (1 + 1e-6) + 1e-9 else math.inf,
         budget=money,
         spent=float(funds["spent"].sum()),
-        unmet=tuple(dict.fromkeys((*causes, *unmet_of(season, made.holdings, made.missing)))),
+        unmet=tuple(dict.fromkeys(causes)),
         low=float(low.sum()),
         high=float(high.sum()),
         notes=(*_notes(made, needs, given_up), *fair),
@@ -360,10 +415,12 @@ def _items(made: _Made, benefit: Floats) -> pd.DataFrame:
             "topics": ";".join(one.topics), 
             "channel": season.channels[option.channel].name if option.channel >= 0 else "",
             "point": season.points[option.point].name if option.point >= 0 else "", "items": one.items,
+            "status": "confirmed" if dataclasses.replace(held, fund=0) in season.pins else "draft",
             "staff_hours": one.team_hours, "partner_hours": one.partner_hours, "lon": lon, "lat": lat,
         })  # fmt: skip
     frame = typed_table(OUTREACH_TYPES, records)
-    return frame.assign(id=pd.array(item_ids(frame), dtype="str"))
+    known = [(item_key(answer), answer.id, pd.Timestamp(answer.start)) for answer in made.answers if answer.confirmed]
+    return frame.assign(id=pd.array(item_ids(frame, known), dtype="str"))
 
 
 def _place_of(season: Season, venue: Venue | None, a: int) -> tuple[float, float]:
@@ -462,8 +519,8 @@ def _worth(season: Season) -> pd.DataFrame:
     if not season.options:
         return empty_table(WORTH_COLUMNS)
     limits = Coarse(Limits(season))
-    base = MixProgram(season, limits)
-    solution = _relaxation(base)
+    base = with_tangents(MixProgram(season, limits))
+    solution = maximise(base.program(fixed=_shortages(base)))
     if solution is None or solution.duals is None:
         return empty_table(WORTH_COLUMNS)
     price: dict[str, float] = {}
@@ -485,7 +542,8 @@ def _worth(season: Season) -> pd.DataFrame:
         row.name for row in limits.rows if row.soft or row.name.startswith(("most_per", "outreach at"))
     )
     for name in names:
-        freer = _relaxation(MixProgram(season, limits, rows=without(limits.rows, name)))
+        made = with_tangents(MixProgram(season, limits, rows=without(limits.rows, name)))
+        freer = maximise(made.program(fixed=_shortages(made)))
         if freer is not None:
             changes.append((f"without {name}", freer.objective - solution.objective))
     total = max(solution.objective, 1e-12)
@@ -496,5 +554,12 @@ def _worth(season: Season) -> pd.DataFrame:
     return pd.DataFrame(records, columns=list(WORTH_COLUMNS)).astype({"change": "str", "harm": float, "share": float})
 
 
-def _relaxation(made: MixProgram) -> Solution | None:
-    return maximise(with_tangents(made).program())
+def _shortages(made: MixProgram) -> dict[int, int]:
+    """Return what the soft rows miss at least: it is held, so that only harm is compared."""
+    solution = maximise(made.program())
+    if solution is None:
+        return {}
+    return {
+        r: math.ceil(float(solution.values[n]) * made.scale[r] - 1e-6)
+        for r, n in zip(made.soft, made.short, strict=True)
+    }

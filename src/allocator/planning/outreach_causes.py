@@ -95,6 +95,8 @@ def _has_time(season: Season, holdings: Sequence[Holding], c: int, i: int) -> bo
 
 def _lacking(season: Season, i: int) -> str:
     one = season.initiatives[i]
+    if any(set(one.skills) <= set(crew.skills) and crew.is_patrol and not crew.languages for crew in season.crews):
+        return "the patrol units with its skills have no languages in units.csv, and it needs " + some(one.languages)
     lacking = [
         *(f"skill {name!r}" for name in one.skills if not any(name in crew.skills for crew in season.crews)),
         *(f"language {name!r}" for name in one.languages if not any(name in crew.languages for crew in season.crews)),

@@ -14,6 +14,7 @@ import numpy as np
 from allocator.config import OutreachSection
 from allocator.domain import (
     INITIATIVE_TYPES,
+    Answer,
     Bools,
     Channel,
     Floats,
@@ -168,7 +169,9 @@ class Season:
     area_district : tuple of str
         District of each area.
     pins : tuple of Holding
-        What partners confirmed.
+        What partners confirmed and can be kept.
+    answers : tuple of Answer
+        What they answered.
     patrol : Patrol, optional
         What shared units cost.
     closed : (n_slots,) bool
@@ -193,6 +196,7 @@ class Season:
     area_district: tuple[str, ...]
     closed: Bools
     pins: tuple[Holding, ...] = ()
+    answers: tuple[Answer, ...] = ()
     patrol: Patrol | None = None
 
     @cached_property
@@ -317,7 +321,7 @@ def build_season(
         channels=offers.channels, crews=tuple(_crews(roster, section, patrol)), options=tuple(maker.all()),
         funds=tuple((name, cents) for name, cents, _ in funds), weeks=weeks, areas=areas,
         need=needs.need * section.horizon_weeks, kinds=needs.kinds, clock=clock, section=section,
-        audience=maker.audience, area_district=area_district, closed=closed, patrol=patrol,
+        audience=maker.audience, area_district=area_district, closed=closed, patrol=patrol, answers=offers.answers,
     )  # fmt: skip
 
 
@@ -394,11 +398,13 @@ class _Options:
         self.closed, self.funds, self.clock, self.weeks = closed, funds, clock, weeks
         self.row = {name: a for a, name in enumerate(areas.names)}
         self.partner = {one.name: p for p, one in enumerate(offers.partners)}
-        self.declined = {
-            (answer.initiative, answer.partner, answer.venue or answer.point or answer.channel or answer.area)
-            for answer in offers.answers
-            if not answer.confirmed
-        }
+        zone = zoneinfo.ZoneInfo(clock[0])
+        self.answered: dict[tuple[str, str, str, bool], set[int]] = {}
+        for answer in offers.answers:
+            place = answer.venue or answer.point or answer.channel or answer.area
+            day = (answer.start.astimezone(zone).date() - clock[1]).days
+            key = answer.initiative, answer.partner, place, answer.confirmed
+            self.answered.setdefault(key, set()).add(day)
 
     def all(self) -> Iterator[Option]:
         """Yield the options that can start some time and reach someone."""
@@ -422,7 +428,7 @@ class _Options:
         helper = self.offers.partners[p] if p >= 0 else None
         if helper is not None and (helper.declined or not _welcomes(one, helper.audiences, helper.languages)):
             return None
-        if (one.name, partner, place) in self.declined or (one.partner_hours > 0 and helper is None):
+        if one.partner_hours > 0 and helper is None:
             return None
         if helper is not None and helper.areas:
             covers = tuple(name for name in covers if name in helper.areas)
@@ -433,27 +439,25 @@ class _Options:
         if not kept:
             return None
         lead = max(one.lead_days, helper.lead_days if helper else 0)
-        shut = (*closed, *(helper.closed if helper else ()))
+        agreed, refused = (self.answered.get((one.name, partner, place, yes), set()) for yes in (True, False))
+        shut = {(date - self.clock[1]).days for date in (*closed, *(helper.closed if helper else ()))}
+        days = sorted({*range(lead, 7 * self.weeks), *agreed} - ((shut | refused) - agreed))
         return Option(
             initiative=i, areas=tuple(a for a, _, _ in kept), contacts=tuple(n for _, n, _ in kept),
             limit=tuple(most for _, _, most in kept), partner=p,
-            starts=self._starts(one, opening, weekdays, lead, shut), most=one.most,
+            starts=self._starts(one, opening, weekdays, days), most=one.most,
             cents=round((one.cost + cost) * 100), funds=self._paid_by(one, kept, p), **rows,  # type: ignore[arg-type]
         )  # fmt: skip
 
     def _starts(
-        self, one: Initiative, opening: tuple[int, int], weekdays: tuple[int, ...], lead: int,
-        shut: tuple[dt.date, ...],
+        self, one: Initiative, opening: tuple[int, int], weekdays: tuple[int, ...], days: list[int]
     ) -> Ints:  # fmt: skip
         minutes = round(one.hours * 60)
         length = -(-minutes // SLOT_MINUTES)
         first, last = -(-opening[0] // SLOT_MINUTES), (opening[1] - minutes) // SLOT_MINUTES
-        days = [
-            day
-            for day in range(lead, 7 * self.weeks)
-            if (self.clock[1].weekday() + day) % 7 in weekdays and self.clock[1] + dt.timedelta(days=day) not in shut
-        ]
-        starts = (np.array(days, np.int64)[:, None] * DAY_SLOTS + np.arange(first, last + 1)).ravel()
+        weekday, last_day = self.clock[1].weekday(), 7 * self.weeks
+        open_days = [day for day in days if 0 <= day < last_day and (weekday + day) % 7 in weekdays]
+        starts = (np.array(open_days, np.int64)[:, None] * DAY_SLOTS + np.arange(first, last + 1)).ravel()
         touched = np.cumsum(np.concatenate([[0], self.closed]))
         ends = np.minimum(starts + length, len(self.closed))
         return np.asarray(starts[touched[ends] == touched[starts]], np.int64)
@@ -548,14 +552,14 @@ class _Options:
 
 
 def _welcomes(one: Initiative, audiences: tuple[str, ...], languages: tuple[str, ...]) -> bool:
-    fits = not audiences or not one.audience or one.audience in audiences
+    fits = not audiences or one.audience in audiences
     return fits and (not languages or not one.languages or bool(set(languages) & set(one.languages)))
 
 
 def opening_of(venue: Venue) -> tuple[int, int]:
-    """Return opening hours in minutes of the local day; what lies past midnight is not used."""
+    """Return opening hours in minutes of the local day."""
     opens, closes = (time.hour * 60 + time.minute for time in (venue.opens, venue.closes))
-    return opens, closes if closes > opens else 24 * 60
+    return opens, closes
 
 
 def spread_contacts(reach: int, limit: list[int]) -> list[int]:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from allocator.planning.season import SLOT_MINUTES, WEEK_SLOTS, Season
+from allocator.planning.season import DAY_SLOTS, SLOT_MINUTES, WEEK_SLOTS, Season
 
 Column = tuple[str, int, int, int]
 """What a whole number counts: ("held", option, week, 0), ("crew", initiative, crew, week), ("paid", option, fund, 0),
@@ -39,6 +39,7 @@ class Limits:
     def __init__(self, season: Season) -> None:
         self.season = season
         self._usable: dict[int, dict[int, int]] = {}
+        self._days: dict[int, dict[int, int]] = {}
 
     @cached_property
     def weeks_of(self) -> tuple[tuple[int, ...], ...]:
@@ -109,29 +110,63 @@ class Limits:
                 yield from self._row([*terms, *crews], 0, 0, family=f"crews {i}", week=w)
 
     def _time(self) -> Iterator[Row]:
+        """Yield the time of crews: hours a week, and what fits into their days and shifts.
+
+        In a day or shift with time T, Σ (length + pause) ≤ T + pause, and of holdings of length L or more at most
+        (T + pause) // (L + pause) fit.
+        """
         season = self.season
         for c, crew in enumerate(season.crews):
             for w in range(season.weeks):
                 used: list[tuple[Column, int]] = [
                     (("crew", i, c, w), season.team_minutes(i)) for i in range(len(season.initiatives))
                 ]
-                if not crew.is_patrol:
-                    name = f"hours of {crew.name}"
-                    yield from self._row(used, None, crew.minutes_per_week, name, family=f"time {c}", week=w)
-                    continue
-                shifts = [s for s in crew.shifts if self.week_of(s) == w]
-                given: list[tuple[Column, int]] = [(("taken", c, s, 0), -self._shift_minutes(s)) for s in shifts]
-                yield from self._row([*used, *given], None, 0, family=f"minutes {c}", week=w)
-                # In a shift with time T, Σ (length + pause) ≤ T + pause.
                 pause = -(-season.section.changeover_minutes // SLOT_MINUTES) * SLOT_MINUTES
                 lengths: list[tuple[Column, int]] = [
                     (("crew", i, c, w), self._length(i) + pause) for i in range(len(season.initiatives))
                 ]
+                if not crew.is_patrol:
+                    name = f"hours of {crew.name}"
+                    yield from self._row(used, None, crew.minutes_per_week, name, family=f"time {c}", week=w)
+                    days = [n for day, n in self._minutes_of_days(c).items() if day // 7 == w]
+                    room = sum(n + pause for n in days)
+                    yield from self._row(lengths, None, room, family=f"days {c}", week=w)
+                    for length, those in self._longer(c, w):
+                        most = sum((n + pause) // (length + pause) for n in days)
+                        yield from self._row(those, None, most, family=f"days {c} of {length}", week=w)
+                    continue
+                shifts = [s for s in crew.shifts if self.week_of(s) == w]
+                given: list[tuple[Column, int]] = [(("taken", c, s, 0), -self._shift_minutes(s)) for s in shifts]
+                yield from self._row([*used, *given], None, 0, family=f"minutes {c}", week=w)
                 given = [(("taken", c, s, 0), -self.usable_minutes(c, s) - pause) for s in shifts]
                 yield from self._row([*lengths, *given], None, 0, family=f"lengths {c}", week=w)
+                for length, those in self._longer(c, w):
+                    given = [
+                        (("taken", c, s, 0), -((self.usable_minutes(c, s) + pause) // (length + pause))) for s in shifts
+                    ]
+                    yield from self._row([*those, *given], None, 0, family=f"shifts {c} of {length}", week=w)
+
+    def _longer(self, c: int, w: int) -> Iterator[tuple[int, list[tuple[Column, int]]]]:
+        """Yield each length of a holding that a crew may have, and the holdings of that length or longer."""
+        able = [i for i in range(len(self.season.initiatives)) if c in self.season.able[i]]
+        for length in sorted({self._length(i) for i in able}):
+            yield length, [(("crew", i, c, w), 1) for i in able if self._length(i) >= length]
 
     def _length(self, i: int) -> int:
         return -(-round(self.season.initiatives[i].hours * 60) // SLOT_MINUTES) * SLOT_MINUTES
+
+    def _minutes_of_days(self, c: int) -> dict[int, int]:
+        """Return, by day of the plan, the minutes in which a team could be at something."""
+        if c not in self._days:
+            season, busy = self.season, np.zeros((self.season.weeks + 1) * WEEK_SLOTS, bool)
+            for o, option in enumerate(season.options):
+                if c in season.able[option.initiative]:
+                    starts = season.starts(o, c)
+                    for step in range(season.slots(o)):
+                        busy[starts + step] = True
+            slots = busy.reshape(-1, DAY_SLOTS).sum(axis=1)
+            self._days[c] = {day: int(n) * SLOT_MINUTES for day, n in enumerate(slots.tolist()) if n}
+        return self._days[c]
 
     def usable_minutes(self, c: int, s: int) -> int:
         """Return the minutes of a shift in which a patrol crew could be at something."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import icalendar
+import numpy as np
 import pandas as pd
 
 from allocator.domain.agenda import called_off
@@ -92,7 +93,9 @@ def calendar(
         Names that the owner must not read: a reason that has one of them is left out.
     """
     gone = items.iloc[:0] if earlier is None else called_off(items, earlier)
-    shown = pd.concat([items.assign(status="CONFIRMED"), gone.assign(status="CANCELLED")], ignore_index=True)
+    sure = (items["partner"] == "") | (items["status"] == "confirmed")
+    status = np.where(sure, "CONFIRMED", "TENTATIVE")  # until its partner has answered
+    shown = pd.concat([items.assign(status=status), gone.assign(status="CANCELLED")], ignore_index=True)
     shown = shown.sort_values(["start", "id"], kind="stable")
     found = icalendar.Calendar()
     for key, value in {

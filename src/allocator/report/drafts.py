@@ -20,6 +20,8 @@ from allocator.report.tips import TIPS, family_of_tips
 MOST_KINDS, MOST_FAMILIES = 5, 3
 """Kinds of an area that a bulletin speaks of, those with most need; families of tips."""
 
+_CONTRARY = "These numbers are too small to tell a change from chance."
+
 Compared = Literal["year", "window"]
 """What the recent events are compared with: the same days a year earlier, or the same number of days before."""
 
@@ -58,6 +60,8 @@ class Trend:
 
     def change(self, language: Language) -> str:
         """Return the change with how sure it is, in a sentence."""
+        if self.is_contrary:
+            return language.say(_CONTRARY)
         about = self._about(language)
         ends = {"low": percent(language, self.lower), "high": percent(language, self.upper)}
         if self.is_clear:
@@ -73,6 +77,8 @@ class Trend:
 
     def brief(self, language: Language) -> str:
         """Return the change in a short sentence, for posts."""
+        if self.is_contrary:
+            return language.say(_CONTRARY)
         if self.is_clear:
             return language.say("That is {about}, probably more than chance.", about=self._about(language))
         return language.say("That is {about}; it may be chance.", about=self._about(language))
@@ -89,12 +95,20 @@ class Trend:
         return language.say("about {change}", change=percent(language, ratio))
 
     @property
+    def is_contrary(self) -> bool:
+        """Whether the needs see the opposite of the plain counts, as they do where the counts are small."""
+        ratio = self.recent / self.before
+        return not self.lower <= ratio <= self.upper and (ratio - 1) * (self.trend - 1) < 0
+
+    @property
     def is_clear(self) -> bool:
         """Whether the interval leaves out that nothing changed."""
         return _percent(self.lower) > 0 or _percent(self.upper) < 0
 
     def short_change(self, language: Language) -> str:
         """Return the change in a few words."""
+        if self.is_contrary:
+            return language.say("too few to tell a change")
         if self.is_clear:
             return language.say("{about}; probably more than chance", about=self._about(language, short=True))
         return language.say("{about}; may be chance", about=self._about(language, short=True))

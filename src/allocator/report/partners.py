@@ -61,7 +61,7 @@ def partner_packages(
     for name, folder in file_names(names).items():
         mine, others = items[items["partner"] == name], [one for one in names if one != name]
         old = None if earlier is None else earlier[earlier["partner"] == name]
-        own = {name} | {fund.name for fund in funds if fund.partner == name}
+        own = {name, f"{name} (partner)"} | {fund.name for fund in funds if fund.partner == name}
         letter = _letter(
             mine, name, own=own, timezone=timezone, title=title, contact=contact, gone=_gone(mine, old),
             notes=[note for note in notes if not any(one.casefold() in note.casefold() for one in others)],

@@ -80,7 +80,9 @@ class FittedMixture:
         scale = self.rate(view)[:, cells] / np.maximum(raw.sum(axis=2), 1e-300)
         n_kinds, n_cells, _ = raw.shape
         lives = [memory_name(life) for life in self.space.half_lives]
-        grid = raw[:, :, :-1].reshape(n_kinds, n_cells, -1, len(self.space.bandwidths), len(lives))
+        n_lives, n_widths = len(lives), len(self.space.bandwidths)
+        blocks = (raw.shape[2] - 1) // (n_widths * n_lives)  # said, because -1 has no answer where no cell is chosen
+        grid = raw[:, :, :-1].reshape(n_kinds, n_cells, blocks, n_widths, n_lives)
         labels, parts = [], []
         for block, name in enumerate(("", "other kinds, ")[: grid.shape[2]]):
             labels += [f"{name}{life} here" for life in lives] + [f"{name}{life} nearby" for life in lives]
