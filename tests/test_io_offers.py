@@ -155,7 +155,8 @@ def test_persons_are_seen(text):
     "text",
     [
         "Martin Luther King Library", "Maria Lopez Community Center", "Home security workshop", "Chief among risks",
-        "St. Mark Church hall", "Washington Park", "Don't leave it open", "Coffee with an officer", "Mark your bike",
+        "St. Mark Church hall", "Washington Park", "Don't leave it open", "Coffee with an officer", "Mark Your Bike",
+        "Frank Talk about Fraud", "Robert Taylor Elementary", "Sister Cities",
     ],
 )  # fmt: skip
 def test_institutions_and_activities_pass(text):
@@ -165,6 +166,8 @@ def test_institutions_and_activities_pass(text):
 def test_role_mailboxes():
     assert all(map(is_role_mailbox, ["office@a.example", "outreach.north@city.example", "info2@x.example"]))
     assert not any(map(is_role_mailbox, ["maria.lopez@a.example", "office", "jsmith@city.example", "a@b"]))
+    assert not is_role_mailbox("maria.lopez.team@a.example")
+    assert is_role_mailbox("harbour.club@a.example", "Youth club Harbour")
 
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)

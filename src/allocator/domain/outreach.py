@@ -488,18 +488,20 @@ def item_ids(items: pd.DataFrame, known: Iterable[tuple[str, str, pd.Timestamp]]
     used = {name for ids in left.values() for name in ids}
     keys, starts = [item_key(row) for row in items.itertuples()], list(items["start"])
     found: list[str] = [""] * len(keys)
+    by_time = sorted(range(len(keys)), key=lambda n: (starts[n], n))
     for same_time in (True, False):
-        for n, key in enumerate(keys):
+        for n in by_time:
+            key = keys[n]
             mine = left.get(key, {})
             fits = [name for name, at in mine.items() if not same_time or at == starts[n]]
             if not found[n] and fits:
                 found[n] = min(fits, key=lambda name: (mine[name], name))
                 del mine[found[n]]
-    for n, key in enumerate(keys):
+    for n in by_time:
         number = 0
         while not found[n]:
             number += 1
-            text = f"{key}|{starts[n]:%G-%V}|{number}"
+            text = f"{keys[n]}|{starts[n]:%G-%V}|{number}"
             name = "O-" + hashlib.sha256(text.encode()).hexdigest()[:12]
             if name not in used:
                 found[n] = name
