@@ -10,8 +10,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: $(VENV)/ready
 	$(BIN)/allocator run configs/demo.toml --overwrite
 
+# Two at a time: 9 minutes of work in 5 on 2 cores. A file's tests stay together, for they share what they set up.
 test: $(VENV)/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/ready
 	$(BIN)/ruff check .

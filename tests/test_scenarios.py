@@ -203,6 +203,7 @@ def test_the_command_writes_a_folder_and_prints_the_summary(call, demo_folder, t
     assert code == 0, err
     assert "unit-shifts cover" in out
     names = {"scenarios.parquet", "scenarios.csv", "scenarios.html", "frontier.png", "summary.json", "manifest.json"}
+    names |= {"outreach_scenarios.parquet", "outreach_scenarios.csv"}
     assert {path.name for path in target.iterdir()} == names
     page = (target / "scenarios.html").read_text()
     assert "Evaluation only" in page

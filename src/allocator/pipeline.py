@@ -107,10 +107,9 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
             panel, job.risk.model, job.risk.horizon_days, options=job.risk, covariates=covariates, seed=job.job.seed
         )
         surface = fitted.forecast(shifts=shifts, harm=job.policy.harm)
+    terms: dict[str, Any] = {"allocation": job.allocation, "staffing": staffed.staffing}
     with clock("outreach"):
-        problem = planning.build_problem(
-            surface, roster, job.policy, allocation=job.allocation, staffing=staffed.staffing, givens=givens
-        )
+        problem = planning.build_problem(surface, roster, job.policy, **terms, givens=givens)
         outreach = seasons.outreach_of(job, inputs, surface, panel, roster=roster, problem=problem)
         roster = seasons.without_detached(roster, outreach)
         givens, unkept = seasons.asked_of_patrol(
@@ -118,9 +117,7 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         )
     with clock("allocation"):
         if len(outreach.detached) or givens.visits or givens.limits:
-            problem = planning.build_problem(
-                surface, roster, job.policy, allocation=job.allocation, staffing=staffed.staffing, givens=givens
-            )
+            problem = planning.build_problem(surface, roster, job.policy, **terms, givens=givens)
         problem, softened = planning.soften(problem) if soften else (problem, ())
         rivals = planning.rivals_of(problem, job.allocation.solver)
     with clock("duty and routes"):
@@ -128,8 +125,7 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
             problem, surface, roster, allocation=job.allocation, routes=job.routes, travel=travel, openings=openings,
             seed=job.job.seed, softened=softened,
         )  # fmt: skip
-        plan = _with_waits(plan, workload, (*short, *unkept))
-        plan = seasons.with_event_visits(plan, givens, problem.shifts)
+        plan = seasons.with_event_visits(_with_waits(plan, workload, (*short, *unkept)), givens, problem.shifts)
     with clock("summary"):
         facts = report.Material(
             job=job, events=events, panel=panel, surface=surface, roster=roster, problem=problem, plan=plan,
