@@ -92,13 +92,13 @@ def offers(seed: int, areas: OutreachAreas, n_initiatives: int = 40) -> Offers:
     )  # fmt: skip
 
 
-def roster(n_units: int, seed: int) -> Roster:
+def roster(n_units: int, *, teams: int = 8) -> Roster:
     """Return teams, and units that work two shifts in three; every fourth can do outreach."""
     shifts = shifts_of(SHIFTS, first_day=FIRST, days=7, timezone=ZONE)
-    units = tuple(Unit(f"U{u:03d}", skills=("community",) if u % 4 == 0 else ()) for u in range(n_units))
+    units = tuple(Unit(f"U{u:03d}", skills=("community",) * (u % 4 == 0), languages=("en",)) for u in range(n_units))
     duty = {(unit.name, shift.id) for u, unit in enumerate(units) for s, shift in enumerate(shifts) if (u + s) % 3}
-    teams = tuple(OutreachTeam(f"Team {t}", (), ("en", "es") if t % 2 else ("en",), 30.0) for t in range(8))
-    return Roster(units, shifts, frozenset(duty), teams)
+    who = tuple(OutreachTeam(f"Team {t}", (), ("en", "es") if t % 2 else ("en",), 30.0) for t in range(teams))
+    return Roster(units, shifts, frozenset(duty), who)
 
 
 def season(seed: int) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def season(seed: int) -> dict[str, Any]:
     )
     start = time.perf_counter()
     plan = plan_outreach(
-        areas, needs, roster(3, seed), offers(seed, areas), section=section, timezone=ZONE, first_day=FIRST, weeks=13
+        areas, needs, roster(3), offers(seed, areas), section=section, timezone=ZONE, first_day=FIRST, weeks=13
     )
     return {
         "name": "outreach season", "seed": seed, "seconds": round(time.perf_counter() - start, 2),
@@ -123,7 +123,7 @@ def week_with_patrol(seed: int, rate: float = 0.1) -> dict[str, Any]:
     The gap is that of both together, in harm prevented: outreach, and `rate` of the harm that patrol covers.
     """
     areas, needs = city(seed)
-    who = roster(300, seed)
+    who = roster(300, teams=2)
     problem = synthetic.allocation_problem(cells=10_000, shifts=21, units=200, districts=25, seed=seed)
     shared = {"skill": "community", "patrol_value": rate, "source": "invented"}
     section = OutreachSection(

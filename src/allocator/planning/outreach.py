@@ -241,9 +241,9 @@ def _solved(season: Season, roster: Roster) -> _Made:
         return _Made(season, [], 0.0, {row.name: row.least or 0 for row in limits.rows if row.soft})
     mixer, barred = Mixer(season, limits), dict[Column, int]()
     best: _Made | None = None
-    for _ in range(BOOKINGS):
+    for attempt in range(BOOKINGS):
         mix = mixer.mix(barred)
-        made = _booked(season, roster, mixer, mix)
+        made = _booked(season, roster, mixer, mix, spare=attempt > 0)
         if best is None or made.rank > best.rank:
             best = made
         held = Counter((one.option, one.start // WEEK_SLOTS) for one in made.holdings)
@@ -259,9 +259,14 @@ def _solved(season: Season, roster: Roster) -> _Made:
     return best
 
 
-def _booked(season: Season, roster: Roster, mixer: Mixer, mix: Mix) -> _Made:
-    """Return the calendar of a mix: the units that leave patrol are named, then all is booked."""
-    named = _with_units(season, roster, _units_taken(season, roster, mix.of("taken")))
+def _booked(season: Season, roster: Roster, mixer: Mixer, mix: Mix, *, spare: bool) -> _Made:
+    """Return the calendar of a mix: the units that leave patrol are named, then all is booked.
+
+    With `spare`, one more unit of each pool and shift may be taken where the hours of those chosen do not suffice.
+    """
+    named = _with_units(
+        season, roster, _units_taken(season, roster, _with_spares(season, mix) if spare else mix.of("taken"))
+    )
     by_units: dict[tuple[int, int], int] = {}
     for (_, i, c, w), n in mix.of("crew").items():
         if season.crews[c].is_patrol:
@@ -306,6 +311,23 @@ def _units_taken(season: Season, roster: Roster, taken: Mapping[Column, float]) 
     return found
 
 
+def _with_spares(season: Season, mix: Mix) -> dict[Column, float]:
+    """Return the units taken, and one more of each pool and shift where patrol can spare it and no cap holds."""
+    taken = mix.of("taken")
+    if season.patrol is None or season.section.shared is None or season.section.shared.most_share < 1:
+        return taken
+    room = {s: len(loss) for s, loss in enumerate(season.patrol.loss)}
+    for (_, _, s, _), n in taken.items():
+        room[s] -= round(n)
+    found = dict(taken)
+    for column in sorted(taken):
+        _, c, s, _ = column
+        if room[s] > 0 and taken[column] < season.crews[c].shifts[s]:
+            found[column] += 1
+            room[s] -= 1
+    return found
+
+
 def _with_units(season: Season, roster: Roster, shifts: dict[str, set[int]]) -> Season:
     """Return the season with named units instead of pools."""
     teams = [crew for crew in season.crews if not crew.is_patrol]
@@ -320,8 +342,12 @@ def _with_units(season: Season, roster: Roster, shifts: dict[str, set[int]]) -> 
 
 def _named_mix(season: Season, mix: Mix) -> Mix:
     """Return the mix with a column for every unit that is taken, so that its time counts."""
-    values = {column: value for column, value in mix.values.items() if column[0] not in ("taken", "crew")}
-    values |= {("taken", c, s, 0): 1.0 for c, crew in enumerate(season.crews) for s in crew.shifts}
+    values = {column: value for column, value in mix.values.items() if column[0] not in ("taken", "crew", "lost")}
+    gone = Counter[int]()
+    for c, crew in enumerate(season.crews):
+        for s in crew.shifts:
+            values["taken", c, s, 0] = values["lost", s, gone[s], 0] = 1.0
+            gone[s] += 1
     return dataclasses.replace(mix, values=values)
 
 
