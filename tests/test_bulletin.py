@@ -91,7 +91,7 @@ def test_a_newsletter_says_the_trend_with_its_doubt_what_helps_and_what_comes():
         assert words in spanish
     raw = found.pages["areas/loop/es.html"].decode()
     assert '<html lang="es">' in raw
-    assert "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\"" in raw
+    assert "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri" in raw
     assert 'alt=""' not in raw
     assert "Loop" in text_of(found.pages["index.html"])
     assert written(city()).pages == found.pages

@@ -38,6 +38,9 @@ def _resolve(path: str, info: ValidationInfo) -> str:
 FilePath = Annotated[str, AfterValidator(_resolve)]
 """A path in a job; resolved from the job file's folder."""
 
+Product = Literal["report", "briefings", "roster", "gis", "pdf"]
+"""What a run folder can hold for people to look at, print, edit and load."""
+
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
 Numbers = Annotated[tuple[float, ...], Field(strict=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -1148,6 +1151,10 @@ class OutputSection(Section):
     """Run folders are made inside it, named by the first day of the plan."""
     top_cells: int = Field(500, ge=1)
     """Cells in `risk.geojson`: those with the most expected harm."""
+    products: Annotated[tuple[Product, ...], Field(strict=False)] = ("report", "briefings", "roster", "gis")
+    """What is made beside the tables: "report" (`report.html`), "briefings" (a sheet for each unit and district of each
+    shift, to print), "roster" (`roster.xlsx`), "gis" (layers for geographic information systems). `allocator report
+    RUN` makes them again, and "pdf", the sheets as PDF."""
 
 
 class DeploymentSection(Section):

@@ -17,7 +17,7 @@ from allocator.report.drafts import Compared, Draft, drafts_of
 from allocator.report.infographic import PLACES, infographic
 from allocator.report.language import Language, language
 from allocator.report.names import file_names
-from allocator.report.page import Picture, render
+from allocator.report.page import Picture, render, script
 from allocator.report.public import public_text, references_of
 
 _MOST_TIPS = 9
@@ -127,7 +127,7 @@ def bulletins(
             links.append({"code": one.code, "href": f"{place}.html"})
         rows.append({"area": draft.title(said[0]), "reference": draft.reference, "links": links})
     index = render(
-        "bulletins.html", title=title, notes=[*public, *_INDEX_NOTES], rows=rows, feedback=_counted(feedback),
+        "bulletins.html", scripts=[script("tables.js")], title=title, notes=[*public, *_INDEX_NOTES], rows=rows, feedback=_counted(feedback),
         min_count=options.min_count,
     )  # fmt: skip
     files = {"index.html": index.encode("utf-8"), **pages}

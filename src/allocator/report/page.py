@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup
 
+_TEMPLATES = jinja2.PackageLoader("allocator.report")
 _PAGES = jinja2.Environment(
-    loader=jinja2.PackageLoader("allocator.report"), autoescape=True, undefined=jinja2.StrictUndefined,
-    trim_blocks=True, lstrip_blocks=True,
-)  # fmt: skip
+    loader=_TEMPLATES, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,38 @@ class Part:
 
 def page(title: str, *, notes: Sequence[str], parts: Sequence[Part]) -> str:
     """Return a page as HTML; all text is escaped."""
-    return render("page.html", title=title, notes=notes, parts=parts)
+    return render("page.html", scripts=[script("tables.js")], title=title, notes=notes, parts=parts)
 
 
-def render(template: str, **values: object) -> str:
-    """Return a template of the report room with its values; all text is escaped."""
-    return _PAGES.get_template(template).render(**values)
+def script(name: str) -> str:
+    """Return a script of the templates."""
+    return _TEMPLATES.get_source(_PAGES, name)[0]
+
+
+def render(template: str, *, scripts: Sequence[str] = (), **values: object) -> str:
+    """Return a template of the report room with its values; all text is escaped.
+
+    The page may run the given scripts and no others, and may load nothing: its Content-Security-Policy names their
+    hashes.
+
+    Raises
+    ------
+    ValueError
+        If a script would end its element before its own end.
+    """
+    for one in scripts:
+        if "</script" in one.lower() or "<!--" in one:
+            raise ValueError("a script of a page holds </script or <!--, which HTML reads as its end")
+    return _PAGES.get_template(template).render(
+        policy=_policy(scripts), scripts=[Markup(one) for one in scripts], **values
+    )
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """Return the Content-Security-Policy: nothing from anywhere, but styles and pictures of the page itself."""
+    hashes = [
+        f"'sha256-{base64.b64encode(hashlib.sha256(one.encode('utf-8')).digest()).decode('ascii')}'" for one in scripts
+    ]
+    parts = ["default-src 'none'", "img-src data:", "style-src 'unsafe-inline'"]
+    parts += [f"script-src {' '.join(hashes)}"] if hashes else []
+    return "; ".join([*parts, "base-uri 'none'", "form-action 'none'"])
