@@ -249,7 +249,7 @@ def test_texts_of_a_newsletter_keep_hostile_names_as_text():
     found = written(outreach)
     for path, content in found.pages.items():
         if path.endswith((".html", ".svg")):
-            assert b"<script" not in content
+            assert content.count(b"<script") == (path == "index.html")  # the page's own, which sorts tables
     assert "{area}" in text_of(found.pages[next(path for path in found.pages if path.endswith("en.html"))])
 
 

@@ -139,7 +139,7 @@ def run(
 
         result = pipeline.run(checked, soften=soften, progress=tell)
         tell("run folder")
-        place = pipeline.save_run(result, target, overwrite=overwrite)
+        place = pipeline.save_run(result, target, overwrite=overwrite, before=pipeline.week_before(result, target))
     if as_json:
         typer.echo(json.dumps({"run": str(place), **result.figures["values"]}, ensure_ascii=False))
     elif not quiet:
@@ -230,6 +230,10 @@ def explore(
 
 OUTPUTS = {
     "": "run folder",
+    "report.html": "report",
+    "briefings/index.html": "briefings",
+    "roster.xlsx": "roster",
+    "gis/plan.gpkg": "layers",
     "map.png": "map",
     "plan.parquet": "patrol",
     "plan.geojson": "",
@@ -562,6 +566,35 @@ def delivery(
         typer.echo(json.dumps({"delivery": str(place), **card.figures()["values"]}, ensure_ascii=False))
     elif not quiet:
         typer.echo(f"\n{card.summary()}\n\n{'folder':<11}{_shown(place)}")
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")],
+    only: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Of report, briefings, roster, gis, pdf; by default those of the job."),
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Run to compare with; by default that of the week before.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to make, instead of the run folder.")] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make the report, briefing sheets, roster and map layers of a run again."""
+    with _progress(as_json=as_json, quiet=quiet, stages=2) as tell:
+        tell("run folder")
+        from allocator import pipeline
+
+        wanted = None if only is None else [name.strip() for name in only.split(",") if name.strip()]
+        place, files = pipeline.remake(run, wanted=wanted, out=out, against=against)
+        tell("written")
+    if as_json:
+        typer.echo(json.dumps({"folder": str(place), "files": sorted(files)}, ensure_ascii=False))
+    elif not quiet:
+        for name, what in {"": "folder", **{key: OUTPUTS[key] for key in OUTPUTS if key in files}}.items():
+            typer.echo(f"{what:<11}{_shown(place / name)}")
 
 
 @app.command()

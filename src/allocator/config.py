@@ -12,7 +12,7 @@ import math
 import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -39,6 +39,7 @@ FilePath = Annotated[str, AfterValidator(_resolve)]
 """A path in a job; resolved from the job file's folder."""
 
 Product = Literal["report", "briefings", "roster", "gis", "pdf"]
+PRODUCTS: tuple[str, ...] = get_args(Product)
 """What a run folder can hold for people to look at, print, edit and load."""
 
 Texts = Annotated[tuple[str, ...], Field(strict=False)]

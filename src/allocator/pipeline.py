@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import hashlib
 import importlib.metadata
 import importlib.resources as resources
 import platform
@@ -21,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from allocator import evaluation, io, planning, report, risk, seasons, synthetic
-from allocator.config import Job, ShiftSection
+from allocator.config import PRODUCTS, Job, ShiftSection
 from allocator.domain import (
     Bools,
     Calls,
@@ -133,17 +132,21 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
             window_days=fitted.history.training.horizon, rates=fitted.hold_out.rates, covariates=covariates,
         )  # fmt: skip
         figures = report.figures(facts)
+        past = evaluation.look_back(panel, job.job.week, actual=facts.actual, rates=facts.rates)
     return Run(
         job=job, surface=surface.with_reasons_of(plan.visits["cell"].to_numpy()), roster=roster, problem=problem,
         plan=plan, outreach=outreach, skill=facts.skill, model_text=fitted.model_text(), histories=fitted.state(),
-        figures=figures, manifest=_manifest(job, facts, area.notes, clock.seconds),
+        figures=figures, manifest=_manifest(job, facts, area.notes, clock.seconds), history=past,
     )  # fmt: skip
 
 
-def save_run(run: Run, folder: str | Path, *, overwrite: bool = False, earlier: Run | None = None) -> Path:
+def save_run(
+    run: Run, folder: str | Path, *, overwrite: bool = False, earlier: Run | None = None, before: Run | None = None
+) -> Path:
     """Write the run folder of `run`, complete or not at all, and return its path.
 
-    Against an `earlier` run, `changes.csv` lists the visits that differ, each with its reason.
+    Against an `earlier` run of the same week, `changes.csv` lists the visits that differ, each with its reason. With
+    the run of a week `before`, such as `week_before` finds, the report compares both plans.
 
     Raises
     ------
@@ -151,10 +154,84 @@ def save_run(run: Run, folder: str | Path, *, overwrite: bool = False, earlier: 
         If the folder exists (and `overwrite` is not given) or cannot be written.
     """
     io.check_output(folder, overwrite=overwrite)
-    pages = {"map.png": report.map_png(run), **report.route_files(run), **_roster_pages(run), **_outreach_pages(run)}
+    pages = {**report.route_files(run), **_roster_pages(run), **_outreach_pages(run)}
     if earlier is not None:
         pages["changes.csv"] = io.csv_text(run.plan.diff(earlier.plan)).encode("utf-8")
+    pages |= products_of(run, run.job.output.products, before=before)
     return io.write_run(run, folder, pages=pages, overwrite=overwrite)
+
+
+def products_of(run: Run, wanted: Sequence[str], *, before: Run | None = None) -> dict[str, bytes]:
+    """Return what people look at, print, edit and load of a run, by path in its folder.
+
+    Parameters
+    ----------
+    run : Run
+        From `run` or `load_run`.
+    wanted : sequence of str
+        Names as in `output.products`.
+    before : Run, optional
+        An earlier run that the report compares with.
+
+    Raises
+    ------
+    ConfigError
+        If a product is unknown, or its library is not installed.
+    """
+    if unknown := [name for name in wanted if name not in PRODUCTS]:
+        raise ConfigError(
+            f"unknown product {unknown[0]!r}{nearest(unknown[0], PRODUCTS)}; there are {', '.join(PRODUCTS)}"
+        )
+    return report.products(run, wanted, before=before)
+
+
+def remake(
+    folder: str | Path, *, wanted: Sequence[str] | None = None, out: str | Path | None = None,
+    against: str | Path | None = None,
+) -> tuple[Path, dict[str, bytes]]:  # fmt: skip
+    """Make the products of a run folder again, and return where they are with what was written.
+
+    Parameters
+    ----------
+    folder : path
+        The run folder.
+    wanted : sequence of str, optional
+        Names as in `output.products`; by default those of the job.
+    out : path, optional
+        Folder to make for them; by default they replace those of the run folder, each file whole or not at all.
+    against : path, optional
+        Run folder that the report compares with; by default that of the week before, if it lies beside this one.
+
+    Raises
+    ------
+    ConfigError, DataError, OutputError
+        If a product is unknown, a folder is not that of a whole run, or nothing can be written there.
+    """
+    place = Path(folder)
+    if out is not None:
+        io.check_output(out)
+    else:
+        io.check_writable(place)
+    run = io.load_run(place)
+    before = week_before(run, place) if against is None else io.load_run(against)
+    files = products_of(run, run.job.output.products if wanted is None else wanted, before=before)
+    if out is not None:
+        return io.write_files(files, out), files
+    io.replace_files(files, place)
+    return place.absolute(), files
+
+
+def week_before(run: Run, folder: str | Path) -> Run | None:
+    """Return the run of the week before, if its folder lies beside that of `run` under the name that `run` gives it."""
+    job = run.job.job
+    beside = Path(folder).absolute().parent / (job.week - dt.timedelta(days=job.days)).isoformat()
+    if not beside.is_dir():
+        return None
+    try:
+        found = io.load_run(beside)
+    except DataError:  # of an older version, or changed: the report then compares with nothing
+        return None
+    return found if found.job.job.name == job.name else None
 
 
 def _outreach_pages(run: Run) -> dict[str, bytes]:
@@ -884,7 +961,7 @@ def _origin(job: Job) -> dict[str, Any]:
         "versions": versions(),
         "seed": job.job.seed,
         "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "inputs": {key: {"path": path, "sha256": _sha256(path)} for key, path in io.input_files(job)},
+        "inputs": {key: {"path": path, "sha256": io.sha256(path)} for key, path in io.input_files(job)},
     }
 
 
@@ -924,11 +1001,6 @@ def peak_mb() -> float | None:
         return None
     unit = 1 if sys.platform == "darwin" else 1024
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
-
-
-def _sha256(path: str) -> str:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def new_job(folder: str | Path, *, seed: int = 0) -> Path:

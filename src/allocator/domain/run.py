@@ -49,6 +49,8 @@ class Run:
         The numbers of `summary`; all can be recomputed from the rest.
     manifest : mapping
         Versions, seed, input hashes, row counts, timings and peak memory.
+    history : mapping of str to DataFrame
+        What the history showed, and how held-out forecasts did: the tables of `evaluation.look_back`.
     """
 
     job: Job
@@ -62,6 +64,7 @@ class Run:
     histories: Mapping[str, npt.NDArray[Any]]
     figures: Mapping[str, Any]
     manifest: Mapping[str, Any]
+    history: Mapping[str, pd.DataFrame]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Run):

@@ -5,6 +5,7 @@ from allocator.evaluation.change import Changes, CodeReview, complete_until, fin
 from allocator.evaluation.delivery import DeliveryCard, delivery_report
 from allocator.evaluation.hotspots import hotspots
 from allocator.evaluation.learning import learnt
+from allocator.evaluation.look_back import hotspot_stability, look_back
 from allocator.evaluation.metrics import (
     METRICS,
     Case,
@@ -83,12 +84,14 @@ __all__ = [
     "find_changes",
     "find_trends",
     "hit_rate",
+    "hotspot_stability",
     "hotspots",
     "interval_coverage",
     "interval_width",
     "knox_test",
     "learnt",
     "log_likelihood",
+    "look_back",
     "monitor",
     "moved_roster",
     "near_repeats",

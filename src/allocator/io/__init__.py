@@ -9,7 +9,7 @@ from allocator.io.edits import read_duty_wishes, read_edits
 from allocator.io.events import read_events, read_job_events
 from allocator.io.exports import csv_text
 from allocator.io.feedback import read_feedback
-from allocator.io.folders import check_output, whole_folder
+from allocator.io.folders import check_output, check_writable, replace_files, sha256, whole_folder, write_files
 from allocator.io.gis import write_cells
 from allocator.io.job import check_files, dump_job, input_files, read_job
 from allocator.io.offers import read_areas, read_initiatives, read_offers, read_partners, read_venues
@@ -28,6 +28,7 @@ __all__ = [
     "check_files",
     "check_output",
     "check_placed",
+    "check_writable",
     "csv_text",
     "delivery_template",
     "dump_job",
@@ -66,9 +67,12 @@ __all__ = [
     "read_streets",
     "read_survey",
     "read_venues",
+    "replace_files",
     "screen",
+    "sha256",
     "whole_folder",
     "write_cells",
+    "write_files",
     "write_results",
     "write_run",
 ]

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import errno
 import glob
+import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from allocator.errors import OutputError
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file, as hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_output(folder: str | Path, *, overwrite: bool = False) -> None:
@@ -33,6 +41,56 @@ def check_output(folder: str | Path, *, overwrite: bool = False) -> None:
         raise OutputError(f"cannot make {target}: {parent} is not a folder")
     if not _may_write(parent):
         raise OutputError(f"no permission to write into {parent}")
+
+
+def check_writable(folder: str | Path) -> None:
+    """Refuse a folder whose files cannot be replaced.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written to.
+    """
+    if Path(folder).is_dir() and not _may_write(Path(folder)):
+        raise OutputError(f"no permission to write into {folder}: give another folder with --out")
+
+
+def write_files(files: Mapping[str, bytes], folder: str | Path) -> Path:
+    """Write files by path into a new folder, all or nothing, and return it.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists or cannot be written.
+    """
+    with whole_folder(folder) as place:
+        for name, content in files.items():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).write_bytes(content)
+    return Path(folder).absolute()
+
+
+def replace_files(files: Mapping[str, bytes], folder: str | Path) -> None:
+    """Put files into a folder that exists, each whole or not at all; the old ones stay until all are written.
+
+    Raises
+    ------
+    OutputError
+        If they cannot be written.
+    """
+    place = Path(folder).absolute()
+    try:
+        with tempfile.TemporaryDirectory(prefix=".products-", dir=place) as made:
+            for name, content in files.items():
+                (Path(made) / name).parent.mkdir(parents=True, exist_ok=True)
+                (Path(made) / name).write_bytes(content)
+            for name in files:
+                (place / name).parent.mkdir(parents=True, exist_ok=True)
+                (Path(made) / name).replace(place / name)
+    except OSError as error:
+        if not is_output_failure(error):
+            raise
+        raise OutputError(f"cannot write into {place}: {_plain(error)}; earlier files are as they were") from error
 
 
 def _may_write(folder: Path) -> bool:

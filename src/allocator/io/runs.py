@@ -32,8 +32,8 @@ from allocator.domain import (
     Shift,
     Unit,
 )
-from allocator.errors import DataError, OutputError
-from allocator.io.folders import whole_folder
+from allocator.errors import DataError, OutputError, some
+from allocator.io.folders import sha256, whole_folder
 from allocator.io.job import dump_job
 from allocator.io.kept import offers_from, plain_offers
 from allocator.tessellation import Lattice, Tessellation
@@ -44,7 +44,10 @@ FILES = (
     "funds.parquet", "plan.geojson", "risk.geojson", "model.txt",
     "skill.parquet",
 )  # fmt: skip
-"""Files of every run folder, beside `state/` and the pictures and pages of the report room."""
+"""Files of every run folder, beside `history/`, `state/` and the pictures and pages of the report room."""
+
+LAYOUT = 2
+"""Number of the layout of run folders; told in `manifest.json`, and raised with every change that readers notice."""
 
 
 def write_run(
@@ -83,7 +86,6 @@ def _write(run: Run, place: Path) -> None:
     surface, plan = run.surface, run.plan
     (place / "state").mkdir()
     (place / "job.toml").write_text(dump_job(run.job), "utf-8")
-    _write_json(place / "manifest.json", run.manifest)
     _write_json(place / "summary.json", run.figures)
     (place / "model.txt").write_text(run.model_text, "utf-8")
     pq.write_table(_risk_table(surface), place / "risk.parquet", compression="zstd")
@@ -99,7 +101,13 @@ def _write(run: Run, place: Path) -> None:
     run.skill.to_parquet(place / "skill.parquet", index=False)
     _write_geojson(_visit_points(plan.visits, cells), place / "plan.geojson")
     _write_geojson(_top_cells(surface, cells, run.job.output.top_cells), place / "risk.geojson")
+    (place / "history").mkdir()
+    for name, frame in run.history.items():
+        frame.to_parquet(place / "history" / f"{name}.parquet", index=False)
     _write_state(run, place / "state")
+    kept = sorted(path for path in place.rglob("*") if path.is_file())
+    hashes = {path.relative_to(place).as_posix(): sha256(path) for path in kept}
+    _write_json(place / "manifest.json", {**run.manifest, "layout": LAYOUT, "files": hashes})
 
 
 def _write_state(run: Run, place: Path) -> None:
@@ -150,19 +158,40 @@ def load_run(folder: str | Path) -> Run:
     Raises
     ------
     DataError
-        If the folder is not a complete run folder of this version.
+        If the folder is not a complete run folder of this version, or a file of it was changed.
     """
     place = Path(folder)
-    needed = [place / name for name in (*FILES, "state/state.json")]
-    if missing := [path.name for path in needed if not path.is_file()]:
-        raise DataError(f"{place} is not a complete run folder: it lacks {', '.join(missing)}")
+    if not (place / "manifest.json").is_file():
+        raise DataError(f"{place} is not a complete run folder: it lacks manifest.json")
     try:
-        return _load(place)
-    except (ValueError, KeyError, TypeError, OSError, pa.ArrowException) as error:
+        manifest = _read_json(place / "manifest.json")
+        _check_files(place, manifest)
+        return _load(place, manifest)
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, pa.ArrowException) as error:
         raise DataError(f"the run folder {place} cannot be read: {error}") from error
 
 
-def _load(place: Path) -> Run:
+def _check_files(place: Path, manifest: Mapping[str, Any]) -> None:
+    """Refuse a run folder of another layout, or one that is not as it was written."""
+    if manifest.get("layout") != LAYOUT:
+        written = manifest.get("versions", {}).get("allocator", "unknown")
+        raise DataError(
+            f"{place} was written by another version of allocator ({written}, layout {manifest.get('layout', 1)}; this "
+            f"one reads layout {LAYOUT}): run its job again, or read it with that version"
+        )
+    missing = [name for name in manifest["files"] if not (place / name).is_file()]
+    if missing:
+        raise DataError(f"{place} is not a complete run folder: it lacks {some(missing, 10)}", faults=missing)
+    changed = [name for name, known in manifest["files"].items() if sha256(place / name) != known]
+    if changed:
+        raise DataError(
+            f"{place}: {some(changed, 10)} changed after the run was written, so its numbers no longer belong "
+            "together: restore what was written, or run the job again",
+            faults=changed,
+        )
+
+
+def _load(place: Path, manifest: Mapping[str, Any]) -> Run:
     import tomllib
 
     state = _read_json(place / "state" / "state.json")
@@ -195,7 +224,8 @@ def _load(place: Path) -> Run:
         model_text=(place / "model.txt").read_text("utf-8"),
         histories=_npz(place / "state" / "histories.npz"),
         figures=_read_json(place / "summary.json"),
-        manifest=_read_json(place / "manifest.json"),
+        manifest={key: value for key, value in manifest.items() if key not in ("layout", "files")},
+        history={path.stem: pd.read_parquet(path) for path in sorted((place / "history").glob("*.parquet"))},
     )
 
 

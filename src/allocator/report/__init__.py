@@ -5,10 +5,10 @@ from allocator.report.bulletin import Bulletins, bulletin_references, bulletins
 from allocator.report.calendar import calendars
 from allocator.report.explore import Exploration, explore_page, explore_pictures
 from allocator.report.funders import funder_report
-from allocator.report.map import map_png
 from allocator.report.outreach import outreach_files
 from allocator.report.partners import partner_packages
 from allocator.report.plans import plan_backtest_page
+from allocator.report.products import products
 from allocator.report.replan import replan_figures
 from allocator.report.routes import route_files
 from allocator.report.scenarios import frontier_png, scenarios_page
@@ -28,10 +28,10 @@ __all__ = [
     "figures",
     "frontier_png",
     "funder_report",
-    "map_png",
     "outreach_files",
     "partner_packages",
     "plan_backtest_page",
+    "products",
     "replan_figures",
     "route_files",
     "scenarios_page",

@@ -127,8 +127,8 @@ def bulletins(
             links.append({"code": one.code, "href": f"{place}.html"})
         rows.append({"area": draft.title(said[0]), "reference": draft.reference, "links": links})
     index = render(
-        "bulletins.html", scripts=[script("tables.js")], title=title, notes=[*public, *_INDEX_NOTES], rows=rows, feedback=_counted(feedback),
-        min_count=options.min_count,
+        "bulletins.html", scripts=[script("tables.js")], title=title, notes=[*public, *_INDEX_NOTES], rows=rows,
+        feedback=_counted(feedback), min_count=options.min_count,
     )  # fmt: skip
     files = {"index.html": index.encode("utf-8"), **pages}
     return Bulletins(files, references, drafts, options.languages, public, feedback)

@@ -13,14 +13,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from allocator.domain import ALL_KINDS
+from allocator.report.palette import SERIES
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from allocator.evaluation import Scorecard
 
-# Okabe & Ito (2008), Color universal design: told apart with any colour vision; the pale yellow is left out.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _LINES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 _MARKERS = "osD^vPX*<>hp"
 MOST_KINDS, MOST_NAMED = 6, 6
@@ -141,7 +140,7 @@ def differences_png(card: Scorecard) -> bytes:
 def _style(card: Scorecard, model: str) -> dict[str, Any]:
     named, baseline = named_models(card), model in card.baselines
     n = named.index(model) if model in named else len(named) + card.models.index(model)
-    colour = _COLOURS[n % len(_COLOURS)]
+    colour = SERIES[n % len(SERIES)]
     return {
         "color": colour, "ls": _LINES[n % len(_LINES)], "marker": _MARKERS[n % len(_MARKERS)], "ms": 4.5,
         "lw": 1.0 if baseline else 1.9, "mfc": "white" if baseline else colour, "mew": 0.9,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import math
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,21 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from allocator.domain import ALL_KINDS
 from allocator.evaluation import ALL_DISTRICTS, Changes, CodeReview, NearRepeat, Trends, WeeklyCounts
 from allocator.report.page import Part, Picture, Table, Text, page
+from allocator.report.pictures import MOST_PANELS, Series, hours_png, panels_of, png_of, series_png
 from allocator.report.summary import stamp
 
 if TYPE_CHECKING:
     from allocator.config import Job
 
-_RISE, _FALL, _LINE = "#d55e00", "#0072b2", "#333333"  # Okabe & Ito: told apart by colour-blind readers
-_MOST_PANELS, _MOST_ROWS = 12, 40
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MOST_ROWS = 40
 _SHARE = "{:+.0%}"
 
 
@@ -131,7 +125,7 @@ class Exploration:
                 f"; {_count(one.year_earlier)} in the same days a year earlier" if pd.notna(one.year_earlier) else ""
             )
             lines.append(("trend" if not lines else "", text))
-        return lines[:_MOST_PANELS]
+        return lines[:MOST_PANELS]
 
     def _alarm_lines(self) -> list[tuple[str, str]]:
         new = self.changes.alarms[self.changes.alarms["new"].astype(bool)]
@@ -174,94 +168,35 @@ def explore_pictures(found: Exploration) -> dict[str, bytes]:
     pictures = {}
     weekly, alarms = found.weekly, found.changes.alarms
     if weekly.n_weeks >= 2:
-        busiest = np.argsort(-weekly.counts[:, -1].sum(axis=1), kind="stable")[:_MOST_PANELS]
+        busiest = np.argsort(-weekly.counts[:, -1].sum(axis=1), kind="stable")[:MOST_PANELS]
         whole = [(weekly.kinds[row], ALL_DISTRICTS) for row in busiest]
-        pictures["weekly"] = _series_png(weekly, alarms, whole)
+        pictures["weekly"] = series_png(_series_of(weekly, alarms, whole))
         local = alarms[(alarms["district"] != ALL_DISTRICTS) & (alarms["state"] == "stands")]
         order = _strongest_first(local)
-        names = list(dict.fromkeys(zip(order["kind"], order["district"], strict=True)))[:_MOST_PANELS]
+        names = list(dict.fromkeys(zip(order["kind"], order["district"], strict=True)))[:MOST_PANELS]
         if names:
-            pictures["alarms"] = _series_png(weekly, alarms, names)
+            pictures["alarms"] = series_png(_series_of(weekly, alarms, names))
     if found.trends.hours is not None:
-        pictures["hours"] = _hours_png(found.trends)
+        pictures["hours"] = hours_png(found.trends.hours, found.trends.kinds)
     if found.repeats:
         pictures["near_repeat"] = _repeats_png(found.repeats)
     return pictures
 
 
-def _png(figure: Figure, title: str) -> bytes:
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", metadata={"Software": None, "Title": title})
-    return picture.getvalue()
-
-
-def _grid(n: int, *, columns: int, height: float, width: float = 11.0) -> tuple[Figure, list[Any]]:
-    columns = min(columns, n)
-    rows = math.ceil(n / columns)
-    figure = Figure(figsize=(width, height * rows + 0.4), dpi=110, layout="constrained")
-    return figure, [figure.add_subplot(rows, columns, place + 1) for place in range(n)]
-
-
-def _series_png(weekly: WeeklyCounts, alarms: pd.DataFrame, names: list[tuple[str, str]]) -> bytes:
-    figure, panels = _grid(len(names), columns=2, height=2.0)
+def _series_of(weekly: WeeklyCounts, alarms: pd.DataFrame, names: list[tuple[str, str]]) -> list[Series]:
     days = np.array([weekly.day(n) for n in range(weekly.n_weeks)], dtype="datetime64[D]")
-    places = [*weekly.districts, ALL_DISTRICTS]
-    for axes, (kind, district) in zip(panels, names, strict=True):
+    places, found = [*weekly.districts, ALL_DISTRICTS], []
+    for kind, district in names:
         counts = weekly.counts[weekly.kinds.index(kind), places.index(district)].astype(np.float64)
         counts[~weekly.covered[weekly.kinds.index(kind)]] = np.nan
-        axes.plot(days, counts, color=_LINE, linewidth=0.9)
         mine = alarms[(alarms["kind"] == kind) & (alarms["district"] == district)]
-        for one in mine.itertuples():
-            _mark(axes, one, weekly)
-        axes.set_ylim(0, max(float(np.nanmax(counts)), 1.0) * 1.18)
-        axes.set_title(kind if district == ALL_DISTRICTS else f"{kind}, district {district}", fontsize=10, loc="left")
-        axes.set_ylabel("events a week", fontsize=8)
-        axes.tick_params(labelsize=8)
-        axes.spines[["top", "right"]].set_visible(False)
-    handles = [
-        Line2D([], [], color=_LINE, linewidth=0.9, label="events of a week"),
-        Line2D([], [], color=_RISE, marker="^", linewidth=5, alpha=0.7, label="rise: level and since when"),
-        Line2D([], [], color=_FALL, marker="v", linewidth=5, alpha=0.7, label="fall: level and since when"),
-        Patch(color="#888888", alpha=0.18, label="shaded: the alarm stands"),
-        Line2D([], [], color="#888888", linestyle="--", linewidth=1.2, label="level expected then"),
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=5, fontsize=8, frameon=False)
-    return _png(figure, "Events per week")
-
-
-def _mark(axes: Any, alarm: Any, weekly: WeeklyCounts) -> None:
-    """Draw the level of an alarm from its start to the week it was raised, and the level expected."""
-    colour, marker = (_RISE, "^") if alarm.direction == "rise" else (_FALL, "v")
-    span = [np.datetime64(alarm.start) - np.timedelta64(3, "D"), np.datetime64(alarm.raised) - np.timedelta64(4, "D")]
-    if alarm.state == "stands":
-        axes.axvspan(span[0], np.datetime64(weekly.stop_day), color=colour, alpha=0.10, linewidth=0)
-    middle = span[0] + (span[1] - span[0]) / 2
-    weight = 5.0 if alarm.strength == "firm" else 3.0
-    axes.plot(span, [alarm.observed] * 2, color=colour, linewidth=weight, alpha=0.7, solid_capstyle="butt", zorder=4)
-    axes.plot(span, [alarm.expected] * 2, color="#888888", linewidth=1.2, linestyle="--", zorder=3)
-    axes.plot([middle], [alarm.observed], marker=marker, color=colour, markersize=weight + 3, zorder=5)
-
-
-def _hours_png(trends: Trends) -> bytes:
-    assert trends.hours is not None
-    busiest = np.argsort(-trends.hours.sum(axis=(1, 2)), kind="stable")[:_MOST_PANELS]
-    figure, panels = _grid(len(busiest), columns=2, height=1.9)
-    for axes, row in zip(panels, busiest, strict=True):
-        counts = trends.hours[row]
-        share = counts / max(counts.sum(), 1) * 168
-        drawn = axes.imshow(share, aspect="auto", cmap="cividis", vmin=0)
-        title = "all kinds" if trends.kinds[row] == ALL_KINDS else trends.kinds[row]
-        axes.set_title(f"{title} ({counts.sum():,} events)", fontsize=10, loc="left")
-        axes.set_yticks(range(7), _WEEKDAYS, fontsize=8)
-        axes.set_xticks(range(0, 24, 3), [f"{hour:02d}:00" for hour in range(0, 24, 3)], fontsize=8)
-        bar = figure.colorbar(drawn, ax=axes, pad=0.01)
-        bar.ax.tick_params(labelsize=7)
-        bar.set_label("times an average hour", fontsize=7)
-    return _png(figure, "Events by weekday and hour")
+        title = kind if district == ALL_DISTRICTS else f"{kind}, district {district}"
+        found.append(Series(title, days, counts, mine))
+    return found
 
 
 def _repeats_png(repeats: Mapping[str, NearRepeat]) -> bytes:
-    figure, panels = _grid(len(repeats), columns=2, height=2.4)
+    figure, panels = panels_of(len(repeats), columns=2, height=2.4)
     for axes, (kind, one) in zip(panels, repeats.items(), strict=True):
         near, soon = (list(dict.fromkeys(one.table[name])) for name in ("near", "soon"))
         shape = len(near), len(soon)
@@ -278,7 +213,7 @@ def _repeats_png(repeats: Mapping[str, NearRepeat]) -> bytes:
         axes.set_title(f"{kind} ({one.events:,} events)", fontsize=10, loc="left")
         axes.set_xticks(range(len(soon)), soon, fontsize=8)
         axes.set_yticks(range(len(near)), near, fontsize=8)
-    return _png(figure, "Near repeats: observed over expected pairs")
+    return png_of(figure, "Near repeats: observed over expected pairs")
 
 
 def explore_page(found: Exploration, pictures: Mapping[str, bytes]) -> str:

@@ -49,7 +49,7 @@ def funder_report(
     heading = [*notes, *outreach.notes]
     parts = [
         Part("All funds", [Table(table, _CAPTION, _FORMATS)]),
-        Part("Assumptions", _assumptions(outreach.items, initiatives)),
+        Part("Assumptions", assumptions(outreach.items, initiatives)),
     ]
     files = {
         "funders/all-funders.html": page(f"{title}: what the money does", notes=heading, parts=parts).encode("utf-8"),
@@ -65,7 +65,7 @@ def funder_report(
             Table(line, _CAPTION, _FORMATS),
             Table(own, _HOLDINGS, _FORMATS),
         ]
-        own_parts = [Part(f"Fund: {name}", blocks), Part("Assumptions", _assumptions(mine, initiatives))]
+        own_parts = [Part(f"Fund: {name}", blocks), Part("Assumptions", assumptions(mine, initiatives))]
         html = page(f"{title}: what the fund {name} does", notes=notes, parts=own_parts)
         files |= {
             f"funders/fund-{file}.html": html.encode("utf-8"),
@@ -133,7 +133,8 @@ def _sentence(line: pd.DataFrame) -> str:
     return f"{text}; {row['left']:,.2f} are left." if pd.notna(row["left"]) else f"{text}."
 
 
-def _assumptions(items: pd.DataFrame, initiatives: Sequence[Initiative]) -> list[Text | Table]:
+def assumptions(items: pd.DataFrame, initiatives: Sequence[Initiative]) -> list[Text | Table]:
+    """Return the assumed effects of the initiatives that are held, each with its source."""
     held = set(items["initiative"])
     rows = [
         {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import itertools
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,14 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
+from allocator.report.palette import RISK, VISIT, risk_names, risk_steps
+
 if TYPE_CHECKING:
-    from allocator.domain import Run
-
-_STEPS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
-"""Shares of the area that the colours separate: half the city is pale, the top 1 % darkest."""
-_COLOURS = ("#f7f4ec", "#f6dfb6", "#f3b874", "#e5804a", "#c14a36", "#8a1f33", "#4a0d2a")
-
-_VISIT = "#1f78ff"
+    from allocator.domain import Ints, Run
 
 
 def map_png(run: Run, *, dpi: int = 130) -> bytes:
@@ -37,7 +33,7 @@ def map_png(run: Run, *, dpi: int = 130) -> bytes:
     if len(cells):
         cell_points = 8 * 72 * city.size_m / max(float(np.ptp(city.x)), 1.0)  # a cell is so many points wide
         size = np.clip(cell_points, 1.5, 6.0) ** 2 * (0.3 + 0.7 * counts / counts.max())
-        axes.scatter(city.x[cells], city.y[cells], s=size, facecolor="none", edgecolor=_VISIT, linewidth=0.6)
+        axes.scatter(city.x[cells], city.y[cells], s=size, facecolor="none", edgecolor=VISIT, linewidth=0.6)
     axes.set_aspect("equal", anchor="NW")
     axes.set_axis_off()
     axes.autoscale_view()
@@ -54,15 +50,12 @@ def _size(city: Any) -> tuple[float, float]:
 
 
 def _draw_cells(axes: Any, city: Any, density: Any) -> None:
-    order = np.argsort(density, kind="stable")
-    filled = np.cumsum(city.area_km2[order]) / city.area_km2.sum()
-    step = np.empty(len(order), np.int64)
-    step[order] = np.searchsorted(_STEPS, filled)
+    step = risk_steps(density, city.area_km2)
     outer = [shapely.get_coordinates(shapely.get_exterior_ring(part)) for part in _largest_parts(city.geometry)]
     axes.add_collection(
         PolyCollection(
-            outer, facecolor=np.array(_COLOURS)[step], edgecolor="none", antialiaseds=False, rasterized=True,
-            norm=BoundaryNorm(range(len(_COLOURS) + 1), len(_COLOURS)),
+            outer, facecolor=np.array(RISK)[step], edgecolor="none", antialiaseds=False, rasterized=True,
+            norm=BoundaryNorm(range(len(RISK) + 1), len(RISK)),
         )
     )  # fmt: skip
 
@@ -75,20 +68,36 @@ def _largest_parts(geometries: Any) -> Any:
 
 
 def _draw_districts(axes: Any, city: Any) -> None:
-    for row, label in enumerate(city.districts):
-        mine = city.geometry[city.district == row]
-        if not len(mine):
-            continue
-        # Closing by half a metre removes the hair cracks that rounding leaves between hexagons.
-        shape = shapely.union_all(mine).buffer(0.5, join_style="mitre").buffer(-0.5, join_style="mitre")
-        rings = shapely.get_rings(shapely.get_parts(shape))
-        lines = [shapely.get_coordinates(ring) for ring in rings]
+    for label, shape in outlines(city.geometry, city.district, city.districts):
+        lines = [shapely.get_coordinates(ring) for ring in shapely.get_rings(shapely.get_parts(shape))]
         axes.add_collection(LineCollection(lines, colors="#3c3c3c", linewidths=0.7))
         x, y = shapely.get_coordinates(shapely.point_on_surface(shape))[0]
         axes.text(
             x, y, label, fontsize=7, ha="center", va="center", color="#111111",
             bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.7},
         )  # fmt: skip
+
+
+def outlines(geometry: Any, label: Ints, labels: Sequence[str]) -> list[tuple[str, Any]]:
+    """Return the shape of each district or beat that has cells, with its label.
+
+    Parameters
+    ----------
+    geometry : (n_cells,) array of polygons
+        The cells.
+    label : (n_cells,) int32
+        Row in `labels` of each cell, -1 for none.
+    labels : sequence of str
+        Names.
+    """
+    found = []
+    for row, name in enumerate(labels):
+        mine = geometry[label == row]
+        if len(mine):
+            # Closing by half a metre removes the hair cracks that rounding leaves between hexagons.
+            shape = shapely.union_all(mine).buffer(0.5, join_style="mitre").buffer(-0.5, join_style="mitre")
+            found.append((name, shape))
+    return found
 
 
 def _draw_scale_bar(axes: Any, city: Any) -> None:
@@ -123,11 +132,8 @@ def _draw_words(axes: Any, run: Run, *, n_visits: int, n_places: int) -> None:
     marks = [f"Plan for {first} to {last} · forecast from data up to the day before {run.surface.cutoff}"]
     marks += [text for text in (run.job.job.note, run.figures["values"]["stamp"]) if text]
     axes.text(0, -0.01, "\n".join(marks), transform=axes.transAxes, fontsize=7, va="top", color="#333333", wrap=True)
-    bounds = [0.0, *_STEPS, 1.0]
-    names = [f"next {high - low:.0%} of the area" for low, high in itertools.pairwise(bounds)]
-    names[0], names[-1] = "half of the area with least harm", "1 % with most expected harm per km²"
     handles: list[Any] = [
-        Patch(facecolor=c, edgecolor="#999999", lw=0.4, label=n) for c, n in zip(_COLOURS, names, strict=True)
+        Patch(facecolor=c, edgecolor="#999999", lw=0.4, label=n) for c, n in zip(RISK, risk_names(), strict=True)
     ]
     handles.append(
         Line2D(
@@ -136,7 +142,7 @@ def _draw_words(axes: Any, run: Run, *, n_visits: int, n_places: int) -> None:
             marker="o",
             ls="",
             mfc="none",
-            mec=_VISIT,
+            mec=VISIT,
             label=f"planned visits ({n_visits:,} at {n_places:,} places; larger: more)",
         )
     )

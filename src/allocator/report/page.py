@@ -16,6 +16,8 @@ _PAGES = jinja2.Environment(
     loader=_TEMPLATES, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 
+_PAGES.policies["json.dumps_kwargs"] = {"allow_nan": False}  # not sorted: BokehJS reads references in their order
+
 
 @dataclass(frozen=True)
 class Text:
@@ -102,7 +104,7 @@ def render(template: str, *, scripts: Sequence[str] = (), **values: object) -> s
         if "</script" in one.lower() or "<!--" in one:
             raise ValueError("a script of a page holds </script or <!--, which HTML reads as its end")
     return _PAGES.get_template(template).render(
-        policy=_policy(scripts), scripts=[Markup(one) for one in scripts], **values
+        policy=Markup(_policy(scripts)), scripts=[Markup(one) for one in scripts], **values
     )
 
 

@@ -1,0 +1,65 @@
+"""What a run folder holds for people to look at, print, edit and load; named as in `output.products`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from allocator.io import csv_text
+from allocator.report.map import map_png
+from allocator.report.outreach_page import outreach_page
+from allocator.report.run_page import compared, page_links, run_page
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from allocator.domain import Run
+
+Files = dict[str, bytes]
+
+
+def _report(run: Run) -> Files:
+    if run.job.outreach is None:
+        return {}
+    return {"outreach.html": outreach_page(run).encode("utf-8")}
+
+
+PRODUCTS: Mapping[str, Callable[[Run], Files]] = {
+    "report": _report,
+}
+"""Product → the files it makes of a run, by path in the run folder; `report.html` comes last, for it points to them."""
+
+
+def products(run: Run, wanted: Collection[str], *, before: Run | None = None, others: Collection[str] = ()) -> Files:
+    """Return the products of a run, by path in the run folder.
+
+    Parameters
+    ----------
+    run : Run
+        From `run` or `load_run`.
+    wanted : collection of str
+        Names of `PRODUCTS`.
+    before : Run, optional
+        An earlier run that the report compares with.
+    others : collection of str
+        Paths of the run folder that are there already.
+
+    Raises
+    ------
+    ConfigError
+        If "pdf" is wanted and its library is not installed.
+    """
+    files: Files = {"map.png": map_png(run)}
+    for name, made in PRODUCTS.items():
+        if name in wanted:
+            files |= made(run)
+    if "report" in wanted:
+        against = None
+        if before is not None:
+            table = compared(run, before)
+            files["against.csv"] = csv_text(table).encode("utf-8")
+            against = f"the plan of {before.job.job.week}", table
+        links = page_links([*files, *others], has_outreach=run.job.outreach is not None)
+        text = run_page(run, against=against, links=links, map_picture=files["map.png"])
+        files["report.html"] = text.encode("utf-8")
+    return files
