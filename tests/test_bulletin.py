@@ -28,8 +28,9 @@ from allocator.io import read_feedback
 from allocator.report import bulletin_references, bulletins, outreach_files
 from allocator.report.bulletin import post
 from allocator.report.drafts import drafts_of
-from allocator.report.infographic import PAIRS, PALETTE, contrast, infographic, wrap
+from allocator.report.infographic import PAIRS, PALETTE, infographic, wrap
 from allocator.report.language import language, language_codes
+from allocator.report.palette import contrast
 from allocator.report.public import check_public_text, public_text, references_of
 from allocator.report.tips import TIPS, family_of_tips
 from outreach_tables import item, need, plan

@@ -8,7 +8,7 @@ import matplotlib.image
 import numpy as np
 
 from allocator.config import DeploymentSection
-from allocator.report import map_png
+from allocator.report.map import map_png
 from allocator.report.summary import EVALUATION_ONLY, _percent, stamp
 
 

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from allocator.domain import ALL_KINDS
+from allocator.report.fonts import label
 from allocator.report.palette import SERIES
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def curves_png(card: Scorecard, kinds: Sequence[str]) -> bytes:
         top = np.nanmax([inside["hit_rate"].max(), inside["ceiling"].max(), 0.01])
         axes.set_ylim(0, min(1.0, 1.15 * top))
         _percent_axes(axes)
-        axes.set_title(_plain(kind), fontsize=10, loc="left")
+        axes.set_title(label(kind), fontsize=10, loc="left")
     _outer_labels(panels, "share of the area (most risk first)", "share of the events")
     handles = [Line2D([], [], label=model, **_style(card, model)) for model in named]
     if len(named) < len(card.models):
@@ -101,7 +102,7 @@ def calibration_png(card: Scorecard, kinds: Sequence[str]) -> bytes:
         axes.axhline(1.0, color="#777777", lw=0.8)
         axes.set(xticks=range(1, 11), xlim=(0.5, 10.7))
         axes.set_ylim(0, max(2.0, min(4.0, axes.get_ylim()[1])))
-        axes.set_title(_plain(kind), fontsize=10, loc="left")
+        axes.set_title(label(kind), fontsize=10, loc="left")
     _outer_labels(panels, "decile of risk (10: highest)", "observed / expected")
     handles = [Line2D([], [], label=model, **style) for model, style in pair.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
@@ -130,7 +131,7 @@ def differences_png(card: Scorecard) -> bytes:
         axes.set_xlabel("difference from the best baseline (right: better)", fontsize=8)
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
-    axes.set_yticks(range(len(kinds)), [_plain(kind) for kind in kinds])
+    axes.set_yticks(range(len(kinds)), [label(kind) for kind in kinds])
     axes.set_ylim(len(kinds) - 0.5, -0.5)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=6, fontsize=8, frameon=False)
@@ -181,11 +182,6 @@ def _percent_axes(axes: Any) -> None:
     axes.xaxis.set_major_formatter(percent)
     axes.yaxis.set_major_formatter(percent)
     axes.tick_params(axis="x", labelsize=7)
-
-
-def _plain(text: str) -> str:
-    """Return text that matplotlib does not read as mathematics: kinds such as "theft over $500" are not."""
-    return text.replace("$", r"\$")
 
 
 def _png(figure: Figure, title: str) -> bytes:

@@ -11,6 +11,7 @@ import base64
 import datetime as dt
 import gzip
 import json
+import re
 import zoneinfo
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ import pyproj
 import shapely
 from bokeh.core.types import ID
 from bokeh.embed import json_item
-from bokeh.models import ColumnDataSource, DataRange1d, HoverTool, LinearColorMapper, TapTool, Text
+from bokeh.models import BoxZoomTool, ColumnDataSource, HoverTool, LinearColorMapper, Range1d, TapTool, Text
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
@@ -38,8 +39,8 @@ _LEAST = 1e-5
 _FILLED_IN = {
     "cells": ("cell", "left", "bottom", "right", "top", "xs", "ys", "colour", "harm", "district", "beat", "visits"),
     "districts": ("xs", "ys"), "beats": ("xs", "ys"), "labels": ("x", "y", "text"),
-    "visits": ("x", "y", "size", "visits"), "route": ("x", "y", "text"), "outreach": ("x", "y", "text"),
-    "chosen": ("x", "y"),
+    "visits": ("x", "y", "size", "visits"), "route": ("x", "y"), "stops": ("x", "y", "text", "size"),
+    "outreach": ("x", "y", "text"), "chosen": ("x", "y"),
 }  # fmt: skip
 """Columns of each source of the figure; the script fills them."""
 
@@ -54,14 +55,14 @@ def map_figure(run: Run) -> Mapping[str, Any]:
     city = run.surface.city
     sources = {name: ColumnDataSource({key: [] for key in keys}, name=name) for name, keys in _FILLED_IN.items()}
     plot = figure(
-        name="map", match_aspect=True, sizing_mode="stretch_both", min_height=420, output_backend="canvas",
-        tools="pan,wheel_zoom,box_zoom,zoom_in,zoom_out,reset", active_scroll="wheel_zoom", toolbar_location="above",
+        name="map", x_range=Range1d(), y_range=Range1d(), sizing_mode="stretch_both", min_height=420,
+        output_backend="canvas", tools="pan,wheel_zoom,zoom_in,zoom_out,reset", active_scroll="wheel_zoom",
+        toolbar_location="above",
         x_axis_type=None, y_axis_type=None, outline_line_color=None, background_fill_color="#ffffff",
     )  # fmt: skip
     plot.grid.visible = False
     plot.toolbar.logo = None
     cells = _cell_glyphs(plot, sources["cells"], squares=city.kind == "squares")
-    plot.x_range, plot.y_range = DataRange1d(renderers=[cells]), DataRange1d(renderers=[cells])
     outreach = _layers(plot, sources)
     plot.add_tools(
         HoverTool(
@@ -73,8 +74,21 @@ def map_figure(run: Run) -> Mapping[str, Any]:
         ),
         HoverTool(renderers=[outreach], tooltips=[("outreach", "@text")]),
         TapTool(renderers=[cells]),
+        BoxZoomTool(match_aspect=True),
     )  # fmt: skip
-    return dict(json_item(plot, ID("map")))
+    return _renumbered(dict(json_item(plot, ID("map"))))
+
+
+def _renumbered(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a figure whose ids count from 1: Bokeh counts on through a process, and a document has a random id."""
+    ids: dict[str, str] = {}
+
+    def numbered(one: re.Match[str]) -> str:
+        return f'"{ids.setdefault(one[1], f"m{len(ids) + 1}")}"'
+
+    found = re.sub(r'"(p\d+|[0-9a-f]{8}-[0-9a-f-]{27})"', numbered, json.dumps(item))
+    plain: Mapping[str, Any] = json.loads(found)
+    return plain
 
 
 def _layers(plot: Any, sources: Mapping[str, ColumnDataSource]) -> Any:
@@ -87,9 +101,9 @@ def _layers(plot: Any, sources: Mapping[str, ColumnDataSource]) -> Any:
     plot.scatter(**ring, line_color=VISIT, line_width=1.8, name="visits")
     plot.line("x", "y", source=sources["route"], line_color="white", line_width=5, name="path")
     plot.line("x", "y", source=sources["route"], line_color=VISIT, line_width=2, name="route")
-    plot.scatter("x", "y", source=sources["route"], size=20, fill_color="white", line_color=VISIT, name="stops")
+    plot.scatter("x", "y", source=sources["stops"], size="size", fill_color="white", line_color=VISIT, name="stops")
     plot.text(
-        "x", "y", text="text", source=sources["route"], text_align="center", text_baseline="middle",
+        "x", "y", text="text", source=sources["stops"], text_align="center", text_baseline="middle",
         text_font_size="11px", text_font_style="bold", name="numbers",
     )  # fmt: skip
     outreach = plot.scatter(
@@ -131,6 +145,7 @@ def map_data(run: Run) -> str:
     steps = _steps(max(float(shown.max(initial=0.0)), float(kinds.max(initial=0.0))))
     content = {
         "cells": _cells(city, origin),
+        "bounds": (shapely.total_bounds(city.geometry)[[0, 2, 1, 3]] - np.repeat(origin, 2)).tolist(),
         "district": _packed(city.district, "<i2"), "districts": list(city.districts),
         "beat": _packed(city.beat, "<i2"), "beats": list(city.beats),
         "shifts": [_shift_words(shift) for shift in run.roster.shifts],

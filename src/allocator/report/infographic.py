@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -14,12 +13,12 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Rectangle
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from allocator.report.drafts import Compared, Draft, PublicEvent
+from allocator.report.fonts import drawable, font_face
 from allocator.report.language import Language
 
 PALETTE = {
@@ -120,7 +119,7 @@ class _Sheet:
         """Write a line whose foot stands at `y`; `size` in pixels."""
         weight = "bold" if bold else "normal"
         self.figure.text(
-            x / WIDTH, 1 - y / HEIGHT, _shown(text), size=size * 72 / _DPI, color=PALETTE[colour], weight=weight,
+            x / WIDTH, 1 - y / HEIGHT, drawable(text), size=size * 72 / _DPI, color=PALETTE[colour], weight=weight,
             va="baseline",
         )  # fmt: skip
 
@@ -254,7 +253,7 @@ def wrap(text: str, size: float, width: float, *, most: int, bold: bool = False)
 
     A word that is wider than a line is broken: it would run out of the picture.
     """
-    lines, words = [""], _words(_shown(text), size, width, bold=bold)
+    lines, words = [""], _words(drawable(text), size, width, bold=bold)
     for number, word in enumerate(words):
         longer = f"{lines[-1]} {word}".strip()
         if _width(longer, size, bold=bold) <= width:
@@ -287,37 +286,13 @@ def _cut(line: str, size: float, width: float, *, bold: bool) -> str:
     return f"{line} …".strip()
 
 
-@functools.cache
-def _face(bold: bool) -> tuple[Any, Any]:
-    font = get_font(findfont(FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")))
-    return font, font.get_charmap()
-
-
 @functools.lru_cache(maxsize=4096)
 def _advance(one: str, bold: bool) -> float:
     """Return the width of a sign, in thousandths of the size of the letters."""
-    font, _ = _face(bold)
+    font, _ = font_face(bold=bold)
     font.set_size(1000, 72)
     return float(font.load_char(ord(one)).linearHoriAdvance) / 65536
 
 
 def _width(text: str, size: float, *, bold: bool) -> float:
     return sum(_advance(one, bold) for one in text) * size / 1000
-
-
-def _shown(text: str) -> str:
-    """Return text with the signs alone that the font has: others would be drawn as empty boxes, with a warning."""
-    known = _face(bold=False)[1]
-    return "".join(one if ord(one) in known else "□" for one in text)
-
-
-def contrast(text: str, background: str) -> float:
-    """Return the contrast of two colours by WCAG 2: (L1 + 0.05) / (L2 + 0.05) of the relative luminances."""
-    light, dark = sorted((_luminance(text), _luminance(background)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    parts: Sequence[float] = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
+from allocator.report.fonts import label
 from allocator.report.palette import RISK, VISIT, risk_names, risk_steps
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def map_png(run: Run, *, dpi: int = 130) -> bytes:
     _draw_scale_bar(axes, city)
     _draw_words(axes, run, n_visits=len(visits), n_places=len(cells))
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", metadata={"Software": None, "Title": run.job.job.name})
+    figure.savefig(picture, format="png", metadata={"Software": None, "Title": label(run.job.job.name)})
     return picture.getvalue()
 
 
@@ -68,12 +70,12 @@ def _largest_parts(geometries: Any) -> Any:
 
 
 def _draw_districts(axes: Any, city: Any) -> None:
-    for label, shape in outlines(city.geometry, city.district, city.districts):
+    for name, shape in outlines(city.geometry, city.district, city.districts):
         lines = [shapely.get_coordinates(ring) for ring in shapely.get_rings(shapely.get_parts(shape))]
         axes.add_collection(LineCollection(lines, colors="#3c3c3c", linewidths=0.7))
         x, y = shapely.get_coordinates(shapely.point_on_surface(shape))[0]
         axes.text(
-            x, y, label, fontsize=7, ha="center", va="center", color="#111111",
+            x, y, label(name, 24), fontsize=7, ha="center", va="center", color="#111111",
             bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.7},
         )  # fmt: skip
 
@@ -128,10 +130,11 @@ def _draw_scale_bar(axes: Any, city: Any) -> None:
 
 def _draw_words(axes: Any, run: Run, *, n_visits: int, n_places: int) -> None:
     first, last = run.roster.shifts[0].day, run.roster.shifts[-1].day
-    axes.set_title(run.job.job.name, fontsize=12, loc="left", fontweight="bold")
+    axes.set_title(label(run.job.job.name), fontsize=12, loc="left", fontweight="bold")
     marks = [f"Plan for {first} to {last} · forecast from data up to the day before {run.surface.cutoff}"]
     marks += [text for text in (run.job.job.note, run.figures["values"]["stamp"]) if text]
-    axes.text(0, -0.01, "\n".join(marks), transform=axes.transAxes, fontsize=7, va="top", color="#333333", wrap=True)
+    said = "\n".join(textwrap.fill(label(one, 300), 130) for one in marks)
+    axes.text(0, -0.01, said, transform=axes.transAxes, fontsize=7, va="top", color="#333333")
     handles: list[Any] = [
         Patch(facecolor=c, edgecolor="#999999", lw=0.4, label=n) for c, n in zip(RISK, risk_names(), strict=True)
     ]

@@ -38,10 +38,10 @@ def outreach_page(run: Run) -> str:
 
 def outreach_blocks(run: Run) -> Blocks:
     """Return what the report of a run says of its outreach; nothing where the job has none."""
-    return _season(run) if run.job.outreach is not None else []
+    return _season(run, hidden=("why",)) if run.job.outreach is not None else []
 
 
-def _season(run: Run) -> Blocks:
+def _season(run: Run, *, hidden: tuple[str, ...] = ()) -> Blocks:
     plan = run.outreach
     if not len(plan.items):
         return [Text("No outreach is held: see what could not be done.")]
@@ -49,10 +49,10 @@ def _season(run: Run) -> Blocks:
         f"{len(plan.items):,} holdings; under the assumed effects {plan.objective:.2f} expected harm prevented "
         f"({plan.low:.2f} to {plan.high:.2f} at the ends of the assumptions). An assumption, not a finding."
     )
-    return [Text(words), Picture(season_png(run), words, "Holdings by week and type."), _items(run)]
+    return [Text(words), Picture(season_png(run), words, "Holdings by week and type."), _items(run, hidden)]
 
 
-def _items(run: Run) -> Table:
+def _items(run: Run, hidden: tuple[str, ...]) -> Table:
     items = run.outreach.items
     local = {name: items[name].dt.tz_convert(run.job.job.timezone) for name in ("start", "stop")}
     shown = pd.DataFrame(
@@ -65,12 +65,12 @@ def _items(run: Run) -> Table:
         }
     )  # fmt: skip
     formats = {"contacts": "{:,}", "cost": _MONEY, "prevented (assumed)": "{:.2f}"}
-    return Table(shown, "Every holding, in local time.", formats)
+    return Table(shown.drop(columns=list(hidden)), "Every holding, in local time.", formats)
 
 
 def _area(label: str) -> str:
     """Return the area of a holding, or how many they are."""
-    return label if len(label) <= 60 or ";" not in label else f"{label.count(';') + 1} areas"
+    return label if len(label) <= 60 or ";" not in label else f"{len(label.split(';'))} areas"
 
 
 def season_png(run: Run) -> bytes:

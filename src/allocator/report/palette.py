@@ -49,3 +49,15 @@ def risk_names() -> list[str]:
     names = [f"next {high - low:.0%} of the area" for low, high in itertools.pairwise(bounds)]
     names[0], names[-1] = "half of the area with least harm", "1 % with most expected harm per km²"
     return names
+
+
+def contrast(text: str, background: str) -> float:
+    """Return the contrast of two colours by WCAG 2: (L1 + 0.05) / (L2 + 0.05) of the relative luminances."""
+    light, dark = sorted((_luminance(text), _luminance(background)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

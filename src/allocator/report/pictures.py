@@ -16,6 +16,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from allocator.domain import ALL_KINDS
+from allocator.report.fonts import label
 from allocator.report.palette import FALL, LINE, RISE, SERIES
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def series_png(series: Sequence[Series]) -> bytes:
             _mark(axes, alarm, one.days[-1] + np.timedelta64(7, "D"))
         top = np.nanmax(one.counts) if np.isfinite(one.counts).any() else 1.0
         axes.set_ylim(0, max(float(top), 1.0) * 1.18)
-        axes.set_title(_plain(one.title), fontsize=10, loc="left")
+        axes.set_title(label(one.title), fontsize=10, loc="left")
         axes.set_ylabel("events a week", fontsize=8)
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
@@ -117,7 +118,7 @@ def hours_png(hours: Any, kinds: Sequence[str]) -> bytes:
         counts = hours[row]
         drawn = axes.imshow(counts / max(counts.sum(), 1) * 168, aspect="auto", cmap="cividis", vmin=0)
         title = "all kinds" if kinds[row] == ALL_KINDS else kinds[row]
-        axes.set_title(_plain(f"{title} ({counts.sum():,} events)"), fontsize=10, loc="left")
+        axes.set_title(label(f"{title} ({counts.sum():,} events)"), fontsize=10, loc="left")
         axes.set_yticks(range(7), _WEEKDAYS, fontsize=8)
         axes.set_xticks(range(0, 24, 3), [f"{hour:02d}:00" for hour in range(0, 24, 3)], fontsize=8)
         bar = figure.colorbar(drawn, ax=axes, pad=0.01)
@@ -211,8 +212,8 @@ def need_png(staffing: pd.DataFrame) -> bytes:
         box = {"boxstyle": "square,pad=0.15", "fc": "white", "ec": "#d55e00", "lw": 1.5} if short else None
         axes.text(column, row, f"{grid['units_assigned'][row, column]:.0f}", ha="center", va="center", fontsize=7,
                   color="black" if short else colour, bbox=box)  # fmt: skip
-    axes.set_xticks(range(len(shifts)), [_plain(one.replace("/", " ")) for one in shifts], fontsize=7, rotation=90)
-    axes.set_yticks(range(len(kept)), [_plain(one)[:24] for one in kept], fontsize=7)
+    axes.set_xticks(range(len(shifts)), [label(one.replace("/", " ")) for one in shifts], fontsize=7, rotation=90)
+    axes.set_yticks(range(len(kept)), [label(one, 24) for one in kept], fontsize=7)
     axes.set_ylabel("district", fontsize=8)
     bar = figure.colorbar(drawn, ax=axes, pad=0.01, format=_percent())
     bar.ax.tick_params(labelsize=7)
@@ -227,9 +228,11 @@ def against_png(table: pd.DataFrame, *, then: str, now: str) -> bytes:
     axes = figure.add_subplot()
     at = np.arange(len(rows))
     axes.hlines(at, rows["minutes_before"] / 60, rows["minutes"] / 60, color="#999999", lw=1.5, zorder=1)
-    axes.scatter(rows["minutes_before"] / 60, at, marker="o", s=28, facecolor="white", edgecolor=SERIES[1], label=then)
-    axes.scatter(rows["minutes"] / 60, at, marker="D", s=28, color=SERIES[0], label=now)
-    axes.set_yticks(at, [_plain(one)[:24] for one in rows["district"]], fontsize=7)
+    axes.scatter(
+        rows["minutes_before"] / 60, at, marker="o", s=28, facecolor="white", edgecolor=SERIES[1], label=label(then)
+    )
+    axes.scatter(rows["minutes"] / 60, at, marker="D", s=28, color=SERIES[0], label=label(now))
+    axes.set_yticks(at, [label(one, 24) for one in rows["district"]], fontsize=7)
     axes.set_xlabel("hours of visits in the plan", fontsize=8)
     axes.set_xlim(0)
     axes.legend(fontsize=8, frameon=False, loc="lower right")
@@ -246,8 +249,3 @@ def _finish(axes: Any) -> None:
 
 def _percent() -> FuncFormatter:
     return FuncFormatter(lambda value, _: f"{100 * value:.3g} %")
-
-
-def _plain(text: str) -> str:
-    """Return text that matplotlib does not read as mathematics, without what its fonts cannot draw as a line."""
-    return "".join(letter if letter.isprintable() else " " for letter in text).replace("$", r"\$")

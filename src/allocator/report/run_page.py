@@ -345,7 +345,14 @@ def _history(run: Run) -> Blocks:
             f"events of the 13 weeks from {last['start']} on; their own busiest 1 % held {last['own_share']:.1%}. The "
             f"first is {last['kept']:.0%} of the second; part of the rest is chance, which moves busy places about."
         )
-        found += [Text(words), Picture(hotspots_png(stability), words, "Percentages: first over second.")]
+        found += [
+            Text(words),
+            Picture(
+                hotspots_png(stability),
+                words,
+                "Percentages: the second bar over the first; 100 % where hotspots never move.",
+            ),
+        ]
     return found
 
 

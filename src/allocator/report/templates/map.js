@@ -80,15 +80,33 @@
   }
 
   function showUnit() {
-    const unit = unitField.value === "" ? -1 : Number(unitField.value), x = [], y = [], text = [], steps = [];
+    const unit = unitField.value === "" ? -1 : Number(unitField.value), stops = new Map(), x = [], y = [], steps = [];
     for (let row = 0; row < visit.unit.length; row++) if (unit >= 0 && visit.unit[row] === unit && inShift(row)) {
       const place = middle(visit.cell[row]);
-      x.push(place[0]); y.push(place[1]); text.push(String(text.length + 1));
+      const key = visit.cell[row];
+      stops.set(key, [...(stops.get(key) || []), steps.length + 1]);
+      x.push(place[0]); y.push(place[1]);
       steps.push(element("li", `${clock(visit.clock[row])}, ${visit.minutes[row]} min: cell ${visit.cell[row]}, beat ${beatName[visit.cell[row]] || "none"}`));
     }
-    fill("route", { x, y, text });
+    const places = [...stops.keys()].map(middle);
+    fill("route", { x, y });
+    fill("stops", { x: places.map(p => p[0]), y: places.map(p => p[1]), text: [...stops.values()].map(numbers => numbers.join(", ")), size: [...stops.values()].map(numbers => 14 + 6 * numbers.join(", ").length) });
     at("map-route").replaceChildren(...steps);
     for (const name of ["visits", "rings"]) layer(name).visible = at("map-visits").checked && unit < 0;
+  }
+
+  /* Shows the visits of the chosen unit, or the whole area; a metre is as long up as it is across. */
+  function frame() {
+    const { x, y } = source("route").data, whole = !x.length;
+    const box = stage.getBoundingClientRect(), ratio = box.width / Math.max(box.height - 30, 1), room = whole ? 1.06 : 1.4;
+    const [west, east, south, north] = whole ? data.bounds : [Math.min(...x), Math.max(...x), Math.min(...y), Math.max(...y)];
+    const height = Math.max((north - south) * room, ((east - west) * room) / ratio, whole ? 10 : 800), width = height * ratio;
+    const set = (range, centre, length) => {
+      const ends = { start: centre - length / 2, end: centre + length / 2 };
+      range.setv(whole ? { ...ends, reset_start: ends.start, reset_end: ends.end } : ends);
+    };
+    set(plot.x_range, (west + east) / 2, width);
+    set(plot.y_range, (south + north) / 2, height);
   }
 
   function tell() {
@@ -123,7 +141,7 @@
   slider.addEventListener("input", showShift);
   at("map-before").addEventListener("click", () => { slider.stepDown(); showShift(); });
   at("map-next").addEventListener("click", () => { slider.stepUp(); showShift(); });
-  unitField.addEventListener("change", showUnit);
+  unitField.addEventListener("change", () => { showUnit(); frame(); });
   at("map-find").addEventListener("submit", event => {
     event.preventDefault();
     const cell = Number(cellField.value);
@@ -149,7 +167,8 @@
     at("map-scale").textContent = length >= 1000 ? `${length / 1000} km` : `${length} m`;
   }
   for (const range of [plot.x_range, plot.y_range]) range.change.connect(scaleBar);
-  window.addEventListener("resize", () => setTimeout(scaleBar, 200));
+  window.addEventListener("resize", () => setTimeout(() => { frame(); scaleBar(); }, 200));
+  frame();
   showShift();
   setLayers();
   setTimeout(scaleBar, 300);

@@ -1,7 +1,7 @@
 "use strict";
 /* Tables of class "data": a click on a head sorts, a text field filters, long tables open in steps. Without script all is shown. */
 (() => {
-  const STEP = 25, MANY = 8;
+  const STEP = 12, MANY = 8;
   const value = cell => {
     const text = cell.textContent.trim();
     const number = cell.classList.contains("number") ? Number.parseFloat(text.replace(/[,%×\s]/g, "").replace("−", "-")) : NaN;
