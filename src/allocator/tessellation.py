@@ -330,10 +330,29 @@ class Tessellation:
         distance = (reached.data - 1.0) * self.size_m
         return reached.indptr.astype(np.int64), reached.indices.astype(np.int32), distance
 
+    def district_shapes(self) -> list[tuple[str, Any]]:
+        """Return label and shape, made of its cells, of each district that has cells."""
+        return _dissolved(self.geometry, self.district, self.districts)
+
+    def beat_shapes(self) -> list[tuple[str, Any]]:
+        """Return label and shape, made of its cells, of each beat that has cells."""
+        return _dissolved(self.geometry, self.beat, self.beats)
+
     def within(self, polygon: Any) -> npt.NDArray[np.bool_]:
         """Return which cells have their centre inside `polygon`, (n_cells,) bool."""
         shapely.prepare(polygon)
         return np.asarray(shapely.intersects_xy(polygon, self.x, self.y), dtype=bool)
+
+
+def _dissolved(geometry: Geometries, row: npt.NDArray[np.int32], labels: tuple[str, ...]) -> list[tuple[str, Any]]:
+    found = []
+    for n, label in enumerate(labels):
+        mine = geometry[row == n]
+        if len(mine):
+            # Closing by half a metre removes the hair cracks that rounding leaves between hexagons.
+            shape = shapely.union_all(mine).buffer(0.5, join_style="mitre").buffer(-0.5, join_style="mitre")
+            found.append((label, shape))
+    return found
 
 
 def _squares(row: Ints, column: Ints, size: float) -> Geometries:

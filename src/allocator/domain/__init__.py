@@ -53,7 +53,7 @@ from allocator.domain.plan import (
 from allocator.domain.roster import DutyWishes, Edit, OutreachTeam, Roster, Shift, Unit, hours_of, shifts_of
 from allocator.domain.run import Run
 from allocator.domain.staffing import HOURS, Calls, Staffing
-from allocator.domain.surface import Reasons, RiskSurface, count_interval
+from allocator.domain.surface import CLASS_SHARES, Reasons, RiskSurface, count_interval, harm_classes
 from allocator.domain.travel import Streets, Travel
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "ASSIGNMENT_COLUMNS",
     "CALL",
     "CHANGE_COLUMNS",
+    "CLASS_SHARES",
     "DELIVERY_TYPES",
     "DETACHED_TYPES",
     "FUND_TYPES",
@@ -123,6 +124,7 @@ __all__ = [
     "delivery_table",
     "empty_table",
     "gap",
+    "harm_classes",
     "hours_of",
     "item_ids",
     "item_key",

@@ -23,6 +23,31 @@ if TYPE_CHECKING:
     from allocator.tessellation import Tessellation
 
 
+CLASS_SHARES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
+"""Shares of the area that the classes of expected harm separate: half of it is class 0, the top 1 % the highest."""
+
+
+def harm_classes(harm: Floats, area_km2: Floats) -> Ints:
+    """Return the class of each cell, 0 to 6, by the share of the area with less expected harm per km².
+
+    Parameters
+    ----------
+    harm : (n_cells,) float64
+        Expected harm.
+    area_km2 : (n_cells,) float64
+        Area of each cell.
+
+    Returns
+    -------
+    (n_cells,) int64
+    """
+    order = np.argsort(harm / area_km2, kind="stable")
+    filled = np.cumsum(area_km2[order]) / area_km2.sum()
+    step = np.empty(len(order), np.int64)
+    step[order] = np.searchsorted(CLASS_SHARES, filled)
+    return step
+
+
 @dataclass(frozen=True, eq=False)
 class RiskSurface:
     """Expected events on (shift, cell, kind).

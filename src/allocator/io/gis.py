@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import geopandas
@@ -81,11 +83,17 @@ def _projected(cells: geopandas.GeoDataFrame, crs: str | None) -> geopandas.GeoD
 def _write(cells: geopandas.GeoDataFrame, target: Path, driver: str) -> None:
     """Write into a hidden folder beside the target, then move what came out: a Shapefile is several files."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.stem}-", dir=target.parent) as folder, fixed_date():
+        cells.to_file(Path(folder) / target.name, driver=driver, engine="pyogrio", index=False)
+        for part in sorted(Path(folder).iterdir()):
+            shutil.move(part, target.parent / part.name)
+
+
+@contextmanager
+def fixed_date() -> Iterator[None]:
+    """Let GDAL write the same time of writing into every file."""
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _WRITTEN})
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{target.stem}-", dir=target.parent) as folder:
-            cells.to_file(Path(folder) / target.name, driver=driver, engine="pyogrio", index=False)
-            for part in sorted(Path(folder).iterdir()):
-                shutil.move(part, target.parent / part.name)
+        yield
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})

@@ -26,8 +26,8 @@ from bokeh.models import BoxZoomTool, ColumnDataSource, HoverTool, LinearColorMa
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
-from allocator.report.map import outlines
-from allocator.report.palette import BORDER, OUTREACH, RISK, VISIT, risk_steps
+from allocator.domain import harm_classes
+from allocator.report.palette import BORDER, OUTREACH, RISK, VISIT
 
 if TYPE_CHECKING:
     from allocator.domain import Floats, Run
@@ -151,14 +151,14 @@ def map_data(run: Run) -> str:
         "shifts": [_shift_words(shift) for shift in run.roster.shifts],
         "steps": np.array([float(f"{value:.3g}") for value in steps]).tolist(),
         "level": _packed(_levels(shown, steps), "u1"),
-        "colour": _packed(np.stack([risk_steps(row / city.area_km2, city.area_km2) for row in shown]), "u1"),
+        "colour": _packed(np.stack([harm_classes(row, city.area_km2) for row in shown]), "u1"),
         "total": [float(f"{value:.4g}") for value in shown.sum(axis=1)],
         "kinds": list(surface.kinds), "by_kind": _packed(_levels(kinds, steps), "u1"),
         "most": _packed(run.problem.cap.max(axis=0, initial=0), "u1"),
         "most_blocks": run.job.allocation.max_blocks,
         "borders": {
-            "districts": _lines(outlines(city.geometry, city.district, city.districts), origin),
-            "beats": _lines(outlines(city.geometry, city.beat, city.beats), origin),
+            "districts": _lines(city.district_shapes(), origin),
+            "beats": _lines(city.beat_shapes(), origin),
         },
         "visits": _visits(run),
         "outreach": _outreach(run, origin),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import textwrap
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
+from allocator.domain import harm_classes
 from allocator.report.fonts import label
-from allocator.report.palette import RISK, VISIT, risk_names, risk_steps
+from allocator.report.palette import RISK, VISIT, risk_names
 
 if TYPE_CHECKING:
-    from allocator.domain import Ints, Run
+    from allocator.domain import Run
 
 
 def map_png(run: Run, *, dpi: int = 130) -> bytes:
@@ -28,8 +28,7 @@ def map_png(run: Run, *, dpi: int = 130) -> bytes:
     city, visits = run.surface.city, run.plan.visits
     figure = Figure(figsize=_size(city), dpi=dpi, layout="constrained")
     axes = figure.add_subplot()
-    density = run.surface.expected_harm.sum(axis=0) / city.area_km2
-    _draw_cells(axes, city, density)
+    _draw_cells(axes, city, run.surface.expected_harm.sum(axis=0))
     _draw_districts(axes, city)
     cells, counts = np.unique(visits["cell"].to_numpy(), return_counts=True)
     if len(cells):
@@ -51,8 +50,8 @@ def _size(city: Any) -> tuple[float, float]:
     return (11.0, float(np.clip(8.0 * aspect + 0.8, 6.0, 11.0)))  # the legend stands beside the map
 
 
-def _draw_cells(axes: Any, city: Any, density: Any) -> None:
-    step = risk_steps(density, city.area_km2)
+def _draw_cells(axes: Any, city: Any, harm: Any) -> None:
+    step = harm_classes(harm, city.area_km2)
     outer = [shapely.get_coordinates(shapely.get_exterior_ring(part)) for part in _largest_parts(city.geometry)]
     axes.add_collection(
         PolyCollection(
@@ -70,7 +69,7 @@ def _largest_parts(geometries: Any) -> Any:
 
 
 def _draw_districts(axes: Any, city: Any) -> None:
-    for name, shape in outlines(city.geometry, city.district, city.districts):
+    for name, shape in city.district_shapes():
         lines = [shapely.get_coordinates(ring) for ring in shapely.get_rings(shapely.get_parts(shape))]
         axes.add_collection(LineCollection(lines, colors="#3c3c3c", linewidths=0.7))
         x, y = shapely.get_coordinates(shapely.point_on_surface(shape))[0]
@@ -78,28 +77,6 @@ def _draw_districts(axes: Any, city: Any) -> None:
             x, y, label(name, 24), fontsize=7, ha="center", va="center", color="#111111",
             bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.7},
         )  # fmt: skip
-
-
-def outlines(geometry: Any, label: Ints, labels: Sequence[str]) -> list[tuple[str, Any]]:
-    """Return the shape of each district or beat that has cells, with its label.
-
-    Parameters
-    ----------
-    geometry : (n_cells,) array of polygons
-        The cells.
-    label : (n_cells,) int32
-        Row in `labels` of each cell, -1 for none.
-    labels : sequence of str
-        Names.
-    """
-    found = []
-    for row, name in enumerate(labels):
-        mine = geometry[label == row]
-        if len(mine):
-            # Closing by half a metre removes the hair cracks that rounding leaves between hexagons.
-            shape = shapely.union_all(mine).buffer(0.5, join_style="mitre").buffer(-0.5, join_style="mitre")
-            found.append((name, shape))
-    return found
 
 
 def _draw_scale_bar(axes: Any, city: Any) -> None:

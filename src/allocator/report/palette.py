@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import itertools
 
-import numpy as np
-
-from allocator.domain import Floats, Ints
-
-SHARES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
-"""Shares of the area that the colours of risk separate: half the city is pale, the top 1 % darkest."""
+from allocator.domain import CLASS_SHARES
 
 RISK = ("#f7f4ec", "#f6dfb6", "#f3b874", "#e5804a", "#c14a36", "#8a1f33", "#4a0d2a")
-"""From least to most expected harm per km²; lightness falls evenly, so that they are in order without colour too."""
+"""Classes of `harm_classes`, from least to most; lightness falls evenly, so they are in order without colour too."""
 
 VISIT, OUTREACH, BORDER = "#0050d8", "#005a32", "#3c3c3c"
 
@@ -22,30 +17,9 @@ SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#00
 RISE, FALL, LINE = "#d55e00", "#0072b2", "#333333"
 
 
-def risk_steps(density: Floats, area_km2: Floats) -> Ints:
-    """Return the colour of each cell, an index of `RISK`, by the share of the area with less expected harm per km².
-
-    Parameters
-    ----------
-    density : (n_cells,) float64
-        Expected harm per km².
-    area_km2 : (n_cells,) float64
-        Area of each cell.
-
-    Returns
-    -------
-    (n_cells,) int64
-    """
-    order = np.argsort(density, kind="stable")
-    filled = np.cumsum(area_km2[order]) / area_km2.sum()
-    step = np.empty(len(order), np.int64)
-    step[order] = np.searchsorted(SHARES, filled)
-    return step
-
-
 def risk_names() -> list[str]:
     """Return what each colour of `RISK` stands for, from least to most."""
-    bounds = [0.0, *SHARES, 1.0]
+    bounds = [0.0, *CLASS_SHARES, 1.0]
     names = [f"next {high - low:.0%} of the area" for low, high in itertools.pairwise(bounds)]
     names[0], names[-1] = "half of the area with least harm", "1 % with most expected harm per km²"
     return names

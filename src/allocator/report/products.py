@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from allocator.io import csv_text
+from allocator.io import csv_text, gis_files
 from allocator.report.map import map_png
 from allocator.report.outreach_page import outreach_page
+from allocator.report.palette import RISK, risk_names
 from allocator.report.run_page import compared, page_links, run_page
 
 if TYPE_CHECKING:
@@ -24,8 +25,13 @@ def _report(run: Run) -> Files:
     return {"outreach.html": outreach_page(run).encode("utf-8")}
 
 
+def _gis(run: Run) -> Files:
+    return gis_files(run, colours=RISK, names=tuple(risk_names()))
+
+
 PRODUCTS: Mapping[str, Callable[[Run], Files]] = {
     "report": _report,
+    "gis": _gis,
 }
 """Product → the files it makes of a run, by path in the run folder; `report.html` comes last, for it points to them."""
 
