@@ -1006,6 +1006,8 @@ def peak_mb() -> float | None:
 def new_job(folder: str | Path, *, seed: int = 0) -> Path:
     """Make a job folder with a synthetic city that runs, and return the path of its job file.
 
+    The job file has every key there is, each with what it does and its default; those of the demo are in use.
+
     Raises
     ------
     OutputError
@@ -1015,7 +1017,8 @@ def new_job(folder: str | Path, *, seed: int = 0) -> Path:
     with io.whole_folder(folder) as place:
         for name, content in synthetic_files(seed=seed).items():
             (place / name).write_text(content, "utf-8")
-        (place / "job.toml").write_text(template.replace("{data}", "").replace("{runs}", "runs"), "utf-8")
+        short = template.replace("{data}", "").replace("{runs}", "runs")
+        (place / "job.toml").write_text(io.commented_job(short), "utf-8")
     return Path(folder) / "job.toml"
 
 

@@ -12,6 +12,7 @@ from allocator.io.feedback import read_feedback
 from allocator.io.folders import check_output, check_writable, replace_files, sha256, whole_folder, write_files
 from allocator.io.gis import write_cells
 from allocator.io.job import check_files, dump_job, input_files, read_job
+from allocator.io.job_file import commented_job
 from allocator.io.layers import gis_files
 from allocator.io.offers import read_areas, read_initiatives, read_offers, read_partners, read_venues
 from allocator.io.personal import is_role_mailbox
@@ -30,6 +31,7 @@ __all__ = [
     "check_output",
     "check_placed",
     "check_writable",
+    "commented_job",
     "csv_text",
     "delivery_template",
     "dump_job",

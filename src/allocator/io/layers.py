@@ -62,10 +62,11 @@ ATTRIBUTES: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "id": ("", "stable id of the holding"), "initiative": ("", "name"), "type": ("", "workshop, campaign, …"),
         "team": ("", "who holds it"), "venue": ("", "room, if any"), "partner": ("", "organisation, if any"),
         "area": ("", "area where it is held"), "start": ("UTC", "begin of the holding"),
-        "stop": ("UTC", "end of the holding"), "reach": ("contacts", "assumed"), "cost": ("money", "planned"), "reason": ("", "why, in plain words"),
+        "stop": ("UTC", "end of the holding"), "reach": ("contacts", "assumed"), "cost": ("money", "planned"),
+        "reason": ("", "why, in plain words"),
     },
 }  # fmt: skip
-"""GeoDataFrame → attribute → unit and meaning; "…" stands for a kind or the name of a shift."""
+"""Layer → attribute → unit and meaning; "…" stands for a kind or the name of a shift."""
 
 
 def gis_files(run: Run, *, colours: tuple[str, ...], names: tuple[str, ...]) -> dict[str, bytes]:
