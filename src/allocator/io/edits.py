@@ -25,6 +25,7 @@ _Placed = tuple[str, Edit]
 _MOST_WEIGHT = 1e6
 _EMAIL = re.compile(r"\S+@\S+")
 _PHONE = re.compile(r"(?:\d[\s().+/-]*){7,}")
+_DATE = re.compile(r"\b(?:\d{4}-\d\d?-\d\d?|\d\d?[./-]\d\d?[./-]\d{4})\b")  # eight digits, and no telephone number
 
 
 def read_duty_wishes(section: RosterMakeSection, roster: Roster, *, earlier: tuple[Shift, ...] = ()) -> DutyWishes:
@@ -259,7 +260,7 @@ def _edit_of(sheet: Sheet, roster: Roster, city: Tessellation) -> Edit | None:
     if not edit.unit and edit.cell < 0:
         sheet.fault("it names neither a unit nor a cell")
     for column, value in (("who", edit.who), ("why", edit.why)):
-        if _EMAIL.search(value) or _PHONE.search(value):
+        if _EMAIL.search(value) or _PHONE.search(_DATE.sub("date", value)):
             sheet.fault(f"{column} looks like an e-mail address or a telephone number: name a desk or a rank")
     return edit if len(sheet.faults) == before else None
 

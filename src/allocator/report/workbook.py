@@ -36,6 +36,7 @@ _DAY_WIDTHS = {
     "type": 9, "home district": 10, "visits": 8, "minutes": 10, "first visit": 8, "last visit": 8, "beats": 40,
     "cells": 40,
 }  # fmt: skip
+_IDLE = {"visits": 0, "minutes": 0, "first visit": "", "last visit": "", "beats": "", "cells": ""}
 _LEFT = {"unit", "shift", "type", "beats", "cells"}  # columns of words; the others are centred
 _EDIT_WIDTHS = (9, 22, 12, 10, 8, 20, 44, 34)
 
@@ -95,7 +96,7 @@ class _Pen:
         typed = {**edge, "bg_color": _TO_TYPE, "locked": False, "valign": "top"}
         return cls(
             book=book,
-            footer=f"&L&8{name} - {said}&R&8&A, &P of &N",
+            footer=f"&L&8 {name} - {said}&R&8&A, &P of &N",  # the blank: a name may begin with a digit
             header=book.add_format(
                 {"bold": True, "font_color": "white", "bg_color": _TABLE_HEADER, "text_wrap": True, "valign": "top"}
             ),
@@ -143,8 +144,12 @@ class _Pen:
 
 
 def _for_footer(text: str, most: int) -> str:
-    line = " ".join(cell_text(text).split())
-    return (line if len(line) <= most else f"{line[: most - 1]}…").replace("&", "&&")[: most + 20]
+    """Return a text on one line, `&` doubled as footers ask, in at most so many characters."""
+    line = " ".join(cell_text(text[: 2 * most]).split())
+    whole = line.replace("&", "&&")
+    if len(whole) <= most and len(text) <= 2 * most:
+        return whole
+    return next(cut for n in range(most, -1, -1) if len(cut := line[:n].replace("&", "&&") + "…") <= most)
 
 
 def _about(pen: _Pen, run: Run) -> None:
@@ -189,14 +194,10 @@ def _day_tables(run: Run) -> dict[str, pd.DataFrame]:
             tables[shift.day.isoformat()].append({
                 "unit": unit.name, "shift": shift.name, **_hours(shift, zone), "district": one.district or _RESERVE,
                 **dict.fromkeys(form.TYPED, ""), "type": unit.type, "home district": unit.home_district,
-                **done.get((one.unit, shift.id), {}),
+                **done.get((one.unit, shift.id), _IDLE),
             })  # fmt: skip
     columns = [name for name in _DAY_WIDTHS if name != ("cells" if run.surface.city.beats else "beats")]
-    blank = {"visits": 0, "minutes": 0}
-    return {
-        day: pd.DataFrame(rows, columns=columns).fillna(value=blank).astype(dict.fromkeys(blank, int)).fillna("")
-        for day, rows in tables.items()
-    }
+    return {day: pd.DataFrame(rows, columns=columns, dtype="object") for day, rows in tables.items()}
 
 
 def _hours(shift: Shift, zone: dt.tzinfo) -> dict[str, object]:
