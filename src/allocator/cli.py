@@ -120,6 +120,12 @@ def run(
     out: Out = None,
     week: Week = None,
     overrides: Overrides = None,
+    edits: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Hand edits: a run's roster.xlsx, edited, or a CSV; instead of roster.edits."
+        ),
+    ] = None,
     soften: Annotated[
         bool, typer.Option("--soften", help="Bend limits that no plan can keep together, as little as it takes.")
     ] = False,
@@ -133,6 +139,8 @@ def run(
     with _progress(as_json=as_json, quiet=quiet) as tell:
         tell("job file")
         checked = _job(job, overrides, week)
+        if edits is not None:
+            checked = _with_edits(checked, edits, tell)
         target = out or Path(checked.output.folder) / checked.job.week.isoformat()
         check_output(target, overwrite=overwrite)
         from allocator import pipeline
@@ -507,6 +515,14 @@ def _job(path: Path, overrides: list[str] | None, week: str | None) -> Any:
     except ValueError:
         raise ConfigError(f"--week {week}: give a date such as 2017-12-25") from None
     return read_job(path, overrides=overrides or (), week=day)
+
+
+def _with_edits(job: Any, edits: Path, tell: Progress) -> Any:
+    """Return the job with the hand edits of a file in place of its own."""
+    if job.roster.edits and Path(job.roster.edits) != edits.resolve():
+        tell(f"edits of {edits.name} instead of {Path(job.roster.edits).name}")
+    roster = job.roster.model_copy(update={"edits": str(edits.resolve())})
+    return job.model_copy(update={"roster": roster})
 
 
 @contextmanager

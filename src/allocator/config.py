@@ -357,7 +357,8 @@ class RosterSection(Section):
     make: RosterMakeSection | None = None
     """Rules, where no duty is given."""
     edits: FilePath | None = None
-    """`action, shift, unit, district, cell, who, why`: what was decided by hand; see `allocator.io.read_edits`."""
+    """`action, shift, unit, district, cell, who, why`: what was decided by hand, or the `roster.xlsx` of a run, edited;
+    see `allocator.io.read_edits`."""
     teams: FilePath | None = None
     """`team, skills, languages, hours_per_week`: outreach teams."""
 

@@ -114,12 +114,12 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         givens, unkept = seasons.asked_of_patrol(
             job, outreach, surface, roster=roster, inputs=inputs, problem=problem, givens=givens
         )
-    with clock("allocation"):
+    with clock("allocation"), planning.naming_edits(roster.edits):
         if len(outreach.detached) or givens.visits or givens.limits:
             problem = planning.build_problem(surface, roster, job.policy, **terms, givens=givens)
         problem, softened = planning.soften(problem) if soften else (problem, ())
         rivals = planning.rivals_of(problem, job.allocation.solver)
-    with clock("duty and routes"):
+    with clock("duty and routes"), planning.naming_edits(roster.edits):
         plan = planning.plan_patrol(
             problem, surface, roster, allocation=job.allocation, routes=job.routes, travel=travel, openings=openings,
             seed=job.job.seed, softened=softened,
@@ -732,7 +732,8 @@ def check_limits(job: Job, city: Tessellation, roster: Roster, givens: Givens, *
             roster.edits,
         )
     if not soften:
-        planning.check_feasible(problem)
+        with planning.naming_edits(roster.edits):
+            planning.check_feasible(problem)
 
 
 def check_offers(initiatives: tuple[Initiative, ...], kinds: tuple[str, ...]) -> None:
@@ -865,7 +866,9 @@ def duty_of(job: Job, city: Tessellation, shifts: tuple[Shift, ...]) -> Roster:
     wishes = io.read_duty_wishes(section.make, roster, earlier=earlier) if section.make else None
     if section.edits is not None:
         away = wishes.away if wishes else frozenset()
-        edits, notes = io.read_edits(section.edits, roster=roster, city=city, away=away, made=wishes is not None)
+        edits, notes = io.read_edits(
+            section.edits, roster=roster, city=city, away=away, made=wishes is not None, job=job.job.name
+        )
         roster = dataclasses.replace(roster, edits=edits, notes=(*roster.notes, *notes))
     if section.make is None or wishes is None:
         return planning.edited(roster)
@@ -1027,7 +1030,7 @@ def synthetic_files(*, seed: int = 0) -> dict[str, str]:
     city = synthetic.make_city(seed=seed)
     tables = {"events": city.events, "calls": city.calls, **synthetic.rosters(city.area.districts)}
     return {
-        **{f"{name}.csv": table.to_csv(index=False) for name, table in tables.items()},
+        **{f"{name}.csv": io.csv_text(table) for name, table in tables.items()},
         "districts.geojson": synthetic.polygons_geojson(city.area.polygons, city.area.districts, "district"),
         "beats.geojson": synthetic.polygons_geojson(city.area.beat_polygons, city.area.beats, "beat"),
     }

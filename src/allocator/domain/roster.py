@@ -201,6 +201,15 @@ class Edit:
     who: str = ""
     why: str = ""
 
+    def __str__(self) -> str:
+        """Return it in words: "pin of U001 to district 2 in 2017-12-29/evening by watch desk (court order)"."""
+        towards = {"pin": "to", "forbid": "from"}.get(self.action, "for")
+        whom = self.unit or f"cell {self.cell}"
+        place = f" {towards} district {self.district}" if self.district else ""
+        if self.unit and self.cell >= 0:
+            place = f" {towards} cell {self.cell}"
+        return f"{self.action} of {whom}{place} in {self.shift} by {self.who} ({self.why})"
+
     @property
     def on_duty_itself(self) -> bool:
         """Whether it says that a unit works a shift, or does not."""

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from allocator.domain import Answer
 from allocator.errors import DataError
-from allocator.io.exports import unguarded
 from allocator.io.sheet import Sheet
 
 YES = ("confirm", "confirmed", "yes")
@@ -53,7 +52,6 @@ def _answers_of(sheet: Sheet, seen: dict[str, tuple[bool, str]]) -> tuple[list[A
     """Return the answers of a file, and how many rows have none."""
     answers, blank = list[Answer](), 0
     for row in sheet.rows():
-        sheet.values = {name: unguarded(value) for name, value in sheet.values.items()}
         word = sheet.text("answer").lower().rstrip(".! ")
         if not word:
             blank += 1

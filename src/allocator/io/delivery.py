@@ -12,7 +12,6 @@ import pandas as pd
 from allocator.domain import DELIVERY_TYPES, STATUSES, Delivered, delivery_table
 from allocator.domain.feedback import CANCELLED, HELD, MOVED, OPEN
 from allocator.errors import nearest
-from allocator.io.exports import unguarded
 from allocator.io.sheet import Sheet
 from allocator.io.surveys import looks_like_a_contact, past_date
 
@@ -80,8 +79,7 @@ def read_delivery(path: str | Path) -> Delivered:
 
 
 def _record(sheet: Sheet, seen: set[str]) -> dict[str, object]:
-    texts = {name: _text(sheet, name) for name in _PLANNED}
-    sheet.values["id"] = texts["id"]
+    texts = {name: sheet.text(name) for name in _PLANNED}
     texts["id"] = sheet.fresh("id", seen)
     people = {name: _number(sheet, name, whole=True) for name in ("attended", "handed_out")}
     planned = {"planned_reach": _number(sheet, "planned_reach"), "planned_cost": _number(sheet, "planned_cost")}
@@ -90,11 +88,6 @@ def _record(sheet: Sheet, seen: set[str]) -> dict[str, object]:
         **texts, **people, **planned, **dates, "start": _start(sheet), "status": _status(sheet),
         "cost": _number(sheet, "cost"), "cause": _cause(sheet),
     }  # fmt: skip
-
-
-def _text(sheet: Sheet, column: str) -> str:
-    """Return a text; the apostrophe that kept a spreadsheet from taking it for a formula is left out."""
-    return unguarded(sheet.text(column))
 
 
 def _number(sheet: Sheet, column: str, *, whole: bool = False) -> float:
@@ -115,7 +108,7 @@ def _status(sheet: Sheet) -> str:
 
 
 def _cause(sheet: Sheet) -> str:
-    value = _text(sheet, "cause")
+    value = sheet.text("cause")
     if looks_like_a_contact(value):
         sheet.fault("cause looks like an e-mail address or a telephone number: name what happened, never a person")
     elif len(value) > _LONGEST_CAUSE:

@@ -12,15 +12,20 @@ from typing import TYPE_CHECKING
 from allocator.config import RosterMakeSection
 from allocator.domain import DutyWishes, Edit, Roster, Shift
 from allocator.errors import DataError, nearest
-from allocator.io.sheet import Sheet, date_of, days_of, is_date
+from allocator.io.sheet import Sheet, date_of, days_of, is_date, raise_faults
+from allocator.io.tables import CSV_SUFFIXES, PARQUET_SUFFIXES
+from allocator.io.workbook import read_workbook
 
 if TYPE_CHECKING:
     from allocator.tessellation import Tessellation
 
 _Pair = tuple[str, str]
+_Placed = tuple[str, Edit]
+"""Where an edit stands, such as "row 4", and the edit."""
 _MOST_WEIGHT = 1e6
 _EMAIL = re.compile(r"\S+@\S+")
 _PHONE = re.compile(r"(?:\d[\s().+/-]*){7,}")
+_DATE = re.compile(r"\b(?:\d{4}-\d\d?-\d\d?|\d\d?[./-]\d\d?[./-]\d{4})\b")  # eight digits, and no telephone number
 
 
 def read_duty_wishes(section: RosterMakeSection, roster: Roster, *, earlier: tuple[Shift, ...] = ()) -> DutyWishes:
@@ -167,8 +172,9 @@ def _until(sheet: Sheet) -> dt.date | None:
 
 
 def read_edits(
-    path: str | Path, *, roster: Roster, city: Tessellation, away: frozenset[_Pair] = frozenset(), made: bool = False
-) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
+    path: str | Path, *, roster: Roster, city: Tessellation, away: frozenset[_Pair] = frozenset(), made: bool = False,
+    job: str = "",
+) -> tuple[tuple[Edit, ...], tuple[str, ...]]:  # fmt: skip
     """Return what was decided by hand for the planned shifts, and notes.
 
     Columns: `action` (pin, forbid), `shift` (an id such as 2017-12-29/evening), `unit`, `district`, `cell`, `who`,
@@ -178,7 +184,8 @@ def read_edits(
     Parameters
     ----------
     path : path
-        The table. Rows for shifts of other weeks are left out, with a note.
+        The table, or a workbook (.xlsx): the `roster.xlsx` of a run, or one with a sheet of these columns. Rows for
+        shifts of other weeks are left out, with a note.
     roster : Roster
         Units, planned shifts, and the duty if it is given.
     city : Tessellation
@@ -187,27 +194,46 @@ def read_edits(
         Pairs of unit and shift in which the unit is on leave.
     made : bool
         The duty is still to be made; pinned units will be on it.
+    job : str
+        Name of the job; the `roster.xlsx` of another is refused.
 
     Raises
     ------
     DataError
         With every fault at once: unknown names, units not on duty or on leave, rows that contradict each other,
-        contacts of persons.
+        contacts of persons; in a workbook also what was changed where nothing can be.
     """
-    sheet = Sheet(path, required=("action", "shift", "who", "why"), optional=("unit", "district", "cell", "applied"))
-    planned = {shift.id for shift in roster.shifts}
-    found, outside = [], 0
-    for row in sheet.rows():
-        edit = _edit_of(sheet, roster, city)
-        if edit is None:
-            continue
-        outside += edit.shift not in planned
-        if edit.shift in planned:
-            found.append((row, edit))
-    sheet.faults += _contradictions(found, city)
-    sheet.faults += _off_duty(found, roster, away=away, made=made)
-    sheet.close()
-    return tuple(edit for _, edit in found), (*sheet.notes, *_outside_note(sheet, outside))
+    sheets, faults, notes = _edit_sheets(Path(path), roster, city, job)
+    planned, found, outside = {shift.id for shift in roster.shifts}, list[_Placed](), 0
+    for sheet in sheets:
+        for _ in sheet.rows():
+            edit = _edit_of(sheet, roster, city)
+            if edit is None:
+                continue
+            outside += edit.shift not in planned
+            if edit.shift in planned:
+                found.append((sheet.place, edit))
+        faults += sheet.faults
+        notes += sheet.notes
+    faults += _contradictions(found, city)
+    faults += _off_duty(found, roster, away=away, made=made)
+    raise_faults(Path(path).name, faults)
+    return tuple(edit for _, edit in found), (*notes, *_outside_note(sheets[0], outside))
+
+
+def _edit_sheets(
+    path: Path, roster: Roster, city: Tessellation, job: str
+) -> tuple[list[Sheet], list[str], list[str]]:  # fmt: skip
+    """Return the sheets of a file of edits, and faults and notes about the file as such."""
+    required, optional = ("action", "shift", "who", "why"), ("unit", "district", "cell", "applied")
+    if path.suffix.lower() in (*CSV_SUFFIXES, *PARQUET_SUFFIXES, ".gz"):
+        return [Sheet(path, required=required, optional=optional)], [], []
+    book = read_workbook(path, roster=roster, districts=city.districts, job=job)
+    sheets = [
+        Sheet(path, required=required, optional=optional, frame=frame, entry=f"sheet {title}, row")
+        for title, frame in book.tables
+    ]
+    return sheets, list(book.faults), list(book.notes)
 
 
 def _edit_of(sheet: Sheet, roster: Roster, city: Tessellation) -> Edit | None:
@@ -234,20 +260,26 @@ def _edit_of(sheet: Sheet, roster: Roster, city: Tessellation) -> Edit | None:
     if not edit.unit and edit.cell < 0:
         sheet.fault("it names neither a unit nor a cell")
     for column, value in (("who", edit.who), ("why", edit.why)):
-        if _EMAIL.search(value) or _PHONE.search(value):
+        if _EMAIL.search(value) or _PHONE.search(_DATE.sub("date", value)):
             sheet.fault(f"{column} looks like an e-mail address or a telephone number: name a desk or a rank")
     return edit if len(sheet.faults) == before else None
 
 
-def _contradictions(found: list[tuple[int, Edit]], city: Tessellation) -> Iterator[str]:
+def _contradictions(found: list[_Placed], city: Tessellation) -> Iterator[str]:
     """Yield the pairs of rows that cannot both be kept."""
-    by_shift: dict[str, list[tuple[int, Edit]]] = {}
-    for row, edit in found:
-        by_shift.setdefault(edit.shift, []).append((row, edit))
+    by_shift: dict[str, list[_Placed]] = {}
+    for place, edit in found:
+        by_shift.setdefault(edit.shift, []).append((place, edit))
     for shift, rows in by_shift.items():
         for (first, a), (second, b) in itertools.combinations(rows, 2):
             if why := _clash(a, b, city):
-                yield f"rows {first} and {second}: {why} in {shift}"
+                yield f"{_together(first, second)}: {why} in {shift}"
+
+
+def _together(first: str, second: str) -> str:
+    """Return two places as one: "rows 2 and 5", or "sheet edits, row 2 and sheet 2017-12-25, row 5"."""
+    (sheet, _, a), (other, _, b) = first.rpartition(" "), second.rpartition(" ")
+    return f"{sheet}s {a} and {b}" if sheet == other else f"{first} and {second}"
 
 
 def _clash(a: Edit, b: Edit, city: Tessellation) -> str:
@@ -272,23 +304,23 @@ def _district_of(edit: Edit, city: Tessellation) -> str:
     return city.districts[city.district[edit.cell]] if edit.cell >= 0 else edit.district
 
 
-def _off_duty(found: list[tuple[int, Edit]], roster: Roster, *, away: frozenset[_Pair], made: bool) -> Iterator[str]:
+def _off_duty(found: list[_Placed], roster: Roster, *, away: frozenset[_Pair], made: bool) -> Iterator[str]:
     """Yield the edits of units that cannot be on duty in their shift."""
     by_id = {shift.id: shift for shift in roster.shifts}
-    added = {(edit.unit, edit.shift): row for row, edit in found if edit.on_duty_itself and edit.action == "pin"}
+    added = {(edit.unit, edit.shift): place for place, edit in found if edit.on_duty_itself and edit.action == "pin"}
     dropped = {(edit.unit, edit.shift) for _, edit in found if edit.on_duty_itself and edit.action == "forbid"}
     duty = (roster.duty | set(added)) - dropped
-    for row, edit in found:
+    for place, edit in found:
         pair = (edit.unit, edit.shift)
         if edit.action == "pin" and pair in away:
-            yield f"row {row}: unit {edit.unit} is on leave in {edit.shift}"
+            yield f"{place}: unit {edit.unit} is on leave in {edit.shift}"
         elif edit.unit and not made and not edit.on_duty_itself and pair not in duty:
-            yield f"row {row}: unit {edit.unit} is not on duty in {edit.shift}"
+            yield f"{place}: unit {edit.unit} is not on duty in {edit.shift}"
     works: dict[str, list[Shift]] = {}
     for unit, shift in sorted(duty):
         works.setdefault(unit, []).append(by_id[shift])
-    for (unit, shift), row in added.items():
+    for (unit, shift), place in added.items():
         here = by_id[shift]
         for other in works.get(unit, ()):
             if other.id != shift and other.start < here.stop and here.start < other.stop:
-                yield f"row {row}: unit {unit} would be in two shifts at once, {shift} and {other.id}"
+                yield f"{place}: unit {unit} would be in two shifts at once, {shift} and {other.id}"

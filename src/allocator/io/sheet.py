@@ -46,15 +46,20 @@ class Sheet:
     def rows(self) -> Iterator[int]:
         """Yield row numbers as a spreadsheet shows them (the header is row 1); blank rows are passed over."""
         records = self.frame.to_dict("records")
-        first = 2 if self._entry == "row" else 1
+        first = 2 if self._entry.endswith("row") else 1
         for self.row, record in enumerate(records, first):
             self.values = {str(name): str(value) for name, value in record.items()}
             if any(self.values.values()):
                 yield self.row
 
+    @property
+    def place(self) -> str:
+        """Where the current row stands, such as "row 4"."""
+        return f"{self._entry} {self.row}"
+
     def fault(self, text: str) -> None:
         """Note a fault of the current row."""
-        self.faults.append(f"{self._entry} {self.row}: {text}")
+        self.faults.append(f"{self.place}: {text}")
 
     def text(self, column: str, default: str = "", *, required: bool = False) -> str:
         """Return the text of a column."""
@@ -161,9 +166,14 @@ class Sheet:
 
     def close(self) -> None:
         """Raise all faults."""
-        if self.faults:
-            count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults):,} faults"
-            raise DataError(f"{self.name} has {count}", faults=self.faults, count=len(self.faults))
+        raise_faults(self.name, self.faults)
+
+
+def raise_faults(name: str, faults: Sequence[str]) -> None:
+    """Raise all faults of a file, if there are any."""
+    if faults:
+        count = "1 fault" if len(faults) == 1 else f"{len(faults):,} faults"
+        raise DataError(f"{name} has {count}", faults=faults, count=len(faults))
 
 
 def date_of(sheet: Sheet) -> dt.date | None:

@@ -28,6 +28,7 @@ import pyogrio
 import shapely
 
 from allocator.errors import DataError, nearest, some
+from allocator.io.exports import unguarded
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -136,6 +137,8 @@ def read_columns(
 def read_small_table(path: str | Path) -> pd.DataFrame:
     """Return a whole small table (a roster, say), every value as stripped text, missing values as "".
 
+    The apostrophe that `csv_text` puts before text like a formula is taken away again.
+
     Raises
     ------
     DataError
@@ -144,7 +147,10 @@ def read_small_table(path: str | Path) -> pd.DataFrame:
     table = read_columns(path, read_header(path))
     if table.bad_rows:
         raise DataError(f"{Path(path).name} has broken rows", faults=table.bad_rows[:10], count=len(table.bad_rows))
-    return pd.DataFrame({name: as_text(column) for name, column in table.frame.items()})
+    texts = {name: as_text(column) for name, column in table.frame.items()}
+    if _kind(Path(path)) == "csv":
+        texts = {unguarded(str(name)): column.map(unguarded).astype("str") for name, column in texts.items()}
+    return pd.DataFrame(texts)
 
 
 def as_text(values: Any) -> pd.Series[str]:

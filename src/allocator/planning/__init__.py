@@ -1,7 +1,7 @@
 """From a risk surface to a plan: problem, allocation, duty, routes, outreach."""
 
 from allocator.planning.allocate import allocate, plan_patrol
-from allocator.planning.conflicts import check_feasible, soften
+from allocator.planning.conflicts import check_feasible, naming_edits, soften
 from allocator.planning.limits import with_classes
 from allocator.planning.openings import Openings, openings_of
 from allocator.planning.outreach import patrol_of, plan_outreach
@@ -26,6 +26,7 @@ __all__ = [
     "edited",
     "expected_waits",
     "make_roster",
+    "naming_edits",
     "openings_of",
     "overloads",
     "patrol_of",

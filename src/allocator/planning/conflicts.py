@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from allocator.domain import AllocationProblem, Ints, Limit
+from allocator.domain import AllocationProblem, Edit, Ints, Limit
 from allocator.errors import InfeasibleError, SolverError, some
 from allocator.planning import limited
 from allocator.planning.cellwise import all_columns, cell_program, crews_of
@@ -195,6 +197,21 @@ def explain_conflict(problem: AllocationProblem) -> InfeasibleError:
         "(--soften makes the best plan that bends them least)",
         faults=faults,
     )
+
+
+@contextmanager
+def naming_edits(edits: Sequence[Edit]) -> Iterator[None]:
+    """Name, where no plan exists, the hand edits that bear on it: those of the shifts in question, or all."""
+    try:
+        yield
+    except InfeasibleError as error:
+        text = " ".join(error.faults)
+        bearing = [edit for edit in edits if re.search(rf"{re.escape(edit.shift)}(?!\w)", text)] or edits
+        if not bearing:
+            raise
+        named = [f"made by hand: {edit}" for edit in bearing]
+        more = "hand edits bear on it: take some back, or lower what they contradict"
+        raise InfeasibleError(f"{error.message}; {more}", faults=[*error.faults, *named]) from None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

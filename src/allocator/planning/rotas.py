@@ -145,7 +145,10 @@ def edited(roster: Roster) -> Roster:
     duty = (roster.duty | pinned) - off
     covered = {shift for _, shift in duty}
     if empty := sorted({shift for _, shift in roster.duty} - covered):
-        raise DataError(f"hand edits leave no unit on duty in {', '.join(empty)}")
+        bearing = [str(one) for one in own if one.shift in empty and one.action == "forbid"]
+        raise DataError(
+            f"hand edits leave no unit on duty in {', '.join(empty)}: take some of them back", faults=bearing
+        )
     return dataclasses.replace(roster, duty=frozenset(duty))
 
 

@@ -14,6 +14,7 @@ from allocator.report.routes import route_files
 from allocator.report.scenarios import frontier_png, scenarios_page
 from allocator.report.staffing import staffing_figures, staffing_page, staffing_summary
 from allocator.report.summary import Material, figures, stamp
+from allocator.report.workbook import roster_xlsx
 
 __all__ = [
     "Bulletins",
@@ -33,6 +34,7 @@ __all__ = [
     "plan_backtest_page",
     "products",
     "replan_figures",
+    "roster_xlsx",
     "route_files",
     "scenarios_page",
     "staffing_figures",
