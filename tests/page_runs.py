@@ -103,3 +103,9 @@ def hostile(demo):
         roster=dataclasses.replace(demo.roster, units=units, duty=duty),
         outreach=dataclasses.replace(demo.outreach, items=items, unmet=(HOSTILE,)),
     )  # fmt: skip
+
+
+def with_products(run, *names: str):
+    """The run of a job that asks for these products."""
+    output = run.job.output.model_copy(update={"products": names})
+    return dataclasses.replace(run, job=run.job.model_copy(update={"output": output}))

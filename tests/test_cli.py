@@ -117,7 +117,7 @@ BROKEN = {
     "unknown key and wrong types": (many_faults, 2, "did you mean 'seed'"),
     "broken toml": (job_edit("[job]", "[job"), 2, "line"),
     "missing input file": (lambda c: (c / "units.csv").unlink(), 2, "units.csv"),
-    "unknown district in a band": (job_edit('district = "2"\nleast', 'district = "22"\nleast'), 2, "22"),
+    "unknown district in a band": (job_edit('\ndistrict = "2"\n', '\ndistrict = "22"\n'), 2, "22"),
     "unknown district of a unit": (file_edit("units.csv", "1P1,car,1,", "1P1,car,99,"), 3, "99"),
     "unknown unit on duty": (file_edit("duty.csv", "1P1,", "9Z9,"), 3, "9Z9"),
     "unknown shift on duty": (file_edit("duty.csv", ",day", ",dya"), 3, "did you mean 'day'"),
@@ -319,7 +319,7 @@ def test_bench_prints_the_contract(call):
     [
         ("[policy]", '[risk]\nmodel = "bosted"\n[policy]', "did you mean 'boosted'"),
         ("[allocation]", '[allocation]\nsolver = "flo"', "did you mean 'flow'"),
-        ('district = "2"\nleast = 10', 'district = "22"\nleast = 10', "unknown district '22'"),
+        ('\ndistrict = "2"\n', '\ndistrict = "22"\n', "unknown district '22'"),
         ("[staffing]", "[staffing]\ndefault_minimum = 50", "needs at least"),
         ("week = 2026-03-02", "week = 2025-03-03", "too short"),
     ],

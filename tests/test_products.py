@@ -12,11 +12,7 @@ import pytest
 from allocator import pipeline
 from allocator.errors import ConfigError, DataError, OutputError
 from allocator.io import load_run
-
-
-def with_products(run, *names):
-    output = run.job.output.model_copy(update={"products": names})
-    return dataclasses.replace(run, job=run.job.model_copy(update={"output": output}))
+from page_runs import with_products
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +34,7 @@ def test_products_are_those_that_are_asked_for(folder):
     assert (folder.parent / "elsewhere" / "report.html").read_bytes() == files["report.html"]
     assert not (folder / "report.html").exists()
     assert load_run(folder) == load_run(folder)  # the folder still counts as unchanged
-    with pytest.raises(ConfigError, match="unknown product 'reprot'.*report"):
+    with pytest.raises(ConfigError, match=r"unknown product 'reprot'.*report"):
         pipeline.remake(folder, wanted=["reprot"])
     with pytest.raises(OutputError, match="exists already"):
         pipeline.remake(folder, wanted=["report"], out=folder.parent / "elsewhere")
@@ -71,7 +67,7 @@ def test_altered_missing_and_older_folders_are_named(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
     del manifest["layout"], manifest["files"]
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(DataError, match="another version of allocator .*run its job again"):
+    with pytest.raises(DataError, match=r"another version of allocator .*run its job again"):
         pipeline.remake(folder)
     (folder / "manifest.json").write_text("[]")
     with pytest.raises(DataError, match="cannot be read"):
@@ -85,7 +81,7 @@ def test_a_folder_that_cannot_be_written_stays_as_it_was(folder, monkeypatch):
     before = sorted(path.name for path in folder.iterdir())
     with monkeypatch.context() as patch:
         patch.setattr(os, "access", lambda path, mode: False)  # the tests may run as root, who may write anywhere
-        with pytest.raises(OutputError, match="no permission to write into .*--out"):
+        with pytest.raises(OutputError, match=r"no permission to write into .*--out"):
             pipeline.remake(folder, wanted=["report"])
     (folder / "gis").write_text("a file where a folder is wanted")
     with pytest.raises(OutputError, match="earlier files are as they were"):

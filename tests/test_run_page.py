@@ -17,7 +17,7 @@ import pytest
 from allocator import pipeline
 from allocator.report.page import render
 from allocator.report.run_page import compared, run_page
-from page_runs import HOSTILE, city_of, hostile, run_of
+from page_runs import HOSTILE, city_of, hostile, run_of, with_products
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 
@@ -165,11 +165,7 @@ def test_the_plan_of_the_week_before_is_compared(demo_run):
 
 
 def test_the_report_is_the_same_from_disk_and_twice(demo_run, tmp_path):
-    plain = dataclasses.replace(
-        demo_run, job=demo_run.job.model_copy(
-            update={"output": demo_run.job.output.model_copy(update={"products": ("report",)})}
-        )
-    )  # fmt: skip
+    plain = with_products(demo_run, "report")
     place = pipeline.save_run(plain, tmp_path / "2026-03-02")
     first = (place / "report.html").read_bytes()
     folder, files = pipeline.remake(place)

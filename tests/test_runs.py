@@ -20,20 +20,23 @@ import pytest
 
 import allocator as al
 from allocator import pipeline
+from allocator.config import PRODUCTS
 from allocator.domain import ASSIGNMENT_COLUMNS, OUTREACH_COLUMNS, STAFFING_COLUMNS, VISIT_COLUMNS
 from allocator.errors import DataError, OutputError
 from allocator.io import runs
 from allocator.io.folders import check_output, whole_folder
 from allocator.io.runs import FILES
+from page_runs import with_products
 
 
 @pytest.fixture(scope="module")
 def saved(demo_run, tmp_path_factory):
-    return al.save_run(demo_run, tmp_path_factory.mktemp("runs") / "week")
+    return al.save_run(with_products(demo_run, *PRODUCTS[:4]), tmp_path_factory.mktemp("runs") / "week")
 
 
 def test_the_folder_holds_what_the_design_names(saved):
-    assert {*FILES, "map.png", "state", "routes", "calendars", "partners", "funders", "delivery.csv"} == {
+    made = {"report.html", "outreach.html", "roster.xlsx", "briefings", "gis", "map.png"}
+    assert {*FILES, *made, "history", "state", "routes", "calendars", "partners", "funders", "delivery.csv"} == {
         path.name for path in saved.iterdir()
     }
     columns = {
@@ -51,7 +54,7 @@ def test_the_folder_holds_what_the_design_names(saved):
 
 def test_a_run_reads_back_equal_and_can_be_explained(saved, demo_run):
     loaded = al.load_run(saved)
-    assert loaded == demo_run
+    assert loaded == with_products(demo_run, *PRODUCTS[:4])
     assert loaded.summary() == demo_run.summary()
     cell = int(loaded.plan.visits["cell"].iloc[0])
     assert "in the last 14 days" in loaded.explain(cell)
@@ -250,7 +253,7 @@ def test_incomplete_and_foreign_folders_are_refused(saved, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(saved, copy)
     (copy / "plan.parquet").write_bytes(b"nonsense")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match=r"'plan\.parquet' changed after the run was written"):
         al.load_run(copy)
 
 

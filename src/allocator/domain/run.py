@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,7 +64,7 @@ class Run:
     histories: Mapping[str, npt.NDArray[Any]]
     figures: Mapping[str, Any]
     manifest: Mapping[str, Any]
-    history: Mapping[str, pd.DataFrame]
+    history: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Run):

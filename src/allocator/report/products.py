@@ -10,6 +10,7 @@ from allocator.report.map import map_png
 from allocator.report.outreach_page import outreach_page
 from allocator.report.palette import RISK, risk_names
 from allocator.report.run_page import compared, page_links, run_page
+from allocator.report.workbook import roster_xlsx
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,21 +20,26 @@ if TYPE_CHECKING:
 Files = dict[str, bytes]
 
 
-def _report(run: Run) -> Files:
+def _report(run: Run, made: Files) -> Files:
     if run.job.outreach is None:
         return {}
     return {"outreach.html": outreach_page(run).encode("utf-8")}
 
 
-def _gis(run: Run) -> Files:
+def _gis(run: Run, made: Files) -> Files:
     return gis_files(run, colours=RISK, names=tuple(risk_names()))
 
 
-PRODUCTS: Mapping[str, Callable[[Run], Files]] = {
+def _roster(run: Run, made: Files) -> Files:
+    return {"roster.xlsx": roster_xlsx(run, map_png=made["map.png"])}
+
+
+PRODUCTS: Mapping[str, Callable[[Run, Files], Files]] = {
     "report": _report,
+    "roster": _roster,
     "gis": _gis,
 }
-"""Product → the files it makes of a run, by path in the run folder; `report.html` comes last, for it points to them."""
+"""Product → the files it makes of a run, given those made before; `report.html` comes last, for it points to them."""
 
 
 def products(run: Run, wanted: Collection[str], *, before: Run | None = None, others: Collection[str] = ()) -> Files:
@@ -58,7 +64,7 @@ def products(run: Run, wanted: Collection[str], *, before: Run | None = None, ot
     files: Files = {"map.png": map_png(run)}
     for name, made in PRODUCTS.items():
         if name in wanted:
-            files |= made(run)
+            files |= made(run, files)
     if "report" in wanted:
         against = None
         if before is not None:
