@@ -221,7 +221,8 @@ class Atlas:
         for x, y, text in self._labels[district]:
             at = view.put(x, y)
             clear = all(abs(at[0] - one.at[0]) > 4 + one.width / 2 or abs(at[1] - one.at[1]) > 3 for one in marks)
-            if clear and 4 < at[0] < size[0] - 4 and 3 < at[1] < size[1] - 3:
+            under_bar = at[1] > size[1] - 9 and at[0] < size[0] / 4 + 22
+            if clear and not under_bar and 4 < at[0] < size[0] - 4 and 3 < at[1] < size[1] - 3:
                 names.append((at, said(text, 12)))
         return tuple(names)
 

@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from allocator.config import PlaceLimit
     from allocator.domain import Run
 
-UNIT_MAP, DISTRICT_MAP, LARGE_MAP = (92.0, 60.0), (112.0, 92.0), (112.0, 150.0)
+UNIT_MAP, DISTRICT_MAP, LARGE_MAP = (92.0, 66.0), (112.0, 92.0), (112.0, 150.0)
 """Width and height of the maps in millimetres; the large one for a district with visits that do not fit on
 one page anyway."""
 
 USUAL = "directed patrol"
 _LONG = 60
+_FEW = 25
+"""Places up to which the map of a district has the numbers of the visits."""
 _MOST_ON_ONE_PAGE = 75
 _QUIET_MINUTES = 20
 """Minutes between visits from which the sheet speaks of time without a visit: less is travel."""
@@ -123,6 +125,12 @@ class Sheet:
     def full(self) -> str:
         """The name without control characters, which no page can hold."""
         return printable(self.name)
+
+    @property
+    def lines(self) -> int:
+        """Lines for notes by hand; a long table leaves no room for them, and has room beside each visit."""
+        room = len(self.visits) if self.kind == "unit" else len(self.visits) // 3
+        return 6 if not room else 3 if room <= 10 else 0
 
     @property
     def is_cut(self) -> bool:
@@ -423,12 +431,7 @@ class _ShiftDesk:
             for unit, letter in letters.items()
             for n, (visit, told) in enumerate(zip(self.tours[unit], self._tour(self.tours[unit], letter), strict=True))
         ]
-        there: dict[int, list[str]] = {}
-        for unit, letter in letters.items():
-            for cell in dict.fromkeys(int(visit.cell) for visit in self.tours[unit]):
-                there.setdefault(cell, []).append(letter)
-        marks = {cell: " ".join(mine[:3]) + "+" * (len(mine) > 3) for cell, mine in there.items()}
-        row = desk.districts[name]
+        marks, row = self._letters_on_map(letters), desk.districts[name]
         return Sheet(
             desk.district_ids[name], "district", name, said(name, _LONG), self.when,
             (*self._district_facts(name, units), *self._area_facts(name)),
@@ -436,6 +439,16 @@ class _ShiftDesk:
             tuple(told for *_, told in sorted(visits, key=lambda one: one[:3])),
             tuple(self._crew(unit, letter) for unit, letter in letters.items()), tuple(self._remarks(name)),
         )  # fmt: skip
+
+    def _letters_on_map(self, letters: Mapping[str, str]) -> dict[int, str]:
+        """Return the units that visit each cell, with the numbers of their visits where there is room for them."""
+        there: dict[int, dict[str, list[int]]] = {}
+        for unit, letter in letters.items():
+            for n, visit in enumerate(self.tours[unit], 1):
+                there.setdefault(int(visit.cell), {}).setdefault(letter, []).append(n)
+        if len(there) <= _FEW:
+            return {cell: " ".join(one + _runs(mine) for one, mine in by.items()) for cell, by in there.items()}
+        return {cell: " ".join(list(by)[:3]) + "+" * (len(by) > 3) for cell, by in there.items()}
 
     def _district_facts(self, name: str, units: Sequence[str]) -> list[tuple[str, str]]:
         row, visits = self.desk.staffing.get((name, self.shift.id)), [v for unit in units for v in self.tours[unit]]
