@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from allocator.report.page import render, script
 from allocator.report.sheet_maps import MARK_MM, SHADES, Inset, Ring, SheetMap, View
 from allocator.report.sheets import Sheet, ShiftSheets, sheets
+from allocator.report.words import printable
 
 if TYPE_CHECKING:
     from allocator.domain import Run
@@ -40,9 +41,9 @@ def briefing_pages(run: Run) -> dict[str, bytes]:
         shifts.append((_Link(f"{made.file}.html", made.title), _count(made, "district"), _count(made, "unit")))
         for sheet in made.sheets:
             if sheet.kind == "unit":
-                units.setdefault(sheet.name, []).append(_Link(f"{made.file}.html#{sheet.id}", made.title))
+                units.setdefault(sheet.full, []).append(_Link(f"{made.file}.html#{sheet.id}", made.title))
         plan, marks, source = made.plan, made.marks, made.source
-    in_order = {name: units[name] for name in [unit.name for unit in run.roster.units] if name in units}
+    in_order = {name: units[name] for unit in run.roster.units if (name := printable(unit.name)) in units}
     index = render(
         "briefings.html", scripts=[script("tables.js")], title=f"Briefing sheets: {plan}", marks=marks, source=source,
         shifts=shifts, units={**in_order, **units},
@@ -105,8 +106,8 @@ def map_svg(drawn: SheetMap, sheet: Sheet) -> Markup:
     label = escape(f"Map of the visits of {sheet.kind} {sheet.short}; the table lists them")
     way = "".join(f"{'L' if n else 'M'}{x} {y}" for n, (x, y) in enumerate(drawn.way))
     parts = [
-        f'<svg class="map{" small" if drawn.mark_mm < MARK_MM else ""}" role="img" aria-label="{label}" viewBox="0 0 {wide:g} {high:g}" '
-        f'style="width:{wide:g}mm;height:{high:g}mm">',
+        f'<svg class="map{" small" if drawn.mark_mm < MARK_MM else ""}" role="img" aria-label="{label}" '
+        f'viewBox="0 0 {wide:g} {high:g}" style="width:{wide:g}mm;height:{high:g}mm">',
         f'<rect class="water" width="{wide:g}" height="{high:g}"/>',
         _use(drawn, "outline", "land") + _use(drawn, "cells") + _use(drawn, "beats") + _use(drawn, "outline"),
         *(f'<text class="beat" x="{x}" y="{y}">{escape(text)}</text>' for (x, y), text in drawn.labels),

@@ -150,7 +150,7 @@ class Atlas:
         return rings
 
     def _whole_metres(self, ring: Any) -> Ring:
-        return np.rint(shapely.get_coordinates(ring) - self._corner).astype(np.int64)
+        return np.asarray(np.rint(shapely.get_coordinates(ring) - self._corner), np.int64)
 
     def _borders(self, shapes: Any) -> tuple[Ring, ...]:
         if not len(shapes):

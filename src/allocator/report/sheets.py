@@ -327,14 +327,15 @@ class _ShiftDesk:
             made += [self.of_district(district, units)] if district in desk.districts else []
             made += [self.of_unit(unit, district) for unit in units]
         note = (said(job.job.note),) if job.job.note else ()
+        last_day = day_words(desk.run.surface.cutoff - dt.timedelta(days=1))
+        grounds = {desk.district_ids[name]: desk.atlas.ground(row, harm) for name, row in desk.districts.items()}
         return ShiftSheets(
             file, f"{day_words(self.shift.day)}, {said(self.shift.name, 30)}",
             f"{said(job.job.name, _LONG)}, week of {day_words(job.job.week)}", (said(mark(job, desk.run.plan)), *note),
-            f"Forecast from data up to {day_words(desk.run.surface.cutoff - dt.timedelta(days=1))}. It is about places, "
-            "never about persons.",
+            f"Forecast from data up to {last_day}. It is about places, never about persons.",
             f"Shades: the 2 %, 10 %, 25 % and 50 % of the district's cells with most {desk.harm_word} per km² in this "
             "shift. Thin lines: beats.",
-            self.clock.changes, tuple(made), {desk.district_ids[name]: desk.atlas.ground(row, harm) for name, row in desk.districts.items()},
+            self.clock.changes, tuple(made), grounds,
         )  # fmt: skip
 
     def district_of(self, unit: str) -> str:
@@ -413,7 +414,8 @@ class _ShiftDesk:
             yield Visit(
                 f"{letter}{n}", self.clock.span(visit.start, visit.stop),
                 f"{self.desk.lat[visit.cell]:.5f}, {self.desk.lon[visit.cell]:.5f}", self._place(visit.cell),
-                f"{(visit.stop - visit.start).total_seconds() / 60:.0f}", "" if visit.purpose == USUAL else said(visit.purpose),
+                f"{(visit.stop - visit.start).total_seconds() / 60:.0f}",
+                "" if visit.purpose == USUAL else said(visit.purpose),
                 said(visit.reason) if told == n else f"as for {letter}{told}",
                 f"then {after:.0f} minutes without a visit" if after >= _QUIET_MINUTES else "",
             )  # fmt: skip
@@ -432,10 +434,11 @@ class _ShiftDesk:
             for n, (visit, told) in enumerate(zip(self.tours[unit], self._tour(self.tours[unit], letter), strict=True))
         ]
         marks, row = self._letters_on_map(letters), desk.districts[name]
+        size = LARGE_MAP if len(visits) > _MOST_ON_ONE_PAGE else DISTRICT_MAP
         return Sheet(
             desk.district_ids[name], "district", name, said(name, _LONG), self.when,
             (*self._district_facts(name, units), *self._area_facts(name)),
-            desk.atlas.map_of(row, desk.district_ids[name], size=LARGE_MAP if len(visits) > _MOST_ON_ONE_PAGE else DISTRICT_MAP, marks=marks),
+            desk.atlas.map_of(row, desk.district_ids[name], size=size, marks=marks),
             tuple(told for *_, told in sorted(visits, key=lambda one: one[:3])),
             tuple(self._crew(unit, letter) for unit, letter in letters.items()), tuple(self._remarks(name)),
         )  # fmt: skip
