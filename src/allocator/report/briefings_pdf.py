@@ -1,9 +1,9 @@
 """Briefing sheets as PDF, drawn from the same values as the pages of `briefings`.
 
-ReportLab draws them, because it is the only library that keeps the time: on a page like these with a map of 600 cells
-and 15 reasons it took 6.5 ms, fpdf2 50 ms (190 ms with shaping), WeasyPrint 516 ms, which makes 11 s, 87 s (330 s) and
-15 minutes for the 1,733 sheets of Chicago's week; and it alone of the three draws the ground of a map once a file. Its
-licence is BSD (fpdf2: LGPL). python-bidi puts Hebrew and Arabic names in order; Arabic letters stand unjoined.
+ReportLab (BSD licence) draws them, because it is the fastest by far: a trial page with a map of 600 cells and 15 reasons
+took it 6.5 ms, fpdf2 (LGPL) 50 ms, or 190 ms with shaping, and WeasyPrint (BSD) 516 ms; and it keeps the ground of a map
+once a file. The 1,733 sheets of Chicago's week take 30 s. python-bidi puts Hebrew and Arabic names in order; Arabic
+letters stand unjoined.
 """
 
 from __future__ import annotations
@@ -127,7 +127,9 @@ class _Page:
 
 @functools.cache
 def _glyphs(font: str) -> frozenset[str]:
-    return frozenset(map(chr, _kit().metrics.getFont(font).face.charToGlyph))
+    known = _kit().metrics.getFont(font).face.charToGlyph
+    # Beyond U+FFFF ReportLab 5.1 writes a character map that breaks the text of the whole page for those who copy it.
+    return frozenset(chr(code) for code in known if code <= 0xFFFF)
 
 
 def fit(text: str, font: str) -> str:
@@ -243,7 +245,10 @@ class _Flow:
 
     def _head(self) -> None:
         """Lay out the map, and beside it what is to be known."""
-        drawn, top = self.sheet.map, self.y
+        drawn = self.sheet.map
+        if drawn is not None and not self._room(drawn.height):
+            self._turn()
+        top = self.y
         left, beside = (0.0, 0) if drawn is None else (drawn.width + 4, len(self.pages))
         if drawn is not None:
             self._draw(lambda pen: pen.map(drawn, MARGIN, top))
@@ -438,7 +443,7 @@ class _Pen:
         self.text(x, y + 0.23 * high, text, 0.6 * high * MM, font=BOLD, colour="#ffffff", middle=True)
 
     def keep_ground(self, name: str, ground: Ground) -> None:
-        """Keep what lies under the maps of a district: a file of Chicago takes 0.6 MB so, and not 4."""
+        """Keep what lies under the maps of a district, for `map` to draw as often as needed."""
         extent = max((int(ring.max()) for ring in ground.outline), default=0) + 10
         for layer in ("land", "beats", "outline"):
             self.paper.beginForm(f"{layer}-{name}", -10, -10, extent, extent)
