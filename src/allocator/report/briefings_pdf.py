@@ -1,9 +1,9 @@
 """Briefing sheets as PDF, drawn from the same values as the pages of `briefings`.
 
-ReportLab (BSD licence) draws them, because it is the fastest by far: a trial page with a map of 600 cells and 15 reasons
-took it 6.5 ms, fpdf2 (LGPL) 50 ms, or 190 ms with shaping, and WeasyPrint (BSD) 516 ms; and it keeps the ground of a map
-once a file. The 1,733 sheets of Chicago's week take 30 s. python-bidi puts Hebrew and Arabic names in order; Arabic
-letters stand unjoined.
+ReportLab (BSD licence) draws them, because it is the fastest by far: a trial page with a map of 600 cells and 15
+reasons took it 6.5 ms, fpdf2 (LGPL) 50 ms, or 190 ms with shaping, and WeasyPrint (BSD) 516 ms; and it keeps the ground
+of a map once a file. The 1,733 sheets of Chicago's week take 30 s. python-bidi puts Hebrew and Arabic names in order;
+Arabic letters stand unjoined.
 """
 
 from __future__ import annotations
