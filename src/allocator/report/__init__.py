@@ -1,6 +1,8 @@
 """Pictures, pages and words of results, as strings and bytes; the io room writes them."""
 
 from allocator.report.backtest import backtest_page
+from allocator.report.briefings import briefing_pages
+from allocator.report.briefings_pdf import briefing_pdfs
 from allocator.report.bulletin import Bulletins, bulletin_references, bulletins
 from allocator.report.calendar import calendars
 from allocator.report.explore import Exploration, explore_page, explore_pictures
@@ -21,6 +23,8 @@ __all__ = [
     "Exploration",
     "Material",
     "backtest_page",
+    "briefing_pages",
+    "briefing_pdfs",
     "bulletin_references",
     "bulletins",
     "calendars",
