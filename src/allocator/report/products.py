@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from allocator.io import csv_text, gis_files
+from allocator.report.briefings import briefing_pages
+from allocator.report.briefings_pdf import briefing_pdfs
 from allocator.report.map import map_png
 from allocator.report.outreach_page import outreach_page
 from allocator.report.palette import RISK, risk_names
@@ -26,6 +28,14 @@ def _report(run: Run, made: Files) -> Files:
     return {"outreach.html": outreach_page(run).encode("utf-8")}
 
 
+def _briefings(run: Run, made: Files) -> Files:
+    return briefing_pages(run)
+
+
+def _pdf(run: Run, made: Files) -> Files:
+    return briefing_pdfs(run)
+
+
 def _gis(run: Run, made: Files) -> Files:
     return gis_files(run, colours=RISK, names=tuple(risk_names()))
 
@@ -36,6 +46,8 @@ def _roster(run: Run, made: Files) -> Files:
 
 PRODUCTS: Mapping[str, Callable[[Run, Files], Files]] = {
     "report": _report,
+    "briefings": _briefings,
+    "pdf": _pdf,
     "roster": _roster,
     "gis": _gis,
 }
