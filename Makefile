@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench stress demo-files catalogues clean
+.PHONY: demo test check bench stress catalogues readme clean
 
 demo: $(VENV)/ready
 	$(BIN)/allocator run configs/demo.toml --overwrite
@@ -29,6 +29,10 @@ stress: $(VENV)/ready
 # The texts of bulletins in other languages, after a change of a .po file.
 catalogues:
 	$(PYTHON) tools/catalogues.py
+
+# The tables of README.md, from those of the benchmarks.
+readme:
+	$(PYTHON) tools/readme_tables.py
 
 bench: $(VENV)/ready
 	$(BIN)/python -m pytest benchmarks -q

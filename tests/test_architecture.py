@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 import re
@@ -126,10 +127,59 @@ def test_the_demo_city_is_the_one_that_the_code_makes():
     assert (ROOT / "configs" / "demo.toml").read_text() == made
 
 
+def run_example(page: str, folder: Path) -> dict[str, object]:
+    code = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), flags=re.S)[0]
+    known: dict[str, object] = {}
+    exec(compile(code.replace("runs/mine", str(folder / "run")), page, "exec"), known)
+    return known
+
+
 def test_the_python_example_of_the_readme_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)[0]
-    known: dict[str, object] = {}
-    exec(compile(code.replace("runs/mine", str(tmp_path / "run")), "README.md", "exec"), known)
+    known = run_example("README.md", tmp_path)
+    assert (tmp_path / "run" / "report.html").stat().st_size > 1_000_000
+    assert "3P4" not in set(known["revised"].plan.visits["unit"][known["revised"].plan.visits["start"] > "2026-03-05"])
+
+
+def test_the_python_example_for_integrators_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    known = run_example("src/allocator/README.md", tmp_path)
     assert known["surface"].mean.shape[0] == 1
     assert "DRUGS" not in known["surface"].kinds
+
+
+def test_the_tables_of_the_readme_are_those_of_the_benchmarks():
+    spec = importlib.util.spec_from_file_location("readme_tables", ROOT / "tools" / "readme_tables.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    text = (ROOT / "README.md").read_text()
+    assert tool.filled(text) == text
+    assert len(tool.forecasts().splitlines()) > 10
+    assert "| last_year |" in tool.plans()
+
+
+@pytest.mark.parametrize("page", ["README.md", "configs/README.md", "src/allocator/README.md", "benchmarks/README.md"])
+def test_what_a_readme_points_to_is_there(page):
+    folder = (ROOT / page).parent
+    text = (ROOT / page).read_text()
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (folder / target).exists(), target
+    for named in re.findall(r"`((?:\.\./)*(?:configs|benchmarks|src|season|tests)/[\w./-]+)`", text):
+        base = ROOT if not named.startswith("..") and (ROOT / named).exists() else folder
+        assert (base / named).exists(), named
+
+
+ENGINES = {
+    "bokeh": {"report/citymap.py"}, "xlsxwriter": {"report/workbook.py"}, "openpyxl": {"io/workbook.py"},
+    "reportlab": {"report/briefings_pdf.py"}, "sqlite3": {"io/layers.py"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_each_engine_is_imported_in_one_place(engine):
+    found = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if re.search(rf"^\s*(import|from) {engine}\b", path.read_text(), flags=re.M)
+    }
+    assert found == ENGINES[engine]

@@ -168,7 +168,7 @@ def test_the_report_is_the_same_from_disk_and_twice(demo_run, tmp_path):
     plain = with_products(demo_run, "report")
     place = pipeline.save_run(plain, tmp_path / "2026-03-02")
     first = (place / "report.html").read_bytes()
-    folder, files = pipeline.remake(place)
+    folder, files = pipeline.remake_products(place)
     assert folder == place
     assert files["report.html"] == first == (place / "report.html").read_bytes()
     assert not list(place.glob(".products-*"))

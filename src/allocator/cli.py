@@ -604,7 +604,7 @@ def report(
         from allocator import pipeline
 
         wanted = None if only is None else [name.strip() for name in only.split(",") if name.strip()]
-        place, files = pipeline.remake(run, wanted=wanted, out=out, against=against)
+        place, files = pipeline.remake_products(run, wanted=wanted, out=out, against=against)
         tell("written")
     if as_json:
         typer.echo(json.dumps({"folder": str(place), "files": sorted(files)}, ensure_ascii=False))

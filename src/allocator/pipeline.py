@@ -185,7 +185,7 @@ def products_of(run: Run, wanted: Sequence[str], *, before: Run | None = None) -
     return report.products(run, wanted, before=before)
 
 
-def remake(
+def remake_products(
     folder: str | Path, *, wanted: Sequence[str] | None = None, out: str | Path | None = None,
     against: str | Path | None = None,
 ) -> tuple[Path, dict[str, bytes]]:  # fmt: skip

@@ -1,0 +1,67 @@
+"""Write the tables of README.md, condensed from those that the benchmarks made: `make readme`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def rows_of(text: str, head: str) -> Iterator[dict[str, str]]:
+    """Yield the rows of each table whose first column is called `head`."""
+    names: list[str] = []
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")] if line.startswith("|") else []
+        if not cells:
+            names = []
+        elif not names:
+            names = cells if cells[0] == head else ["another table"]
+        elif len(cells) == len(names) and not re.fullmatch(r":?-+:?", cells[0]):
+            yield dict(zip(names, cells, strict=True))
+
+
+def forecasts() -> str:
+    """Return the scores of `auto` beside the best baseline, per city and series."""
+    text = (ROOT / "benchmarks" / "FORECASTS.md").read_text("utf-8")
+    lines = ["| weeks that no model had seen | series | events | log-likelihood per event | best baseline | difference [95 %] | PAI at 1 % |",
+             "|---|---|---:|---:|---|---|---:|"]  # fmt: skip
+    for section in re.split(r"^## ", text, flags=re.M)[1:]:
+        title = section.splitlines()[0]
+        for row in rows_of(section, "series"):
+            if "best baseline" in row:
+                cells = (title, row["series"], row["events"], row["loglik"], row["best baseline"],
+                         f"{row['difference']} {row['likelihood']}", row["PAI 1 %"])  # fmt: skip
+                lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def plans() -> str:
+    """Return the harm that plans of past weeks met, ours and others, for the first city."""
+    text = (ROOT / "benchmarks" / "PLANS.md").read_text("utf-8")
+    section = re.split(r"^## ", text, flags=re.M)[1]
+    lines = ["| plan of the same units and minutes | harm met [95 %] | allocator minus this, points [95 %] | the allocator is |",
+             "|---|---:|---:|---|"]  # fmt: skip
+    lines += [
+        f"| {row['plan']} | {row['harm met [95 %]']} | {row['allocator minus this, points [95 %]']} | {row['the allocator is']} |"
+        for row in rows_of(section, "plan")
+        if "the allocator is" in row
+    ]
+    return "\n".join(lines)
+
+
+TABLES = {"forecasts": forecasts, "plans": plans}
+
+
+def filled(text: str) -> str:
+    """Return a text with the tables between its marks `<!-- name -->` and `<!-- end -->`."""
+    for name, made in TABLES.items():
+        mark = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
+        text = re.sub(mark, lambda found, table=made(): f"{found[1]}{table}\n{found[2]}", text, flags=re.S)
+    return text
+
+
+if __name__ == "__main__":
+    page = ROOT / "README.md"
+    page.write_text(filled(page.read_text("utf-8")), "utf-8")
