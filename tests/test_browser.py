@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from allocator.report.briefings import briefing_pages
+from allocator.report.outreach_page import outreach_page
+from allocator.report.page import Part, Table, page
 from allocator.report.run_page import run_page
 from browser import chromium, visit
 from page_runs import HOSTILE, city_of, hostile, run_of
@@ -170,3 +173,20 @@ def test_other_cities_are_drawn_too(browser, demo_run, tmp_path, kind):
     assert picture_of(found) != before
     found.check()
     found.page.context.close()
+
+
+def test_the_other_pages_are_quiet_and_fit_a_phone(browser, demo_run, tmp_path):
+    pages = {
+        "outreach.html": outreach_page(demo_run),
+        "plain.html": page("A page", notes=[], parts=[Part("Table", [Table(demo_run.plan.staffing, "Staffing.")])]),
+        **{name.partition("/")[2]: text.decode() for name, text in briefing_pages(demo_run).items()},
+    }
+    kept = [name for name in pages if not name.startswith("2026-03") or name == "2026-03-07-night.html"]
+    assert len(kept) == 4
+    for name in kept:
+        (tmp_path / name).write_text(pages[name], "utf-8")
+        found = visit(browser, tmp_path / name, width=390, height=844, is_mobile=True)
+        assert found.overflow() <= 0, name
+        assert [pair for pair in found.controls() if not pair[1].strip()] == [], name
+        found.check()
+        found.page.context.close()

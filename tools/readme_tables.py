@@ -25,8 +25,11 @@ def rows_of(text: str, head: str) -> Iterator[dict[str, str]]:
 def forecasts() -> str:
     """Return the scores of `auto` beside the best baseline, per city and series."""
     text = (ROOT / "benchmarks" / "FORECASTS.md").read_text("utf-8")
-    lines = ["| weeks that no model had seen | series | events | log-likelihood per event | best baseline | difference [95 %] | PAI at 1 % |",
-             "|---|---|---:|---:|---|---|---:|"]  # fmt: skip
+    lines = [
+        "| weeks that no model had seen | series | events | log-likelihood per event | best baseline "
+        "| difference [95 %] | PAI at 1 % |",
+        "|---|---|---:|---:|---|---|---:|",
+    ]
     for section in re.split(r"^## ", text, flags=re.M)[1:]:
         title = section.splitlines()[0]
         for row in rows_of(section, "series"):
@@ -41,13 +44,9 @@ def plans() -> str:
     """Return the harm that plans of past weeks met, ours and others, for the first city."""
     text = (ROOT / "benchmarks" / "PLANS.md").read_text("utf-8")
     section = re.split(r"^## ", text, flags=re.M)[1]
-    lines = ["| plan of the same units and minutes | harm met [95 %] | allocator minus this, points [95 %] | the allocator is |",
-             "|---|---:|---:|---|"]  # fmt: skip
-    lines += [
-        f"| {row['plan']} | {row['harm met [95 %]']} | {row['allocator minus this, points [95 %]']} | {row['the allocator is']} |"
-        for row in rows_of(section, "plan")
-        if "the allocator is" in row
-    ]
+    kept = ("plan", "harm met [95 %]", "allocator minus this, points [95 %]", "the allocator is")
+    lines = [f"| plan of the same units and minutes | {' | '.join(kept[1:])} |", "|---|---:|---:|---|"]
+    lines += [f"| {' | '.join(row[name] for name in kept)} |" for row in rows_of(section, "plan") if kept[-1] in row]
     return "\n".join(lines)
 
 
@@ -57,8 +56,8 @@ TABLES = {"forecasts": forecasts, "plans": plans}
 def filled(text: str) -> str:
     """Return a text with the tables between its marks `<!-- name -->` and `<!-- end -->`."""
     for name, made in TABLES.items():
-        mark = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
-        text = re.sub(mark, lambda found, table=made(): f"{found[1]}{table}\n{found[2]}", text, flags=re.S)
+        before, mark, rest = text.partition(f"<!-- {name} -->\n")
+        text = f"{before}{mark}{made()}\n{rest[rest.index('<!-- end -->') :]}"
     return text
 
 

@@ -332,11 +332,11 @@ class Tessellation:
 
     def district_shapes(self) -> list[tuple[str, Any]]:
         """Return label and shape, made of its cells, of each district that has cells."""
-        return _dissolved(self.geometry, self.district, self.districts)
+        return _shapes(self.geometry, self.district, self.districts)
 
     def beat_shapes(self) -> list[tuple[str, Any]]:
         """Return label and shape, made of its cells, of each beat that has cells."""
-        return _dissolved(self.geometry, self.beat, self.beats)
+        return _shapes(self.geometry, self.beat, self.beats)
 
     def within(self, polygon: Any) -> npt.NDArray[np.bool_]:
         """Return which cells have their centre inside `polygon`, (n_cells,) bool."""
@@ -344,15 +344,16 @@ class Tessellation:
         return np.asarray(shapely.intersects_xy(polygon, self.x, self.y), dtype=bool)
 
 
-def _dissolved(geometry: Geometries, row: npt.NDArray[np.int32], labels: tuple[str, ...]) -> list[tuple[str, Any]]:
-    found = []
-    for n, label in enumerate(labels):
-        mine = geometry[row == n]
-        if len(mine):
-            # Closing by half a metre removes the hair cracks that rounding leaves between hexagons.
-            shape = shapely.union_all(mine).buffer(0.5, join_style="mitre").buffer(-0.5, join_style="mitre")
-            found.append((label, shape))
-    return found
+def dissolved(cells: Geometries) -> Any:
+    """Return the shape that cells make together.
+
+    Closing it by half a metre removes the hair cracks that rounding leaves between hexagons.
+    """
+    return shapely.union_all(cells).buffer(0.5, join_style="mitre").buffer(-0.5, join_style="mitre")
+
+
+def _shapes(geometry: Geometries, row: npt.NDArray[np.int32], labels: tuple[str, ...]) -> list[tuple[str, Any]]:
+    return [(label, dissolved(geometry[row == n])) for n, label in enumerate(labels) if (row == n).any()]
 
 
 def _squares(row: Ints, column: Ints, size: float) -> Geometries:

@@ -7,7 +7,7 @@ from allocator.io.covariates import read_covariates, read_job_covariates
 from allocator.io.delivery import delivery_template, read_delivery
 from allocator.io.edits import read_duty_wishes, read_edits
 from allocator.io.events import read_events, read_job_events
-from allocator.io.exports import csv_text
+from allocator.io.exports import csv_text, xml_text
 from allocator.io.feedback import read_feedback
 from allocator.io.folders import check_output, check_writable, replace_files, sha256, whole_folder, write_files
 from allocator.io.gis import write_cells
@@ -79,4 +79,5 @@ __all__ = [
     "write_files",
     "write_results",
     "write_run",
+    "xml_text",
 ]

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
 
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+
+
+def xml_text(value: object) -> str:
+    """Return a value as text that XML can hold: control characters and half characters become a sign."""
+    return _NOT_XML.sub("\ufffd", str(value))
 
 
 def csv_text(frame: pd.DataFrame) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import tempfile
 import zoneinfo
@@ -19,12 +18,11 @@ import shapely
 from geopandas import GeoDataFrame
 
 from allocator.domain import Run, harm_classes
-from allocator.io.exports import csv_text
+from allocator.io.exports import csv_text, xml_text
 from allocator.io.gis import fixed_date
 
 _WGS84 = "EPSG:4326"
 _DECIMALS = 10  # of degrees, 0.01 mm: areas of cells come back within 1e-6; six decimals would lose 1 in 1,000
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 ATTRIBUTES: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "cells": {
@@ -318,6 +316,6 @@ def _write_kml(layers: Mapping[str, GeoDataFrame], path: Path) -> None:
     for n, (name, frame) in enumerate(layers.items()):
         told = _timed_text(frame.to_crs(_WGS84))
         text = [column for column, kind in told.dtypes.items() if str(kind) in ("str", "object")]
-        told = told.assign(**{column: [_NOT_XML.sub("\ufffd", str(one)) for one in told[column]] for column in text})
+        told = told.assign(**{column: [xml_text(one) for one in told[column]] for column in text})
         told.insert(0, "Name", told[list(titles[name])].astype(str).agg(" ".join, axis=1))
         pyogrio.write_dataframe(told, path, layer=name, driver="LIBKML", append=n > 0)

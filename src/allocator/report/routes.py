@@ -13,10 +13,10 @@ import pandas as pd
 import pyproj
 
 from allocator.domain import Run
+from allocator.io import xml_text
 from allocator.report.summary import mark
 from allocator.tessellation import Tessellation
 
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # names that Windows keeps for devices
 
 
@@ -91,7 +91,7 @@ def _point(visit: Any, tag: str) -> str:
 
 
 def _text(value: object) -> str:
-    return escape(_NOT_XML.sub("\ufffd", str(value)))
+    return escape(xml_text(value))
 
 
 def geojson(unit: str, visits: pd.DataFrame, *, note: str = "") -> str:

@@ -15,7 +15,7 @@ import shapely
 
 from allocator.domain import Floats, Ints
 from allocator.report.words import said
-from allocator.tessellation import Tessellation
+from allocator.tessellation import Tessellation, dissolved
 
 Ring = npt.NDArray[np.int64]
 Point = tuple[float, float]
@@ -155,9 +155,8 @@ class Atlas:
     def _borders(self, shapes: Any) -> tuple[Ring, ...]:
         if not len(shapes):
             return ()
-        # Closing by half a metre removes the hair cracks that rounding leaves between hexagons.
-        shape = shapely.union_all(shapes).buffer(0.5, join_style="mitre").buffer(-0.5, join_style="mitre")
-        return tuple(self._whole_metres(ring) for ring in shapely.get_rings(shapely.get_parts(shape.simplify(1.0))))
+        shape = dissolved(shapes).simplify(1.0)
+        return tuple(self._whole_metres(ring) for ring in shapely.get_rings(shapely.get_parts(shape)))
 
     def _middle(self, cells: Ints) -> Point:
         """Return the centre of the cell nearest to the mean of these cells."""
