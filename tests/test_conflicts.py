@@ -28,6 +28,7 @@ from allocator.io import read_job
 from allocator.planning import build_problem, check_feasible, rivals_of, soften, solve
 from allocator.planning.cellwise import broken_limits
 from allocator.planning.worth import worth_of_limits
+from page_runs import with_products
 
 DISTRICTS, UNITS = 4, 8
 
@@ -257,7 +258,7 @@ def test_a_job_without_a_plan_ends_with_its_limits_and_softens_on_request(job, d
     run = pipeline.run(tight, soften=True)
     assert run.plan.softened
     assert any(label == "softened" for label, _ in run.figures["lines"])
-    place = pipeline.save_run(run, tmp_path / "soft")
+    place = pipeline.save_run(with_products(run), tmp_path / "soft")
     for page in sorted((place / "routes").glob("*.gpx"))[:2]:
         assert "SOFTENED PLAN" in page.read_text("utf-8")
     assert "SOFTENED PLAN" in json.loads((place / "summary.json").read_text("utf-8"))["values"]["stamp"]

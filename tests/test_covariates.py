@@ -27,6 +27,7 @@ from allocator.io.times import parse_times
 from allocator.risk import fit_all, glm
 from allocator.synthetic import CRS
 from allocator.tessellation import Area, Tessellation
+from page_runs import with_products
 
 ZONE = "America/Chicago"
 FIRST = dt.date(2025, 1, 1)
@@ -542,6 +543,7 @@ def test_a_job_names_its_covariates_and_they_are_hashed_used_and_told(job_with_c
     assert "'heat' are not known ahead" in text
     assert len(run.manifest["inputs"]["risk.covariates.0.file"]["sha256"]) == 64
     assert "risk.daily.file" in run.manifest["inputs"]
+    run = with_products(run)
     assert al.load_run(al.save_run(run, tmp_path / "run")) == run
     again = tmp_path / "job.toml"
     again.write_text(dump_job(job))

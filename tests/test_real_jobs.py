@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import allocator as al
+from page_runs import with_products
 from places import DATA, real
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -83,8 +84,10 @@ def test_chicago_visits_say_why(chicago):
 
 
 def test_chicago_comes_back_from_disk(chicago, tmp_path):
-    place = al.save_run(chicago, tmp_path / "run")
-    assert al.load_run(place) == chicago
+    reported = with_products(chicago, "report")
+    place = al.save_run(reported, tmp_path / "run")
+    assert al.load_run(place) == reported
+    assert (place / "report.html").stat().st_size < 6e6
 
 
 def test_portland_falls_back_to_the_shares_of_the_job():

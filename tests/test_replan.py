@@ -25,7 +25,13 @@ KEYS = ["unit", "shift", "cell", "start", "stop"]
 @pytest.fixture(scope="module")
 def quick_run(demo_folder):
     """A run of the demo city with a small search for its routes."""
-    overrides = ["risk.model=mixture", "routes.runs=1", "routes.iterations=20", "allocation.worth=false"]
+    overrides = [
+        "risk.model=mixture",
+        "routes.runs=1",
+        "routes.iterations=20",
+        "allocation.worth=false",
+        "output.products=[]",
+    ]
     return pipeline.run(read_job(demo_folder / "job.toml", overrides=overrides))
 
 

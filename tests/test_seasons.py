@@ -16,7 +16,9 @@ from allocator.errors import ConfigError, DataError
 from allocator.io import csv_text, delivery_template
 
 ROOT = Path(__file__).parents[1]
-QUICK = ("risk.model=mixture", "allocation.worth=false", "risk.holdout_weeks=2", "routes.runs=1")
+QUICK = (
+    "risk.model=mixture", "allocation.worth=false", "risk.holdout_weeks=2", "routes.runs=1", "output.products=[]",
+)  # fmt: skip
 CAP = 400
 
 
