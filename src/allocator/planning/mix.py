@@ -350,11 +350,6 @@ def _how_often(made: MixProgram, level: float) -> Solution:
     raise SolverError("no whole outreach plan was found within the budget of work")
 
 
-def _by_name(made: MixProgram, whole: MixProgram, short: dict[int, int]) -> dict[int, int]:
-    """Return shortages by the soft rows of the coarse program, which bear the same names in the same order."""
-    return dict(zip(whole.soft, (short[r] for r in made.soft), strict=True))
-
-
 def _in_weeks(made: MixProgram, total: Floats, *, slack: float, barred: Mapping[Column, int]) -> Solution:
     """Return whole numbers by week and crew for about as many holdings as were chosen.
 
