@@ -34,7 +34,7 @@ def run_of(demo, city: Tessellation, *, units: int = 6, days: int = 2, visits: i
     surface = surface_of(city, roster, seed=seed)
     posts = pd.DataFrame(
         [
-            (unit, shift.id, city.districts[rng.integers(len(city.districts))])
+            (unit.name, shift.id, city.districts[rng.integers(len(city.districts))])
             for shift in roster.shifts
             for unit in roster.on_duty(shift)
         ],

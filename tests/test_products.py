@@ -6,13 +6,19 @@ import dataclasses
 import json
 import os
 import shutil
+import sys
 
+import openpyxl
 import pytest
 
 from allocator import pipeline
+from allocator.config import PRODUCTS
 from allocator.errors import ConfigError, DataError, OutputError
-from allocator.io import load_run
-from page_runs import with_products
+from allocator.io import load_run, read_edits
+from allocator.io.layers import layers_of
+from allocator.replanning import replan
+from allocator.report import briefings_pdf
+from page_runs import city_of, run_of, with_products
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +39,74 @@ def test_products_are_those_that_are_asked_for(folder):
     _, files = pipeline.remake_products(folder, wanted=["report"], out=folder.parent / "elsewhere")
     assert (folder.parent / "elsewhere" / "report.html").read_bytes() == files["report.html"]
     assert not (folder / "report.html").exists()
-    assert load_run(folder) == load_run(folder)  # the folder still counts as unchanged
+    assert load_run(folder).plan.visits.equals(load_run(place).plan.visits)  # the folder still counts as unchanged
     with pytest.raises(ConfigError, match=r"unknown product 'reprot'.*report"):
         pipeline.remake_products(folder, wanted=["reprot"])
     with pytest.raises(OutputError, match="exists already"):
         pipeline.remake_products(folder, wanted=["report"], out=folder.parent / "elsewhere")
+
+
+def test_the_report_points_to_what_lies_beside_it(folder):
+    pipeline.remake_products(folder, wanted=["roster", "gis"])
+    _, files = pipeline.remake_products(folder, wanted=["report"])
+    assert b'href="roster.xlsx"' in files["report.html"]
+    assert b'href="gis/plan.gpkg"' in files["report.html"]
+    assert b'href="briefings/index.html"' not in files["report.html"]
+
+
+def test_what_somebody_typed_is_never_replaced(folder):
+    pipeline.remake_products(folder, wanted=["roster", "report"])
+    book = openpyxl.load_workbook(folder / "roster.xlsx")
+    book["edits"]["A2"] = "forbid"
+    book.save(folder / "roster.xlsx")
+    typed, report = ((folder / name).read_bytes() for name in ("roster.xlsx", "report.html"))
+    with pytest.raises(OutputError, match=r"^roster\.xlsx changed since the run was written: take edits in"):
+        pipeline.remake_products(folder, wanted=["report", "roster"])
+    assert (folder / "roster.xlsx").read_bytes() == typed
+    assert (folder / "report.html").read_bytes() == report
+    pipeline.remake_products(folder, wanted=["report"])
+    assert (folder / "roster.xlsx").read_bytes() == typed
+
+
+def test_pdf_is_refused_at_the_door_where_its_library_is_missing(demo_run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "reportlab.pdfgen", None)
+    briefings_pdf._kit.cache_clear()
+    with pytest.raises(ConfigError, match=r"pip install 'allocator\[pdf\]'"):
+        pipeline.run(with_products(demo_run, "pdf").job)
+    monkeypatch.undo()
+    briefings_pdf._kit.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "districts", "units", "visits", "kind"),
+    [(1, 1, 1, 1, 3, "squares"), (1, 1, 1, 0, 0, "squares"), (12, 9, 3, 5, 30, "hexagons"),
+     (60, 40, 60, 30, 300, "squares")],
+)  # fmt: skip
+def test_odd_cities_have_every_product(demo_run, columns, rows, districts, units, visits, kind):
+    run = run_of(demo_run, city_of(columns, rows, districts, kind=kind), units=units, visits=visits)
+    files = pipeline.products_of(run, PRODUCTS)
+    assert {"report.html", "roster.xlsx", "gis/plan.gpkg", "briefings/index.html"} <= set(files)
+    assert sum(name.endswith(".pdf") for name in files) == len(run.roster.shifts)
+
+
+def test_kinds_that_differ_by_case_alone_have_layers(demo_run):
+    kinds = ("Theft", "theft", "x" * 80 + "a", "x" * 80 + "b")
+    surface = dataclasses.replace(demo_run.surface, kinds=kinds[: len(demo_run.surface.kinds)])
+    cells = layers_of(dataclasses.replace(demo_run, surface=surface))["cells"]
+    columns = [name for name in cells if name.startswith("expected ")]
+    assert len({name.casefold() for name in columns}) == len(surface.kinds)
+
+
+def test_the_report_of_a_changed_plan_says_so(demo_run, tmp_path):
+    revised = replan(demo_run, at="2026-03-04T19:40", out_of_service=["1P1"])
+    place = pipeline.save_run(with_products(revised, "report", "roster"), tmp_path / "revised", earlier=demo_run)
+    text = (place / "report.html").read_text("utf-8")
+    assert "Changed after it was made: from 2026-03-04" in text
+    assert "What was changed, and why" in text
+    assert 'href="changes.csv"' in text
+    city, roster = demo_run.surface.city, demo_run.roster
+    with pytest.raises(DataError, match="planning its week again would undo that"):
+        read_edits(place / "roster.xlsx", roster=roster, city=city, job=demo_run.job.job.name)
 
 
 def test_the_week_before_is_found_beside_the_run(folder, demo_run):
@@ -83,7 +152,9 @@ def test_a_folder_that_cannot_be_written_stays_as_it_was(folder, monkeypatch):
         patch.setattr(os, "access", lambda path, mode: False)  # the tests may run as root, who may write anywhere
         with pytest.raises(OutputError, match=r"no permission to write into .*--out"):
             pipeline.remake_products(folder, wanted=["report"])
-    (folder / "gis").write_text("a file where a folder is wanted")
-    with pytest.raises(OutputError, match="earlier files are as they were"):
-        pipeline.remake_products(folder, wanted=["gis"])
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*before, "gis"])
+    (folder / "outreach.html").write_bytes(b"earlier")
+    (folder / "report.html").mkdir()
+    with pytest.raises(OutputError, match=r"report\.html cannot be replaced; earlier files are as they were"):
+        pipeline.remake_products(folder, wanted=["report"])
+    assert (folder / "outreach.html").read_bytes() == b"earlier"
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*before, "outreach.html", "report.html"])

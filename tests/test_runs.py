@@ -35,7 +35,7 @@ def saved(demo_run, tmp_path_factory):
 
 
 def test_the_folder_holds_what_the_design_names(saved):
-    made = {"report.html", "outreach.html", "roster.xlsx", "briefings", "gis", "map.png"}
+    made = {"report.html", "outreach.html", "roster.xlsx", "briefings", "gis", "map.png", "products.json"}
     assert {*FILES, *made, "history", "state", "routes", "calendars", "partners", "funders", "delivery.csv"} == {
         path.name for path in saved.iterdir()
     }

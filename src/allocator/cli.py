@@ -603,7 +603,7 @@ def report(
         tell("run folder")
         from allocator import pipeline
 
-        wanted = None if only is None else [name.strip() for name in only.split(",") if name.strip()]
+        wanted = None if only is None else [name.strip() for name in only.split(",")]
         place, files = pipeline.remake_products(run, wanted=wanted, out=out, against=against)
         tell("written")
     if as_json:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 import importlib.metadata
 import importlib.resources as resources
+import json
 import platform
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from allocator import evaluation, io, planning, report, risk, seasons, synthetic
-from allocator.config import PRODUCTS, Job, ShiftSection
+from allocator.config import Job, ShiftSection
 from allocator.domain import (
     Bools,
     Calls,
@@ -38,7 +40,7 @@ from allocator.domain import (
     local_clock,
     shifts_of,
 )
-from allocator.errors import ConfigError, DataError, nearest
+from allocator.errors import ConfigError, DataError, OutputError, nearest
 from allocator.evaluation import (
     DeliveryCard,
     PlanScorecard,
@@ -80,6 +82,7 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
     """
     clock = _Stopwatch(progress)
     io.check_files(job)
+    report.check_products(job.output.products)
     with clock("study area"):
         area = io.read_job_area(job)
         city = tessellate(job, area)
@@ -157,11 +160,23 @@ def save_run(
     pages = {**report.route_files(run), **_roster_pages(run), **_outreach_pages(run)}
     if earlier is not None:
         pages["changes.csv"] = io.csv_text(run.plan.diff(earlier.plan)).encode("utf-8")
-    pages |= products_of(run, run.job.output.products, before=before)
+    made = products_of(run, run.job.output.products, before=before, others=pages)
+    pages |= made | {PRODUCT_HASHES: _hashes_of(made)}
     return io.write_run(run, folder, pages=pages, overwrite=overwrite)
 
 
-def products_of(run: Run, wanted: Sequence[str], *, before: Run | None = None) -> dict[str, bytes]:
+PRODUCT_HASHES = "products.json"
+"""File of a run folder with the SHA-256 of each product: one that was changed by hand since is never replaced."""
+
+
+def _hashes_of(files: Mapping[str, bytes], known: Mapping[str, str] | None = None) -> bytes:
+    hashes = {**(known or {}), **{name: hashlib.sha256(content).hexdigest() for name, content in files.items()}}
+    return (json.dumps(dict(sorted(hashes.items())), indent=1, ensure_ascii=False) + "\n").encode("utf-8")
+
+
+def products_of(
+    run: Run, wanted: Sequence[str], *, before: Run | None = None, others: Collection[str] = ()
+) -> dict[str, bytes]:
     """Return what people look at, print, edit and load of a run, by path in its folder.
 
     Parameters
@@ -172,17 +187,16 @@ def products_of(run: Run, wanted: Sequence[str], *, before: Run | None = None) -
         Names as in `output.products`.
     before : Run, optional
         An earlier run that the report compares with.
+    others : collection of str
+        Paths of products that are there already, which the report points to.
 
     Raises
     ------
     ConfigError
         If a product is unknown, or its library is not installed.
     """
-    if unknown := [name for name in wanted if name not in PRODUCTS]:
-        raise ConfigError(
-            f"unknown product {unknown[0]!r}{nearest(unknown[0], PRODUCTS)}; there are {', '.join(PRODUCTS)}"
-        )
-    return report.products(run, wanted, before=before)
+    report.check_products(wanted)
+    return report.products(run, wanted, before=before, others=others)
 
 
 def remake_products(
@@ -213,12 +227,26 @@ def remake_products(
     else:
         io.check_writable(place)
     run = io.load_run(place)
+    names = run.job.output.products if wanted is None else wanted
     before = week_before(run, place) if against is None else io.load_run(against)
-    files = products_of(run, run.job.output.products if wanted is None else wanted, before=before)
     if out is not None:
+        files = products_of(run, names, before=before)
         return io.write_files(files, out), files
-    io.replace_files(files, place)
+    known = io.read_hashes(place / PRODUCT_HASHES)
+    there = {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()}
+    files = products_of(run, names, before=before, others=there)
+    _refuse_changed([name for name in files if name in there & set(known) and io.sha256(place / name) != known[name]])
+    io.replace_files({**files, PRODUCT_HASHES: _hashes_of(files, known)}, place)
     return place.absolute(), files
+
+
+def _refuse_changed(names: Sequence[str]) -> None:
+    """Refuse to replace what somebody worked on."""
+    if names:
+        raise OutputError(
+            f"{', '.join(names[:3])}{' and more' * (len(names) > 3)} changed since the run was written: take edits in "
+            "with `allocator run JOB --edits roster.xlsx`, or make the products elsewhere with --out"
+        )
 
 
 def week_before(run: Run, folder: str | Path) -> Run | None:

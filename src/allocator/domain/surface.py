@@ -28,7 +28,10 @@ CLASS_SHARES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
 
 
 def harm_classes(harm: Floats, area_km2: Floats) -> Ints:
-    """Return the class of each cell, 0 to 6, by the share of the area with less expected harm per km².
+    """Return the class of each cell, 0 to 6, by where it stands in the area when that is ordered by harm per km².
+
+    A cell stands at the middle of the share of the area that it takes; cells of equal harm per km² stand at the middle
+    of theirs together, so that none looks worse than its equals. Cells without expected harm are class 0.
 
     Parameters
     ----------
@@ -41,11 +44,14 @@ def harm_classes(harm: Floats, area_km2: Floats) -> Ints:
     -------
     (n_cells,) int64
     """
-    order = np.argsort(harm / area_km2, kind="stable")
-    filled = np.cumsum(area_km2[order]) / area_km2.sum()
+    density = harm / area_km2
+    order = np.argsort(density, kind="stable")
+    group = np.cumsum(np.concatenate([[0], np.diff(density[order]) > 0]))
+    taken = np.bincount(group, area_km2[order])
+    middle = (np.cumsum(taken) - taken / 2) / area_km2.sum()
     step = np.empty(len(order), np.int64)
-    step[order] = np.searchsorted(CLASS_SHARES, filled)
-    return step
+    step[order] = np.searchsorted(CLASS_SHARES, middle, side="right")[group]
+    return np.where(density > 0, step, 0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from allocator.io.presets import preset, preset_names
 from allocator.io.residents import read_job_residents
 from allocator.io.results import write_results
 from allocator.io.rosters import read_minimums, read_roster
-from allocator.io.runs import load_run, read_items, write_run
+from allocator.io.runs import load_run, read_hashes, read_items, write_run
 from allocator.io.screen import family_of, screen
 from allocator.io.surveys import read_requests, read_survey
 from allocator.io.travel import read_job_travel, read_matrix, read_streets
@@ -52,6 +52,7 @@ __all__ = [
     "read_edits",
     "read_events",
     "read_feedback",
+    "read_hashes",
     "read_initiatives",
     "read_items",
     "read_job",

@@ -267,13 +267,16 @@ def _edit_of(sheet: Sheet, roster: Roster, city: Tessellation) -> Edit | None:
 
 def _contradictions(found: list[_Placed], city: Tessellation) -> Iterator[str]:
     """Yield the pairs of rows that cannot both be kept."""
-    by_shift: dict[str, list[_Placed]] = {}
-    for place, edit in found:
-        by_shift.setdefault(edit.shift, []).append((place, edit))
-    for shift, rows in by_shift.items():
-        for (first, a), (second, b) in itertools.combinations(rows, 2):
-            if why := _clash(a, b, city):
-                yield f"{_together(first, second)}: {why} in {shift}"
+    related: dict[tuple[str, object], list[int]] = {}  # only edits of one cell or of one unit can clash
+    for n, (_, edit) in enumerate(found):
+        for about in (edit.cell if edit.cell >= 0 else None, edit.unit or None):
+            if about is not None:
+                related.setdefault((edit.shift, about), []).append(n)
+    pairs = {pair for rows in related.values() for pair in itertools.combinations(rows, 2)}
+    for n, m in sorted(pairs):
+        (first, a), (second, b) = found[n], found[m]
+        if why := _clash(a, b, city):
+            yield f"{_together(first, second)}: {why} in {a.shift}"
 
 
 def _together(first: str, second: str) -> str:
@@ -298,10 +301,6 @@ def _clash(a: Edit, b: Edit, city: Tessellation) -> str:
     if b.on_duty_itself:
         return f"unit {a.unit} is pinned and does not work"
     return f"unit {a.unit} is pinned to district {own} and kept from it" if b.district and own == b.district else ""
-
-
-def _district_of(edit: Edit, city: Tessellation) -> str:
-    return city.districts[city.district[edit.cell]] if edit.cell >= 0 else edit.district
 
 
 def _off_duty(found: list[_Placed], roster: Roster, *, away: frozenset[_Pair], made: bool) -> Iterator[str]:

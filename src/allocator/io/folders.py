@@ -7,7 +7,6 @@ import glob
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -71,26 +70,41 @@ def write_files(files: Mapping[str, bytes], folder: str | Path) -> Path:
 
 
 def replace_files(files: Mapping[str, bytes], folder: str | Path) -> None:
-    """Put files into a folder that exists, each whole or not at all; the old ones stay until all are written.
+    """Put files into a folder that exists: all are written beside it first, then each takes its place whole.
 
     Raises
     ------
     OutputError
-        If they cannot be written.
+        If they cannot be written; the earlier files are as they were, unless the system fails between two renames.
     """
-    place = Path(folder).absolute()
+    place, done = Path(folder).absolute(), list[str]()
+    made = place / f".products-{os.getpid()}"
+    _tidy_products(place)
     try:
-        with tempfile.TemporaryDirectory(prefix=".products-", dir=place) as made:
-            for name, content in files.items():
-                (Path(made) / name).parent.mkdir(parents=True, exist_ok=True)
-                (Path(made) / name).write_bytes(content)
-            for name in files:
-                (place / name).parent.mkdir(parents=True, exist_ok=True)
-                (Path(made) / name).replace(place / name)
+        for name, content in files.items():
+            (made / name).parent.mkdir(parents=True, exist_ok=True)
+            (made / name).write_bytes(content)
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            if (place / name).is_dir() or not _may_write((place / name).parent):
+                raise OSError(errno.EACCES, f"{name} cannot be replaced")
+        for name in files:
+            (made / name).replace(place / name)
+            done.append(name)
     except OSError as error:
         if not is_output_failure(error):
             raise
-        raise OutputError(f"cannot write into {place}: {_plain(error)}; earlier files are as they were") from error
+        state = f"new are {', '.join(done)}" if done else "earlier files are as they were"
+        raise OutputError(f"cannot write into {place}: {_plain(error)}; {state}") from error
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _tidy_products(place: Path) -> None:
+    """Remove what a killed process left of `replace_files`."""
+    with suppress(OSError):
+        for left in place.glob(".products-*"):
+            if not _alive(left.name.rpartition("-")[2]):
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _may_write(folder: Path) -> bool:
@@ -163,7 +177,7 @@ def is_output_failure(error: OSError) -> bool:
     """Return whether an error of the operating system means that output cannot be written."""
     return error.errno in {
         errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EFBIG,
-        errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST,
+        errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY,
     } or any(words in str(error) for words in ("No space left", "Permission denied"))  # fmt: skip
 
 

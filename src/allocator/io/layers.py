@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import zoneinfo
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -110,7 +110,11 @@ def attributes_of(layers: Mapping[str, GeoDataFrame]) -> pd.DataFrame:
     for layer, frame in layers.items():
         for attribute in frame.columns.drop("geometry"):
             known = ATTRIBUTES[layer]
-            key = next(name for name in known if name == attribute or attribute.startswith(name.removesuffix("…")))
+            key = next(
+                name
+                for name in known
+                if name == attribute or (name.endswith("…") and attribute.startswith(name.removesuffix("…")))
+            )
             rows.append((layer, attribute, str(frame[attribute].dtype), *known[key]))
     return pd.DataFrame(rows, columns=["layer", "attribute", "type", "unit", "meaning"])
 
@@ -139,12 +143,25 @@ def _cells(run: Run) -> GeoDataFrame:
         "visits": np.bincount(visits["cell"], minlength=city.n_cells).astype(np.int32),
         "minutes": np.bincount(visits["cell"], minutes, city.n_cells),
     }  # fmt: skip
-    columns |= {f"expected {kind[:60]}": surface.mean[:, :, n].sum(axis=0) for n, kind in enumerate(surface.kinds)}
+    kinds = _distinct(surface.kinds)
+    columns |= {f"expected {kind}": surface.mean[:, :, n].sum(axis=0) for n, kind in enumerate(kinds)}
     names = [shift.name for shift in run.roster.shifts]
-    columns |= {
-        f"harm in {name[:60]}": harm[[one == name for one in names]].sum(axis=0) for name in dict.fromkeys(names)
-    }
+    of_shift = dict(zip(dict.fromkeys(names), _distinct(dict.fromkeys(names)), strict=True))
+    columns |= {f"harm in {to}": harm[[one == name for one in names]].sum(axis=0) for name, to in of_shift.items()}
     return _frame(columns, city.geometry, run)
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    """Return names of at most 60 characters that differ in more than case, as columns of a GeoPackage must."""
+    seen, found = set[str](), []
+    for name in (one[:60] for one in names):
+        n, cut = 1, name
+        while cut.casefold() in seen:
+            n += 1
+            cut = f"{name[:55]}~{n}"
+        seen.add(cut.casefold())
+        found.append(cut)
+    return found
 
 
 def _labels(labels: tuple[str, ...], row: Any) -> Any:
@@ -199,8 +216,8 @@ def _milliseconds(times: pd.Series) -> Any:
 def _routes(run: Run) -> GeoDataFrame:
     city, rows, lines = run.surface.city, [], []
     for (unit, shift), tour in run.plan.visits.groupby(["unit", "shift"], sort=False):
-        if len(tour) > 1:
-            cells = tour["cell"].to_numpy()
+        cells = tour["cell"].to_numpy()
+        if len(np.unique(cells)) > 1:  # a line needs two places
             lines.append(shapely.linestrings(np.column_stack([city.x[cells], city.y[cells]])))
             rows.append((unit, shift, len(tour), tour["start"].iloc[0], tour["stop"].iloc[-1]))
     table = pd.DataFrame(rows, columns=["unit", "shift", "visits", "start", "stop"])

@@ -191,6 +191,16 @@ def _check_files(place: Path, manifest: Mapping[str, Any]) -> None:
         )
 
 
+def read_hashes(path: str | Path) -> dict[str, str]:
+    """Return the hashes of a file of them, by path; none where there is no such file, or it holds something else."""
+    try:
+        found = _read_json(Path(path))
+    except (OSError, ValueError):
+        return {}
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {name: one for name, one in pairs if isinstance(one, str)}
+
+
 def _load(place: Path, manifest: Mapping[str, Any]) -> Run:
     import tomllib
 

@@ -37,13 +37,15 @@ PLAN_COLUMNS = ("unit", "shift", "start", "stop", "district")
 FACT, VALUE = "fact", "value"
 """Columns of the sheet `lists` that say which plan the workbook is of."""
 FORM = "allocator roster 1"
+CHANGED = "changed at"
+"""Fact of a plan that was changed after it was made."""
 
 _MOST_CHARACTERS = 32_767  # of a cell, counted as UTF-16 does
 _KEPT_CHARACTERS = 12_000
 _NOT_XML = re.compile("[^\t\n\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MOST_BYTES, _MOST_PARTS = 64 << 20, 2_000
 """Of an unpacked workbook; that of Chicago (250 units, 7 days) has 1.3 MB in 25 parts."""
-_MOST_COLUMNS, _LAST_ROW = 60, 1_048_576
+_MOST_COLUMNS, _MOST_ROWS, _LAST_ROW = 60, 10_000, 20_000
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _AGAIN = "take a fresh copy of the run's roster.xlsx and make the changes in the yellow cells"
 
@@ -207,6 +209,11 @@ def _facts(name: str, grid: _Grid | None) -> dict[str, str]:
 def _check_origin(name: str, facts: Mapping[str, str], roster: Roster, job: str) -> None:
     days = sorted({shift.day.isoformat() for shift in roster.shifts})
     own = {"job": cell_text(job).strip(), "first day": days[0], "last day": days[-1]}
+    if at := facts.get(CHANGED):
+        raise DataError(
+            f"{name} is of a plan that was changed at {at}: planning its week again would undo that; type the edits "
+            "into the roster.xlsx of the plan before, or change the rest of the week with `allocator replan`"
+        )
     if all(facts.get(key) == value for key, value in own.items()):
         return
     theirs, ours = (
@@ -323,12 +330,16 @@ def _opened(path: Path) -> Iterator[Any]:
 
 def _grid_of(sheet: Any, file: str) -> _Grid:
     sheet.reset_dimensions()  # what the file says of its size may be wrong
-    faults, lines = list[str](), list[list[str]]()
+    faults, lines, filled = list[str](), list[list[str]](), 0
     for number, cells in enumerate(sheet.iter_rows(max_col=_MOST_COLUMNS), 1):
-        if number > _LAST_ROW:
-            raise DataError(f"{file}, sheet {sheet.title}: it has more rows than a spreadsheet can have")
         texts = [_text_of(cell) for cell in cells]
         if any(texts):
+            filled += 1
+            if number > _LAST_ROW or filled > _MOST_ROWS:
+                raise DataError(
+                    f"{file}, sheet {sheet.title}: row {number:,} is filled in, more than any roster has: clear what "
+                    f"stands below row {_LAST_ROW:,}, and keep to {_MOST_ROWS:,} rows"
+                )
             lines += [[] for _ in range(number - 1 - len(lines))]
             lines.append(texts)
         faults += [

@@ -10,7 +10,7 @@ from allocator.report.funders import funder_report
 from allocator.report.outreach import outreach_files
 from allocator.report.partners import partner_packages
 from allocator.report.plans import plan_backtest_page
-from allocator.report.products import products
+from allocator.report.products import check_products, products
 from allocator.report.replan import replan_figures
 from allocator.report.routes import route_files
 from allocator.report.scenarios import frontier_png, scenarios_page
@@ -28,6 +28,7 @@ __all__ = [
     "bulletin_references",
     "bulletins",
     "calendars",
+    "check_products",
     "explore_page",
     "explore_pictures",
     "figures",

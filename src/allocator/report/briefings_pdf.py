@@ -66,6 +66,17 @@ class _Kit:
     in_order: Callable[[str], str]
 
 
+def check_pdf() -> None:
+    """Refuse where the library is missing.
+
+    Raises
+    ------
+    ConfigError
+        If it is not installed.
+    """
+    _kit()
+
+
 @functools.cache
 def _kit() -> _Kit:
     try:

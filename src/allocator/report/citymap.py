@@ -154,7 +154,7 @@ def map_data(run: Run) -> str:
         "colour": _packed(np.stack([harm_classes(row, city.area_km2) for row in shown]), "u1"),
         "total": [float(f"{value:.4g}") for value in shown.sum(axis=1)],
         "kinds": list(surface.kinds), "by_kind": _packed(_levels(kinds, steps), "u1"),
-        "most": _packed(run.problem.cap.max(axis=0, initial=0), "u1"),
+        "most": _packed(run.problem.cap, "u1"),
         "most_blocks": run.job.allocation.max_blocks,
         "borders": {
             "districts": _lines(city.district_shapes(), origin),

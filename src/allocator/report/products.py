@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from allocator.errors import ConfigError, nearest
 from allocator.io import csv_text, gis_files
 from allocator.report.briefings import briefing_pages
-from allocator.report.briefings_pdf import briefing_pdfs
+from allocator.report.briefings_pdf import briefing_pdfs, check_pdf
 from allocator.report.map import map_png
 from allocator.report.outreach_page import outreach_page
 from allocator.report.palette import RISK, risk_names
@@ -54,6 +55,22 @@ PRODUCTS: Mapping[str, Callable[[Run, Files], Files]] = {
 """Product → the files it makes of a run, given those made before; `report.html` comes last, for it points to them."""
 
 
+def check_products(wanted: Collection[str]) -> None:
+    """Refuse products that cannot be made here.
+
+    Raises
+    ------
+    ConfigError
+        If one is unknown, or the library of one is not installed.
+    """
+    unknown = [name for name in wanted if name not in PRODUCTS]
+    if unknown:
+        hint = nearest(unknown[0], PRODUCTS)
+        raise ConfigError(f"unknown product {unknown[0]!r}{hint}; there are {', '.join(PRODUCTS)}")
+    if "pdf" in wanted:
+        check_pdf()
+
+
 def products(run: Run, wanted: Collection[str], *, before: Run | None = None, others: Collection[str] = ()) -> Files:
     """Return the products of a run, by path in the run folder.
 
@@ -71,9 +88,9 @@ def products(run: Run, wanted: Collection[str], *, before: Run | None = None, ot
     Raises
     ------
     ConfigError
-        If "pdf" is wanted and its library is not installed.
+        As `check_products`.
     """
-    files: Files = {"map.png": map_png(run)}
+    files: Files = {"map.png": map_png(run)} if not wanted or {"report", "roster"} & set(wanted) else {}
     for name, made in PRODUCTS.items():
         if name in wanted:
             files |= made(run, files)

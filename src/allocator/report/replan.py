@@ -47,7 +47,7 @@ def replan_figures(revised: Run, earlier: Run, asked: Mapping[str, Any]) -> dict
     causes = plan.changes.drop_duplicates("cause")
     lines = [
         *head, *stamp,
-        ["re-plan", _said(asked)],
+        ["re-plan", said_of(asked)],
         ["changed", f"{len(removed):,} visits removed, {len(added):,} added; {share:.1%} of the other units' visits "
                     f"changed, in {len(plan.changes):,} districts and shifts"],
         *(["why" if not n else "", f"{row.shift}, district {row.district}: {row.cause}"]
@@ -66,7 +66,8 @@ def _before(earlier: Run) -> str:
     return f"{coverage(earlier.plan.delivered, earlier.problem.value):.2%}"
 
 
-def _said(asked: Mapping[str, Any]) -> str:
+def said_of(asked: Mapping[str, Any]) -> str:
+    """Return what happened, in words: from when, which units, cells and events."""
     parts = [f"from {asked['at']}"]
     if asked["out_of_service"]:
         parts.append(f"out of service: {', '.join(asked['out_of_service'])}")

@@ -29,6 +29,7 @@ from allocator.report.pictures import (
     need_png,
     series_png,
 )
+from allocator.report.replan import said_of
 from allocator.report.summary import harm_word
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def run_page(
     alt = f"Map of {run.job.job.name}: expected harm, districts and planned visits"
     return render(
         "run.html", scripts=[bokeh_script(), script("map.js"), script("tables.js")],
-        title=run.job.job.name, days=_days(run), stamp=figures["stamp"], note=run.job.job.note, tiles=_tiles(run),
+        title=run.job.job.name, days=_days(run), stamp=figures["stamp"], notes=_notes(run), tiles=_tiles(run),
         unmet=_unmet(run), links=dict(links or {}), figure=map_figure(run), data=map_data(run), colours=colours,
         classes=risk_names(), picture=Picture(map_picture or map_png(run), alt), has_outreach=len(run.outreach.items),
         parts=[part for part in _parts(run, against) if part.blocks],
@@ -85,6 +86,18 @@ def _days(run: Run) -> str:
 
 def _day(day: dt.date) -> str:
     return f"{day:%A} {day.day} {day:%B} {day.year}"
+
+
+def _notes(run: Run) -> list[str]:
+    changed = [f"Changed after it was made: {said_of(asked)}" for asked in run.manifest.get("replanned", [])]
+    return [text for text in (run.job.job.note, *changed) if text]
+
+
+def _changed(run: Run) -> Blocks:
+    if not len(run.plan.changes):
+        return []
+    shown = run.plan.changes.rename(columns={"cause": "why its visits differ"})
+    return [Table(shown, "Districts and shifts whose visits differ from the earlier plan; changes.csv has the visits.")]
 
 
 def _tiles(run: Run) -> list[Tile]:
@@ -131,6 +144,7 @@ def _unmet(run: Run) -> list[str]:
 
 def _parts(run: Run, against: tuple[str, pd.DataFrame] | None) -> list[Part]:
     return [
+        Part("What was changed, and why", _changed(run)),
         Part("Staffing against need", _staffing(run)),
         Part("Who goes where", _who(run)),
         Part("Limits, and what they cost", _limits(run)),
@@ -191,7 +205,7 @@ def _who(run: Run) -> Blocks:
             "first": table["first"].dt.strftime("%H:%M"), "last until": table["last"].dt.strftime("%H:%M"),
         }
     )  # fmt: skip
-    away = int((posts["district"] != posts["home_district"]).sum())
+    away = int(((posts["district"] != posts["home_district"]) & (posts["district"] != "")).sum())
     words = f"{len(shown):,} unit-shifts; in {away:,} a unit serves outside its home district. Times are local."
     found: Blocks = [Text(words), Table(shown, "Units by shift; type in the field to find one.")]
     if run.roster.edits:
@@ -225,11 +239,12 @@ def _against(against: tuple[str, pd.DataFrame] | None) -> Blocks:
         return []
     name, table = against
     hours = table[["minutes_before", "minutes"]].sum() / 60
-    kept = int(table["places_kept"].sum()) / max(int(table["places"].sum()), 1)
-    words = (
-        f"Compared with {name}: {hours['minutes']:,.0f} hours of visits against {hours['minutes_before']:,.0f}; "
-        f"{kept:.0%} of the visited places were visited then too."
-    )
+    words = f"Compared with {name}: {hours['minutes']:,.0f} hours of visits against {hours['minutes_before']:,.0f}"
+    if table["places_kept"].notna().all():
+        kept = int(table["places_kept"].sum()) / max(int(table["places"].sum()), 1)
+        words += f"; {kept:.0%} of the visited places were visited then too."
+    else:
+        words += "; its cells are others, so places are not compared."
     shown = table.rename(columns=lambda one: one.replace("_before", " before").replace("_", " "))
     formats = dict.fromkeys(("minutes", "minutes before"), "{:,.0f}") | dict.fromkeys(
         ("expected harm", "expected harm before"), "{:,.1f}"
@@ -250,19 +265,20 @@ def compared(run: Run, before: Run) -> pd.DataFrame:
     -------
     DataFrame
         `district, units` (unit-shifts)`, visits, minutes, places, expected_harm`, the same with `_before` of the
-        earlier plan, and `places_kept`: cells that both visit.
+        earlier plan, and `places_kept`: cells that both visit, NaN where the cells are others.
     """
     own, other = _by_district(run), _by_district(before)
     table = own.merge(other, on="district", how="outer", suffixes=("", "_before"), sort=False)
     counts = table.columns.drop("district")
     table[counts] = table[counts].fillna(0)
-    same = sorted(set(run.plan.visits["cell"]) & set(before.plan.visits["cell"]))
-    same = [cell for cell in same if cell < run.surface.city.n_cells]
-    city = run.surface.city
-    kept = pd.Series([city.districts[city.district[cell]] for cell in same], dtype="str").value_counts()
-    table["places_kept"] = table["district"].map(kept).fillna(0).astype(int)
     whole = [name for name in counts if not name.startswith(("minutes", "expected"))]
-    return table.astype(dict.fromkeys(whole, int))
+    table = table.astype(dict.fromkeys(whole, int))
+    city, old = run.surface.city, before.surface.city
+    if not (city.n_cells == old.n_cells and np.allclose(city.x, old.x) and np.allclose(city.y, old.y)):
+        return table.assign(places_kept=np.nan)
+    same = sorted(set(run.plan.visits["cell"]) & set(before.plan.visits["cell"]))
+    kept = pd.Series([city.districts[city.district[cell]] for cell in same], dtype="str").value_counts()
+    return table.assign(places_kept=table["district"].map(kept).fillna(0).astype(int))
 
 
 def _by_district(run: Run) -> pd.DataFrame:
@@ -289,7 +305,7 @@ def _skill(run: Run) -> Blocks:
             "events in the top 1 % of the area": [hits["chosen"], *(hits[name] for name in names)],
         }
     )
-    baseline = max((name for name in names if name not in models), key=lambda name: skill[name], default="")
+    baseline = max((name for name in names if set(models) != {name}), key=lambda name: skill[name], default="")
     verdict = ""
     if baseline:
         gain = skill["chosen"] - skill[baseline]
@@ -421,7 +437,10 @@ def page_links(names: Sequence[str], *, has_outreach: bool) -> dict[str, str]:
     """
     known = {
         "briefings/index.html": "Briefing sheets to print", "roster.xlsx": "Roster to edit",
-        "outreach.html": "Season of outreach", "gis/plan.gpkg": "Layers for your GIS", "map.png": "Map as a picture",
+        "changes.csv": "Visits that changed",
+        "outreach.html": "Season of outreach",
+        "gis/plan.gpkg": "Layers for your GIS",
+        "map.png": "Map as a picture",
     }  # fmt: skip
     there = set(names)
     return {

@@ -31,6 +31,7 @@ one page anyway."""
 
 USUAL = "directed patrol"
 _LONG = 60
+_MOST_NOTE = 300  # characters of what every page repeats; the report has the whole note
 _FEW = 25
 """Places up to which the map of a district has the numbers of the visits."""
 _MOST_ON_ONE_PAGE = 75
@@ -289,7 +290,9 @@ class _Desk:
         """Return the districts and shifts that a line names."""
         words = [rf"\bdistricts? {re.escape(name)}(?![\w-])" for name in self.districts]
         districts = {name for name, word in zip(self.districts, words, strict=True) if re.search(word, line)}
-        return districts, {shift.id for shift in self.run.roster.shifts if shift.id in line}
+        shifts = {shift.id for shift in self.run.roster.shifts if shift.id in line}
+        # "2026-03-02/day" is in "2026-03-02/day watch" too: the longest name is meant.
+        return districts, {one for one in shifts if not any(one != two and one in two for two in shifts)}
 
     def unmet_in(self, district: str, shift: str) -> list[str]:
         """Return the unmet needs that name this district and shift, or one of them and no other."""
@@ -326,12 +329,13 @@ class _ShiftDesk:
         for district, units in crews.items():
             made += [self.of_district(district, units)] if district in desk.districts else []
             made += [self.of_unit(unit, district) for unit in units]
-        note = (said(job.job.note),) if job.job.note else ()
+        note = (said(job.job.note, _MOST_NOTE),) if job.job.note else ()
         last_day = day_words(desk.run.surface.cutoff - dt.timedelta(days=1))
         grounds = {desk.district_ids[name]: desk.atlas.ground(row, harm) for name, row in desk.districts.items()}
         return ShiftSheets(
             file, f"{day_words(self.shift.day)}, {said(self.shift.name, 30)}",
-            f"{said(job.job.name, _LONG)}, week of {day_words(job.job.week)}", (said(mark(job, desk.run.plan)), *note),
+            f"{said(job.job.name, _LONG)}, week of {day_words(job.job.week)}",
+            (said(mark(job, desk.run.plan), _MOST_NOTE), *note),
             f"Forecast from data up to {last_day}. It is about places, never about persons.",
             f"Shades: the 2 %, 10 %, 25 % and 50 % of the district's cells with most {desk.harm_word} per km² in this "
             "shift. Thin lines: beats.",

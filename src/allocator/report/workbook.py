@@ -158,10 +158,15 @@ def _about(pen: _Pen, run: Run) -> None:
     pen.page(sheet)
     sheet.set_column(0, 0, 100)
     sheet.hide_gridlines(2)
+    changed = _changed_at(run)
     lines = [
         f"Week of {shifts[0].day} to {max(shift.day for shift in shifts)}. All times are local ({job.timezone}).",
         mark(run.job, run.plan),
         job.note,
+        f"Changed after it was made, from {changed} on: this workbook is to look at. Edits of the whole week go into "
+        "the workbook of the plan before."
+        if changed
+        else "",
         "To change the plan, type in the yellow cells.",
         "1. Another district: open the sheet of the day, find the unit, and pick its new district from the list, or "
         f"'{form.OFF_DUTY}'. Beside it, say who decided (a desk or a rank, never a person) and why.",
@@ -177,6 +182,12 @@ def _about(pen: _Pen, run: Run) -> None:
         sheet.set_row(row, 16.0 * -(-len(text) // _ABOUT_LINE) + 4)  # LibreOffice does not find the height itself
         sheet.write_string(row, 0, text, pen.words)
     sheet.activate()
+
+
+def _changed_at(run: Run) -> str:
+    """Return when the plan was last changed after it was made; blank if never."""
+    changes = run.manifest.get("replanned", [])
+    return str(changes[-1]["at"]) if changes else ""
 
 
 def _day_tables(run: Run) -> dict[str, pd.DataFrame]:
@@ -353,6 +364,7 @@ def _list_sheet(pen: _Pen, run: Run, checks: dict[str, str]) -> None:
     facts = {
         "form": form.FORM, "job": run.job.job.name, "first day": min(shift.day for shift in shifts).isoformat(),
         "last day": max(shift.day for shift in shifts).isoformat(),
+        form.CHANGED: _changed_at(run),
         **{f"rows of {title}": check for title, check in checks.items()},
     }  # fmt: skip
     columns = {

@@ -3,7 +3,6 @@
 (async () => {
   const at = id => document.getElementById(id);
   const stage = at("map");
-  if (!stage) return;
   const bytesOf = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
   const unpacked = new Blob([bytesOf(at("map-data").textContent.trim())]).stream().pipeThrough(new DecompressionStream("gzip"));
   const data = JSON.parse(await new Response(unpacked).text());
@@ -17,7 +16,7 @@
   };
 
   Bokeh.set_log_level("error");
-  const views = await Bokeh.embed.embed_item(JSON.parse(at("map-figure").textContent));
+  await Bokeh.embed.embed_item(JSON.parse(at("map-figure").textContent));
   const plot = Bokeh.documents[0].get_model_by_name("map");
   const layer = name => plot.renderers.find(one => one.name === name);
   const source = name => layer(name).data_source;
@@ -116,7 +115,9 @@
     const kinds = data.kinds.map((kind, row) => `${kind.toLowerCase()} ${number(data.steps[byKind[row * n + chosen]])}`).join(", ");
     lines.push(element("h3", `Cell ${chosen}: district ${districtName[chosen]}${beatName[chosen] ? `, beat ${beatName[chosen]}` : ""}`));
     lines.push(element("p", `In ${whenText()}: expected harm ${number(data.steps[level[now]])}; its colour: ${CLASSES[colour[now]]}. Expected events in the whole plan: ${kinds}.`));
-    if (most[chosen] < data.most_blocks) lines.push(element("p", `Policy allows at most ${most[chosen]} visits a shift here.`));
+    const caps = data.shifts.map((_, shift) => most[shift * n + chosen]).filter((_, shift) => shownShift() < 0 || shift === shownShift());
+    const [least, largest] = [Math.min(...caps), Math.max(...caps)];
+    if (least < data.most_blocks) lines.push(element("p", `Policy allows at most ${least === largest ? least : `${least} to ${largest}`} visits a shift here.`));
     const list = document.createElement("ul");
     let last = "", count = 0;
     for (let row = 0; row < visit.cell.length; row++) if (visit.cell[row] === chosen && inShift(row)) {
@@ -167,11 +168,25 @@
     at("map-scale").textContent = length >= 1000 ? `${length / 1000} km` : `${length} m`;
   }
   for (const range of [plot.x_range, plot.y_range]) range.change.connect(scaleBar);
-  window.addEventListener("resize", () => setTimeout(() => { frame(); scaleBar(); }, 200));
+  /* Keeps the middle and the scale when the window, or the bars of a phone's browser, change the size of the map. */
+  let size = stage.getBoundingClientRect();
+  new ResizeObserver(() => {
+    const now = stage.getBoundingClientRect();
+    if (!(now.width > 0 && size.width > 0)) return;
+    for (const [range, by] of [[plot.x_range, now.width / size.width], [plot.y_range, Math.max(now.height - 30, 1) / Math.max(size.height - 30, 1)]]) {
+      const centre = (range.start + range.end) / 2, half = ((range.end - range.start) / 2) * by;
+      range.setv({ start: centre - half, end: centre + half });
+    }
+    size = now;
+    scaleBar();
+  }).observe(stage);
   frame();
   showShift();
   setLayers();
   setTimeout(scaleBar, 300);
   document.documentElement.dataset.ready = "yes";
-  void views;
-})();
+})().catch(error => {
+  /* An old browser, or a page cut short: the picture of the map takes its place. */
+  document.documentElement.dataset.ready = "failed";
+  document.getElementById("map-failed").textContent = `This browser cannot draw the map (${error.message}); here is its picture.`;
+});

@@ -1,13 +1,13 @@
 "use strict";
 /* Tables of class "data": a click on a head sorts, a text field filters, long tables open in steps. Without script all is shown. */
 (() => {
-  const STEP = 12, MANY = 8;
+  const STEP = 12, MANY = 8, PRINTED = 40;
   const value = cell => {
     const text = cell.textContent.trim();
     const number = cell.classList.contains("number") ? Number.parseFloat(text.replace(/[,%×\s]/g, "").replace("−", "-")) : NaN;
     return Number.isNaN(number) ? text.toLowerCase() : number;
   };
-  const order = (a, b) => typeof a === typeof b ? (a < b ? -1 : a > b ? 1 : 0) : typeof a === "number" ? -1 : 1;
+  const order = (a, b) => typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true });
   for (const table of document.querySelectorAll("table.data")) {
     const body = table.tBodies[0], rows = [...body.rows];
     if (rows.length < 2) continue;
@@ -20,6 +20,7 @@
       for (const row of body.rows) row.hidden = true;
       found.forEach((row, n) => { row.hidden = n >= limit; });
       more.hidden = found.length <= limit;
+      more.dataset.rest = `and ${(found.length - limit).toLocaleString("en")} more rows`;
       more.textContent = `Show ${Math.min(found.length - limit, 500).toLocaleString("en")} more of ${found.length.toLocaleString("en")} rows`;
     };
     more.addEventListener("click", () => { limit += 500; show(); });
@@ -32,7 +33,8 @@
         for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
         head.setAttribute("aria-sort", rising ? "ascending" : "descending");
         const keyed = [...body.rows].map(row => [value(row.cells[column]), row]);
-        keyed.sort((a, b) => rising ? order(a[0], b[0]) : order(b[0], a[0]));
+        const missing = one => one[0] === "–" || one[0] === "";  // last, whichever way
+        keyed.sort((a, b) => missing(a) - missing(b) || (rising ? order(a[0], b[0]) : order(b[0], a[0])));
         body.append(...keyed.map(pair => pair[1]));
         show();
       });
@@ -46,7 +48,7 @@
       table.parentElement.before(label);
       table.parentElement.after(more);
       show();
-      window.addEventListener("beforeprint", () => { for (const row of body.rows) row.hidden = !row.textContent.toLowerCase().includes(wanted); });
+      window.addEventListener("beforeprint", () => { const own = limit; limit = Math.max(limit, PRINTED); show(); limit = own; });
       window.addEventListener("afterprint", show);
     }
   }
