@@ -81,8 +81,7 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         With every fault that can be told at once.
     """
     clock = _Stopwatch(progress)
-    io.check_files(job)
-    report.check_products(job.output.products)
+    _check_door(job)
     with clock("study area"):
         area = io.read_job_area(job)
         city = tessellate(job, area)
@@ -141,6 +140,12 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         plan=plan, outreach=outreach, skill=facts.skill, model_text=fitted.model_text(), histories=fitted.state(),
         figures=figures, manifest=_manifest(job, facts, area.notes, clock.seconds), history=past,
     )  # fmt: skip
+
+
+def _check_door(job: Job) -> None:
+    """Refuse, before any work, files that are missing and products that cannot be made."""
+    io.check_files(job)
+    report.check_products(job.output.products)
 
 
 def save_run(
@@ -628,7 +633,7 @@ def validate(job: Job) -> tuple[str, ...]:
     ConfigError, DataError
         With every fault that can be told at once.
     """
-    io.check_files(job)
+    _check_door(job)
     area = io.read_job_area(job)
     city = tessellate(job, area)
     shifts = shifts_of(job.shifts, first_day=job.job.week, days=job.job.days, timezone=job.job.timezone)
