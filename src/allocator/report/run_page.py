@@ -271,6 +271,7 @@ def compared(run: Run, before: Run) -> pd.DataFrame:
     table = own.merge(other, on="district", how="outer", suffixes=("", "_before"), sort=False)
     counts = table.columns.drop("district")
     table[counts] = table[counts].fillna(0)
+    table = table.sort_values("minutes", ascending=False, kind="stable").reset_index(drop=True)
     whole = [name for name in counts if not name.startswith(("minutes", "expected"))]
     table = table.astype(dict.fromkeys(whole, int))
     city, old = run.surface.city, before.surface.city

@@ -3,7 +3,11 @@
 (async () => {
   const at = id => document.getElementById(id);
   const stage = at("map");
-  const bytesOf = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+  const bytesOf = text => {
+    const letters = atob(text), bytes = new Uint8Array(letters.length);  // a loop: Uint8Array.from with a function takes five times as long
+    for (let n = 0; n < bytes.length; n++) bytes[n] = letters.charCodeAt(n);
+    return bytes;
+  };
   const unpacked = new Blob([bytesOf(at("map-data").textContent.trim())]).stream().pipeThrough(new DecompressionStream("gzip"));
   const data = JSON.parse(await new Response(unpacked).text());
   const KINDS = { "u1": Uint8Array, "<i2": Int16Array, "<i4": Int32Array, "<f4": Float32Array };
