@@ -11,7 +11,10 @@ import pandas as pd
 import pyogrio
 import pytest
 from defusedxml import ElementTree
+from hypothesis import given
+from hypothesis import strategies as st
 
+from allocator.domain import CLASS_SHARES, harm_classes
 from allocator.io.gis import fixed_date
 from allocator.io.layers import ATTRIBUTES, attributes_of, gis_files, layers_of
 from allocator.report.palette import RISK, risk_names
@@ -124,3 +127,28 @@ def test_odd_runs_have_layers(demo_run, tmp_path):
     assert "gis/visits.parquet" not in files
     with fixed_date():
         assert len(pyogrio.read_dataframe(tmp_path / "gis" / "plan.gpkg", layer="cells")) == 1
+
+
+def plain_class(cell, harm, area):
+    """The class of one cell, counted out."""
+    density = [h / a for h, a in zip(harm, area, strict=True)]
+    if density[cell] <= 0:
+        return 0
+    less = sum(a for d, a in zip(density, area, strict=True) if d < density[cell])
+    same = sum(a for d, a in zip(density, area, strict=True) if d == density[cell])
+    return sum((less + same / 2) / sum(area) >= share for share in CLASS_SHARES)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.sampled_from([0.5, 1.0, 2.0])), min_size=1, max_size=40),
+)
+def test_classes_of_harm_are_those_counted_out_and_equals_are_equal(cells):
+    harm, area = (np.array(one, np.float64) for one in zip(*cells, strict=True))
+    found = harm_classes(harm, area)
+    assert list(found) == [plain_class(n, harm, area) for n in range(len(harm))]
+
+
+def test_half_of_an_area_is_pale_and_one_percent_darkest():
+    found = harm_classes(np.arange(1.0, 1001.0), np.ones(1000))
+    assert np.bincount(found).tolist() == [500, 300, 100, 50, 30, 10, 10]
+    assert not harm_classes(np.zeros(9), np.ones(9)).any()
