@@ -43,7 +43,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@echo "compiling kernels, once ..."
-	@$(BIN)/python -c 'from allocator.bench import warm_up; warm_up()'
+	@$(BIN)/python -c 'from allocator.cli.bench import warm_up; warm_up()'
 	@touch $@
 
 clean:

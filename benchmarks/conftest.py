@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from allocator.bench import synthetic_panel
+from allocator.cli.bench import synthetic_panel
 from allocator.config import RiskSection
-from allocator.risk.extras import Extras
+from allocator.risk.features.extras import Extras
 from allocator.risk.training import read_history
 from clock import best_of, copy_seconds, in_ms
 
@@ -117,7 +117,7 @@ def _markdown(rows: list[dict]) -> str:
 def _machine() -> str:
     from cpuinfo import get_cpu_info
 
-    from allocator.pipeline import versions
+    from allocator.pipeline.old import versions
 
     gigabytes = 256e6 / copy_seconds(256_000_000) / 1e9
     engines = ", ".join(f"{name} {version}" for name, version in versions().items())

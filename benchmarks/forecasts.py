@@ -47,7 +47,7 @@ def chicago():
 
 def st_louis():
     import allocator as al
-    from allocator.pipeline import since
+    from allocator.pipeline.old import since
 
     columns = {"time": "occurred_at", "kind": "ucr", "lon": "lon", "lat": "lat", "count": "count", "id": "complaint"}
     events = al.read_events(
@@ -157,7 +157,7 @@ def markdown(frame: pd.DataFrame) -> list[str]:
 
 
 def page(cards, remark: str) -> str:
-    from allocator.doctor import examine
+    from allocator.cli.doctor import examine
 
     found = examine()
     engines = ", ".join(

@@ -35,7 +35,7 @@ from shapely import affinity
 
 import allocator as al
 from allocator.config import BoostedOptions, RiskSection
-from allocator.risk import fit_all
+from allocator.risk.fit import fit_all
 
 FIRST_DAY = dt.date(2017, 3, 1)
 CATEGORIES = {"all": "all calls for service", "STREET CRIMES": "street crimes", "MOTOR VEHICLE THEFT": "vehicle theft",

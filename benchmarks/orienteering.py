@@ -20,7 +20,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
-from allocator.planning.orienteering import Orienteering, solve
+from allocator.planning.routes.orienteering import Orienteering
+from allocator.planning.routes.search import solve
 
 BEST_KNOWN = {"p4.2.t": 1306, "p4.4.t": 1285, "p4.4.k": 821}
 ITERATIONS, RUNS = 500, 12

@@ -32,7 +32,8 @@ from allocator.domain import (
     Venue,
     shifts_of,
 )
-from allocator.planning import patrol_of, plan_outreach, solve
+from allocator.planning.allocation.solve import solve
+from allocator.planning.outreach.plan import patrol_of, plan_outreach
 
 FIRST, ZONE = dt.date(2017, 12, 25), "America/Chicago"
 KINDS = ("ASSAULT", "BATTERY", "CRIMINAL DAMAGE", "THEFT")

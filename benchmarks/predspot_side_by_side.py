@@ -79,7 +79,7 @@ def our_side(folder: Path, model: str) -> dict[str, object]:
         result["seconds"].append(time.perf_counter() - wall)
         result["cpu"].append(time.process_time() - cpu)
         result["values"].append(surface.mean[0, :, 0].astype(float).tolist())
-    from allocator.pipeline import versions
+    from allocator.pipeline.old import versions
 
     return {**{name: part[1:] for name, part in result.items()}, "versions": versions()}
 
@@ -93,8 +93,7 @@ def score(theirs, ours, frame, area, cutoffs) -> dict[str, float]:
     from scipy.spatial import cKDTree
 
     import allocator as al
-    from allocator.evaluation import pai
-    from allocator.evaluation.metrics import Case, tally
+    from allocator.evaluation.forecasts.metrics import Case, pai, tally
 
     project = Transformer.from_crs("EPSG:4326", area.crs, always_xy=True).transform
     squares = al.Tessellation.squares(area, 1000)

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from allocator.config import PRODUCTS
-from allocator.io import load_run
-from allocator.report import products
+from allocator.io.folders.runs import load_run
+from allocator.report.products import products
 
 OPENED = 3
 """Times that the report is opened."""

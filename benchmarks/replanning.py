@@ -17,7 +17,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 
 import allocator as al
-from allocator.planning import visits_changed
+from allocator.planning.replan.replan import visits_changed
 
 
 def measure(folder: str, events: int, seed: int) -> dict[str, float | int]:

@@ -26,9 +26,9 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 from allocator import risk
-from allocator.bench import synthetic_panel
+from allocator.cli.bench import synthetic_panel
 from allocator.config import BoostedOptions, RiskSection
-from allocator.risk.extras import Extras
+from allocator.risk.features.extras import Extras
 from allocator.risk.training import read_history
 
 OPTIONS = RiskSection(threads=1, train_weeks=26, boosted=BoostedOptions(rows=40_000, rounds=40))

@@ -18,8 +18,8 @@ import pandas as pd
 from scipy.optimize import minimize
 
 import allocator as al
-from allocator.planning.arrivals import expect
-from allocator.planning.queueing import priority_tails
+from allocator.planning.staffing.arrivals import expect
+from allocator.planning.staffing.queueing import priority_tails
 
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("ALLOCATOR_DATA") or HERE.parents[1] / "shared" / "data")

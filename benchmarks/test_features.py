@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from allocator.bench import synthetic_panel
+from allocator.cli.bench import synthetic_panel
 from allocator.config import RiskSection
-from allocator.risk.extras import Extras
-from allocator.risk.features import Histories, Space, components, context
+from allocator.risk.features.context import components, context
+from allocator.risk.features.extras import Extras
+from allocator.risk.features.histories import Histories, Space
 from clock import in_ms
 
 HORIZON, WEEKS = 7, 8

@@ -25,9 +25,9 @@ from allocator.kernels.orienteering import team_orienteering
 from allocator.kernels.pairs import count_pairs
 from allocator.kernels.spatial import count_within, fill_within, gaussian_rows, neighbour_sum, spread
 from allocator.kernels.tours import closed_tours
-from allocator.risk.features import binned, within
-from allocator.risk.mixture import EM_ITERATIONS
-from allocator.risk.self_exciting import gaussian_within
+from allocator.risk.features.histories import binned, within
+from allocator.risk.models.mixture import EM_ITERATIONS
+from allocator.risk.models.self_exciting import gaussian_within
 from clock import best_of
 
 WIDEST = -1  # the 600 m kernel: three quarters of all pairs of cells

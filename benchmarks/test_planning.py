@@ -10,10 +10,12 @@ import pytest
 
 from allocator.config import AllocationSection, Policy, RoutesSection, StaffingSection
 from allocator.domain import Limit
-from allocator.planning import SOLVERS, build_problem, plan_patrol, solve
-from allocator.planning.duty import post_units
-from allocator.planning.routes import route
-from allocator.synthetic import allocation_problem
+from allocator.planning.allocation.problem import build_problem
+from allocator.planning.allocation.solve import SOLVERS, solve
+from allocator.planning.duty.posts import post_units
+from allocator.planning.patrol import plan_patrol
+from allocator.planning.routes.tours import route
+from allocator.synthetic.problem import allocation_problem
 from clock import in_ms
 from planning_city import roster_of, surface_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from allocator.planning.rostering import DutyProblem, DutyRules, broken_rules, make_duty
+from allocator.planning.duty.rostering import DutyProblem, DutyRules, broken_rules, make_duty
 from clock import in_ms
 from duty_instances import FOLDER, read_instance
 

@@ -7,9 +7,11 @@ import pytest
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does; see cli.main
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from allocator import pipeline
-from allocator.io import read_events, read_job
-from allocator.synthetic import TIMEZONE, make_city
+from allocator.io.history.events import read_events
+from allocator.io.job import read_job
+from allocator.pipeline import old as pipeline
+from allocator.synthetic.city import make_city
+from allocator.synthetic.ground import TIMEZONE
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from allocator.planning.rostering import DutyProblem, DutyRules
+from allocator.planning.duty.rostering import DutyProblem, DutyRules
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "instances" / "shift_scheduling"
 

@@ -26,7 +26,7 @@ from allocator.domain import (
     Point,
     Venue,
 )
-from allocator.planning import plan_outreach
+from allocator.planning.outreach.plan import plan_outreach
 
 FIRST = dt.date(2017, 12, 25)  # a Monday
 ZONE = "America/Chicago"

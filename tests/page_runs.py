@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from allocator.domain import OutreachPlan
-from allocator.tessellation import Area, Tessellation
+from allocator.domain import Area, OutreachPlan, Tessellation
 from planning_city import roster_of, surface_of
 
 HOSTILE = "<script>alert('x')</script>\"&'‮=1+1 😀 {{x}} \u0007" + "x" * 10_000

@@ -118,11 +118,11 @@ def test_nothing_of_this_machine_is_committed():
 
 
 def test_the_demo_city_is_the_one_that_the_code_makes():
-    from allocator.pipeline import synthetic_files
+    from allocator.pipeline.old import synthetic_files
 
     for name, content in synthetic_files(seed=0).items():
         assert (ROOT / "configs" / "demo" / name).read_text() == content, name
-    template = (PACKAGE / "job_template.toml").read_text()
+    template = (PACKAGE / "pipeline" / "job_template.toml").read_text()
     made = template.replace("{data}", "demo/").replace("{runs}", "../runs/demo")
     assert (ROOT / "configs" / "demo.toml").read_text() == made
 

@@ -14,18 +14,19 @@ import pytest
 
 import allocator as al
 import naive
-from allocator import cli, risk
+from allocator import risk
+from allocator.cli import old as cli
 from allocator.config import BoostedOptions, RiskSection, ShiftSection
-from allocator.domain import Panel
+from allocator.domain import Panel, Tessellation
 from allocator.errors import ConfigError, DataError, OutputError, SolverError
-from allocator.evaluation.backtest import Fold, _design, _folds, forecasts, unscored, window_counts
 from allocator.evaluation.bootstrap import block_length, block_weights, verdict
-from allocator.evaluation.scorecard import COLUMNS
-from allocator.io import csv_text
-from allocator.io.results import write_results
-from allocator.report import backtest_page
-from allocator.report.charts import shown_kinds
-from allocator.tessellation import Tessellation
+from allocator.evaluation.forecasts.cases import forecasts, unscored, window_counts
+from allocator.evaluation.forecasts.folds import Fold, design_of, folds_of
+from allocator.evaluation.forecasts.scorecard import COLUMNS
+from allocator.io.folders.results import write_results
+from allocator.io.tables.exports import csv_text
+from allocator.report.studies.backtest import backtest_page
+from allocator.report.studies.charts import shown_kinds
 
 OPTIONS = RiskSection(
     train_weeks=10, holdout_weeks=2, burn_in_days=28, half_lives_days=(30.0,), bandwidths_m=(300.0,),
@@ -145,7 +146,7 @@ def test_harm_weights_kinds_before_cells_are_ranked(card, panel):
     rate = risk.fit(known, "historic_mean", options=OPTIONS).forecast().mean[0].astype(float) @ weight
     inside = (panel.day >= known.n_days) & (panel.day < known.n_days + 7)
     actual = np.bincount(panel.cell[inside], weight[panel.kind[inside]], len(rate))
-    from allocator.evaluation import Case, hit_rate
+    from allocator.evaluation.forecasts.metrics import Case, hit_rate
 
     scores = card.scores
     mine = scores[(scores["model"] == "historic_mean") & (scores["kind"] == "all") & (scores["fold"] == fold)]
@@ -163,7 +164,7 @@ def test_nothing_that_was_unknown_at_the_cutoff_touches_a_forecast(panel, when):
         touched = planted(honest, day=first + 2, cell=5)
     else:
         touched = planted(honest, day=first - 3, cell=5, reported=first)
-    design = _design(panel, None, 7, OPTIONS, 0, None, (0.01,))
+    design = design_of(panel, None, 7, OPTIONS, 0, None, (0.01,))
     before, after = (forecasts(one.until(fold.cutoff), design, fold) for one in (honest, touched))
     for model in design.models:
         for name in ("mean", "lower", "upper", "dispersion"):
@@ -367,12 +368,12 @@ def test_bad_input_is_named(panel, case):
 def test_there_is_room_for_as_many_folds_as_the_message_says(panel):
     with pytest.raises(DataError) as caught:
         al.backtest(panel, **{**QUICK, "folds": 200})
-    design = _design(panel, None, 7, OPTIONS, 0, None, (0.01,))
+    design = design_of(panel, None, 7, OPTIONS, 0, None, (0.01,))
     room = int(str(caught.value).split("room for ")[1].split()[0])
     assert "the history is too short for the model" in caught.value.faults[0]
-    assert len(_folds(panel, design, folds=room, step=7)) == room
+    assert len(folds_of(panel, design, folds=room, step=7)) == room
     with pytest.raises(DataError, match=f"room for {room} folds"):
-        _folds(panel, design, folds=room + 1, step=7)
+        folds_of(panel, design, folds=room + 1, step=7)
 
 
 def test_without_times_of_day_a_shift_cannot_be_scored(panel):
@@ -432,7 +433,7 @@ def test_cells_that_never_see_an_event_are_part_of_the_area(panel):
 
 
 def test_a_fold_with_nothing_known_skips_every_kind(panel):
-    design = _design(panel, ["historic_mean"], 7, OPTIONS, 0, None, (0.01,))
+    design = design_of(panel, ["historic_mean"], 7, OPTIONS, 0, None, (0.01,))
     none = rows(panel, np.zeros(len(panel.day), bool))
     assert {one.kind for one in unscored(panel, none, design, Fold(0, panel.stop_day))} == {*panel.kinds, "all"}
     assert window_counts(none, design, Fold(0, panel.first_day)).sum() == 0

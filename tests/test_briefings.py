@@ -21,12 +21,15 @@ from hypothesis import strategies as st
 from allocator.config import DeploymentSection
 from allocator.domain import Edit
 from allocator.errors import ConfigError
-from allocator.report import briefing_pages, briefing_pdfs, briefings_pdf
-from allocator.report.briefings_pdf import BOLD, MM, PLAIN, fit, wrapped
-from allocator.report.sheet_maps import MARK_MM, set_apart
-from allocator.report.sheets import Clock, sheets, unit_marks
-from allocator.report.summary import EVALUATION_ONLY
-from allocator.report.words import said
+from allocator.report.briefings import pdf as briefings_pdf
+from allocator.report.briefings.briefings import briefing_pages
+from allocator.report.briefings.pdf import briefing_pdfs
+from allocator.report.briefings.pdf_text import BOLD, MM, PLAIN, fit, wrapped
+from allocator.report.briefings.sheet_maps import MARK_MM, set_apart
+from allocator.report.briefings.sheets import sheets
+from allocator.report.briefings.wording import Clock, unit_marks
+from allocator.report.look.stamp import EVALUATION_ONLY
+from allocator.report.look.words import said
 
 HOSTILE = '<script>alert("1")</script>\'&amp; \u202e\u2067אבג\u200f 😀 \U0001faf6 \x00\x1b{{ 7 * 7 }} ' + "x" * 10_000
 

@@ -7,10 +7,10 @@ import io
 import pypdf
 import pytest
 
-from allocator.report.briefings import briefing_pages
-from allocator.report.outreach_page import outreach_page
-from allocator.report.page import Part, Table, page
-from allocator.report.run_page import run_page
+from allocator.report.briefings.briefings import briefing_pages
+from allocator.report.look.page import Part, Table, page
+from allocator.report.outreach.page import outreach_page
+from allocator.report.run.run_page import run_page
 from browser import chromium, visit
 from page_runs import HOSTILE, city_of, hostile, run_of
 

@@ -21,18 +21,19 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import allocator
-from allocator import cli, pipeline
+from allocator.cli import old as cli
 from allocator.config import BulletinSection
 from allocator.errors import ConfigError, DataError
-from allocator.io import read_feedback
-from allocator.report import bulletin_references, bulletins, outreach_files
-from allocator.report.bulletin import post
-from allocator.report.drafts import drafts_of
-from allocator.report.infographic import PAIRS, PALETTE, infographic, wrap
-from allocator.report.language import language, language_codes
-from allocator.report.palette import contrast
-from allocator.report.public import check_public_text, public_text, references_of
-from allocator.report.tips import TIPS, family_of_tips
+from allocator.io.outreach.feedback import read_feedback
+from allocator.pipeline import old as pipeline
+from allocator.report.bulletins.bulletin import bulletin_references, bulletins, post
+from allocator.report.bulletins.drafts import drafts_of
+from allocator.report.bulletins.infographic import PAIRS, PALETTE, infographic, wrap
+from allocator.report.bulletins.language import language, language_codes
+from allocator.report.bulletins.tips import TIPS, family_of_tips
+from allocator.report.look.palette import contrast
+from allocator.report.look.public import check_public_text, public_text, references_of
+from allocator.report.outreach.files import outreach_files
 from outreach_tables import item, need, plan
 
 CHICAGO, WEEK = "America/Chicago", dt.date(2017, 12, 25)
@@ -333,7 +334,7 @@ def test_contrast_is_that_of_the_standard():
 
 def test_pages_use_the_colours_of_the_palette_alone():
     for name in ("bulletin", "bulletins"):
-        text = (PACKAGE / "report" / "templates" / f"{name}.html").read_text()
+        text = (PACKAGE / "report" / "look" / "templates" / f"{name}.html").read_text()
         used = set(re.findall(r"#[0-9A-Fa-f]{6}", text)) - {"#D5DBE0"}  # the lines of tables
         assert used <= set(PALETTE.values())
 
@@ -372,7 +373,7 @@ def test_catalogues_are_whole_and_compiled(code):
     spec = importlib.util.spec_from_file_location("catalogues", CATALOGUES)
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    folder = PACKAGE / "report" / "locale" / code / "LC_MESSAGES"
+    folder = PACKAGE / "report" / "bulletins" / "locale" / code / "LC_MESSAGES"
     texts = tool.read_po((folder / "allocator.po").read_text("utf-8"))
     assert tool.compiled(texts) == (folder / "allocator.mo").read_bytes()
     assert set(texts) - {""} == texts_of_the_code()

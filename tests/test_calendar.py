@@ -14,9 +14,9 @@ from dateutil.tz import tzical
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allocator.domain.agenda import called_off, with_sequences
-from allocator.report.calendar import calendars
-from allocator.report.names import file_names
+from allocator.domain import called_off, with_sequences
+from allocator.report.look.names import file_names
+from allocator.report.outreach.calendar import calendars
 from outreach_tables import item, items
 
 CHICAGO = "America/Chicago"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import allocator as al
-from allocator.domain.staffing import ARRIVAL_IMPUTED, CLEAR_IMPUTED, DISPATCH_IMPUTED
+from allocator.domain import ARRIVAL_IMPUTED, CLEAR_IMPUTED, DISPATCH_IMPUTED
 from allocator.errors import ConfigError, DataError
 
 COLUMNS = {

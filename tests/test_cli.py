@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import allocator as al
-from allocator import cli
+from allocator.cli import old as cli
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def test_a_usage_error_is_short(call):
 
 
 def test_what_nobody_foresaw_is_no_traceback(city, call, monkeypatch):
-    from allocator import pipeline
+    from allocator.pipeline import old as pipeline
 
     def fails(*args, **kwargs):
         raise ZeroDivisionError("by zero")
@@ -265,7 +265,7 @@ def test_what_nobody_foresaw_is_no_traceback(city, call, monkeypatch):
 
 def test_no_permission(city, call, tmp_path, monkeypatch):
     # The answer of the system is replaced, because tests may run as root, who may write anywhere.
-    monkeypatch.setattr("allocator.io.folders._may_write", lambda folder: False)
+    monkeypatch.setattr("allocator.io.folders.files._may_write", lambda folder: False)
     code, _, err = call("run", city / "job.toml", "--out", tmp_path / "locked" / "run")
     assert code == 6
     assert "no permission to write" in err
@@ -333,7 +333,7 @@ def test_validate_finds_what_run_would(city, call, old, new, words):
 
 def test_nothing_after_the_week_has_any_say(city):
     """Events after the planned week, of a new kind and in any number, change no byte of the plan."""
-    from allocator import pipeline
+    from allocator.pipeline import old as pipeline
 
     options = ["risk.model=mixture", "data.bad_rows=drop"]
     edit(city / "job.toml", "2026-03-02", "2026-01-05")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import planning_city
-from allocator import pipeline
 from allocator.config import (
     AllocationSection,
     Band,
@@ -24,10 +23,14 @@ from allocator.config import (
 )
 from allocator.domain import Edit, Givens, Unit
 from allocator.errors import ConfigError, DataError, InfeasibleError
-from allocator.io import read_job
-from allocator.planning import build_problem, check_feasible, rivals_of, soften, solve
-from allocator.planning.cellwise import broken_limits
-from allocator.planning.worth import worth_of_limits
+from allocator.io.job import read_job
+from allocator.pipeline import old as pipeline
+from allocator.planning.allocation.cellwise import broken_limits
+from allocator.planning.allocation.conflicts import check_feasible
+from allocator.planning.allocation.problem import build_problem
+from allocator.planning.allocation.softening import soften
+from allocator.planning.allocation.solve import rivals_of, solve
+from allocator.planning.allocation.worth import worth_of_limits
 from page_runs import with_products
 
 DISTRICTS, UNITS = 4, 8
@@ -140,7 +143,7 @@ def test_needs_are_met_by_units_that_have_the_skill(toy):
     problem = build_problem(surface, skilled, Policy(), allocation=allocation, staffing=StaffingSection())
     answer = answered(problem)
     assert (answer.units[1] >= 1).all()
-    from allocator.planning.duty import post_units
+    from allocator.planning.duty.posts import post_units
 
     posting = post_units(answer.units, skilled, city, problem=problem)
     for s, shift in enumerate(problem.shifts):

@@ -11,11 +11,10 @@ from scipy import sparse
 
 import allocator as al
 from allocator.config import BoostedOptions, RiskSection
-from allocator.domain import Panel
+from allocator.domain import Panel, Tessellation
 from allocator.errors import ConfigError, DataError
-from allocator.risk import fit_all
-from allocator.risk.features import within
-from allocator.tessellation import Tessellation
+from allocator.risk.features.histories import within
+from allocator.risk.fit import fit_all
 
 OPTIONS = RiskSection(train_weeks=12, holdout_weeks=3, threads=1, boosted=BoostedOptions(rounds=30, rows=20_000))
 SIDE, KINDS = 8, ("theft", "assault")
@@ -63,7 +62,7 @@ def test_every_form_of_an_adjacency_gives_the_same_regions():
 def square_area():
     import shapely
 
-    from allocator.tessellation import Area
+    from allocator.domain import Area
 
     polygons = np.empty(1, dtype=object)
     polygons[0] = shapely.box(0, 0, 150 * SIDE, 150 * SIDE)
@@ -91,7 +90,7 @@ def test_distances_without_coordinates_are_steps(seed, n, most):
 
 
 def test_too_many_pairs_are_refused(monkeypatch):
-    monkeypatch.setattr("allocator.risk.features.MAX_PAIRS", 100)
+    monkeypatch.setattr("allocator.risk.features.histories.MAX_PAIRS", 100)
     with pytest.raises(ConfigError, match="64 regions have 484 pairs within 1 steps"):
         within(Tessellation.regions(queen(SIDE)), 300.0)
 

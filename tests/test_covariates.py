@@ -16,17 +16,18 @@ from hypothesis import strategies as st
 from pyproj import Transformer
 
 import allocator as al
-from allocator import pipeline
 from allocator.config import BoostedOptions, CovariateSection, RiskSection
-from allocator.domain import Covariates, DatedPoints, Panel
+from allocator.domain import Area, Covariates, DatedPoints, Panel, Tessellation
 from allocator.errors import ConfigError, DataError
-from allocator.evaluation.backtest import Fold, _design, forecasts
-from allocator.io import dump_job, input_files, read_job
-from allocator.io.covariates import local_days
-from allocator.io.times import parse_times
-from allocator.risk import fit_all, glm
-from allocator.synthetic import CRS
-from allocator.tessellation import Area, Tessellation
+from allocator.evaluation.forecasts.cases import forecasts
+from allocator.evaluation.forecasts.folds import Fold, design_of
+from allocator.io.history.covariates import local_days
+from allocator.io.job import dump_job, input_files, read_job
+from allocator.io.tables.times import parse_times
+from allocator.pipeline import old as pipeline
+from allocator.risk.fit import fit_all
+from allocator.risk.models import glm
+from allocator.synthetic.ground import CRS
 from page_runs import with_products
 
 ZONE = "America/Chicago"
@@ -434,7 +435,7 @@ def test_folds_with_covariates_can_be_sent_to_workers(world, city):
     dated = Covariates.of_points(city, "p", city.x, city.y, day=np.full(400, FIRST.toordinal() + 100))
     heat = pd.DataFrame({"date": pd.date_range(FIRST, periods=200), "heat": np.arange(200.0)})
     known = Covariates.joined([dated, of_column(city, z), Covariates.from_frame(city, days=heat)])
-    design = dataclasses.replace(_design(panel, ["boosted"], 7, OPTIONS, 0, None, (0.01,)), covariates=known)
+    design = dataclasses.replace(design_of(panel, ["boosted"], 7, OPTIONS, 0, None, (0.01,)), covariates=known)
     fold = Fold(0, panel.stop_day - dt.timedelta(days=7))
     here = forecasts(panel.until(fold.cutoff), design, fold)["boosted"]
     sent = pickle.loads(pickle.dumps((panel, design, fold)))

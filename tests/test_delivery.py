@@ -24,8 +24,10 @@ from allocator.domain import (
     typed_table,
 )
 from allocator.errors import DataError
-from allocator.evaluation import delivery_report, learnt
-from allocator.io import csv_text, delivery_template, read_delivery
+from allocator.evaluation.outreach.delivery import delivery_report
+from allocator.evaluation.outreach.learning import learnt
+from allocator.io.outreach.delivery import delivery_template, read_delivery
+from allocator.io.tables.exports import csv_text
 
 
 def item(one, **others):

@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allocator.config import ShiftSection
-from allocator.domain import Events, Panel, Roster, Unit, local_clock, shifts_of
+from allocator.domain import Area, Events, Panel, Roster, Tessellation, Unit, local_clock, shifts_of
 from allocator.errors import DataError
-from allocator.tessellation import Area, Tessellation
 
 ZONES = (
     "America/Chicago",

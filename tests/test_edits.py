@@ -13,15 +13,18 @@ from hypothesis import strategies as st
 
 import allocator as al
 import planning_city
-from allocator import pipeline
 from allocator.config import AllocationSection, Need, Policy, RoutesSection, StaffingSection
 from allocator.domain import Edit, Givens, Roster
 from allocator.errors import DataError, SolverError
-from allocator.io import read_edits, read_job
-from allocator.planning import allocation_edits, build_problem, check_pins, edited, plan_patrol
-from allocator.planning.duty import OFF_DUTY, post_units
-from allocator.planning.limited import is_feasible
-from allocator.planning.limited import solve as solve_limited
+from allocator.io.duty.edits import read_edits
+from allocator.io.job import read_job
+from allocator.pipeline import old as pipeline
+from allocator.planning.allocation.problem import build_problem
+from allocator.planning.allocation.solvers.limited import is_feasible
+from allocator.planning.allocation.solvers.limited import solve as solve_limited
+from allocator.planning.duty.posts import OFF_DUTY, post_units
+from allocator.planning.duty.rotas import allocation_edits, check_pins, edited
+from allocator.planning.patrol import plan_patrol
 from places import write
 
 CITY = planning_city.square_city(8)

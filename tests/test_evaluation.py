@@ -8,10 +8,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from allocator.evaluation import (
+from allocator.evaluation.forecasts.metrics import (
     METRICS,
     Case,
     coverage,
+    deciles,
     hit_rate,
     interval_coverage,
     interval_width,
@@ -20,10 +21,13 @@ from allocator.evaluation import (
     pai,
     pei_star,
     pit_coverage,
+    pit_inside,
     pit_risk_coverage,
+    place_sums,
+    poisson_ceiling,
     rri,
+    tally,
 )
-from allocator.evaluation.metrics import deciles, pit_inside, place_sums, poisson_ceiling, tally
 
 AREA = np.ones(4)
 ACTUAL = np.array([4.0, 3.0, 2.0, 1.0])

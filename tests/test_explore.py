@@ -21,12 +21,15 @@ from hypothesis import strategies as st
 
 import allocator as al
 import naive
-from allocator import cli, evaluation, pipeline
+from allocator import evaluation
+from allocator.cli import old as cli
 from allocator.errors import DataError
-from allocator.evaluation import change, near_repeat
-from allocator.evaluation.trends import WeeklyCounts
-from allocator.io import csv_text
+from allocator.evaluation.history import monitor as change
+from allocator.evaluation.history import near_repeat
+from allocator.evaluation.history.trends import WeeklyCounts
+from allocator.io.tables.exports import csv_text
 from allocator.kernels.pairs import count_pairs
+from allocator.pipeline import old as pipeline
 from places import real
 
 SERIES, WEEKS = 250, 112

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import allocator as al
-from allocator.domain import RiskSurface
+from allocator.domain import Area, RiskSurface, Tessellation
 from allocator.errors import ConfigError, DataError, OutputError
-from allocator.tessellation import Area, Tessellation
 
 KINDS = ("theft", "assault")
 

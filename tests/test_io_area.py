@@ -5,7 +5,7 @@ import pytest
 import shapely
 
 from allocator.errors import ConfigError, DataError
-from allocator.io import read_area, read_polygons
+from allocator.io.places.area import read_area, read_polygons
 from places import polygons, real, square
 
 OUTER = [[-87.7, 41.8], [-87.6, 41.8], [-87.6, 41.9], [-87.7, 41.9]]

@@ -11,7 +11,9 @@ import pytest
 
 from allocator.domain import OFFICER
 from allocator.errors import ConfigError, DataError
-from allocator.io import check_placed, read_area, read_events
+from allocator.io.history.events import read_events
+from allocator.io.history.placing import check_placed
+from allocator.io.places.area import read_area
 from places import COLUMNS, GOOD, HEADER, polygons, real, square, write
 
 CHICAGO = {"timezone": "America/Chicago", "columns": COLUMNS}

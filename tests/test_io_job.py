@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from allocator.config import parse_job
 from allocator.errors import ConfigError
-from allocator.io import check_files, dump_job, input_files, preset, preset_names, read_events, read_job
-from allocator.io.personal import looks_personal
+from allocator.io.history.events import read_events
+from allocator.io.history.presets import preset, preset_names
+from allocator.io.job import check_files, dump_job, input_files, read_job
+from allocator.io.tables.personal import looks_personal
 from places import GOOD, write
 
 JOB = """

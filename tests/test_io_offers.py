@@ -11,11 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allocator.config import OutreachSection
-from allocator.domain import INITIATIVE_TYPES, Answer, Channel, Fund, Initiative, Offers, Partner, Point, Venue
+from allocator.domain import (
+    INITIATIVE_TYPES,
+    Answer,
+    Channel,
+    Fund,
+    Initiative,
+    Offers,
+    Partner,
+    Point,
+    Venue,
+)
 from allocator.errors import DataError
-from allocator.io import read_initiatives, read_offers, read_partners, read_venues
-from allocator.io.kept import offers_from, plain_offers
-from allocator.io.personal import is_role_mailbox, names_person
+from allocator.io.folders.kept import offers_from, plain_offers
+from allocator.io.outreach.offers import read_initiatives, read_offers, read_partners, read_venues
+from allocator.io.tables.personal import is_role_mailbox, names_person
 
 AREAS = ("1", "2", "3")
 HEAD = "initiative,type,kinds,hours,cost,reach,effect,effect_source"

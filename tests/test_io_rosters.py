@@ -7,7 +7,8 @@ import pytest
 from allocator.config import RosterSection, ShiftSection
 from allocator.domain import Unit, shifts_of
 from allocator.errors import DataError
-from allocator.io import read_initiatives, read_minimums, read_roster, read_venues
+from allocator.io.duty.rosters import read_minimums, read_roster
+from allocator.io.outreach.offers import read_initiatives, read_venues
 from places import write
 
 SECTIONS = (

@@ -7,7 +7,8 @@ import pytest
 
 from allocator.config import Policy
 from allocator.errors import ConfigError, DataError
-from allocator.io import family_of, read_events, screen
+from allocator.io.history.events import read_events
+from allocator.io.history.screen import family_of, screen
 
 
 def events_of(kinds, **columns):

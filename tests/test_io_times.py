@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allocator.io.times import combine_date_and_clock, parse_times, to_utc
+from allocator.io.tables.times import combine_date_and_clock, parse_times, to_utc
 
 ZONES = [
     "America/Chicago", "America/Los_Angeles", "Europe/London", "Europe/Dublin", "Australia/Lord_Howe",

@@ -10,9 +10,10 @@ import typing
 import pytest
 
 from allocator.config import Job, Section
-from allocator.io import commented_job, read_job
+from allocator.io.job import read_job
+from allocator.io.job_file import commented_job
 
-SHORT = resources.files("allocator").joinpath("job_template.toml").read_text("utf-8")
+SHORT = resources.files("allocator.pipeline").joinpath("job_template.toml").read_text("utf-8")
 
 
 def keys_of(model: type[Section], path: str = "") -> set[str]:

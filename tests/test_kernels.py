@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import naive
 from allocator.kernels import excitation, history, likelihood, spatial
-from allocator.risk.features import gaussian, within
-from allocator.risk.self_exciting import gaussian_within
+from allocator.risk.features.histories import gaussian, within
+from allocator.risk.models.self_exciting import gaussian_within
 from planning_city import square_city
 
 seeds = st.integers(0, 10_000)

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allocator.domain import CLASS_SHARES, harm_classes
-from allocator.io.gis import fixed_date
-from allocator.io.layers import ATTRIBUTES, attributes_of, gis_files, layers_of
-from allocator.report.palette import RISK, risk_names
+from allocator.io.gis.cells import fixed_date
+from allocator.io.gis.layers import ATTRIBUTES, attributes_of, gis_files, layers_of
+from allocator.report.look.palette import RISK, risk_names
 from page_runs import HOSTILE, city_of, hostile, run_of
 
 

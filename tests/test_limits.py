@@ -10,9 +10,9 @@ import pytest
 import naive
 from allocator.domain import AllocationProblem, Limit
 from allocator.errors import SolverError
-from allocator.planning import limited
-from allocator.planning.cellwise import broken_limits
-from allocator.planning.problem import NO_LIMIT
+from allocator.planning.allocation.cellwise import broken_limits
+from allocator.planning.allocation.problem import NO_LIMIT
+from allocator.planning.allocation.solvers import limited
 
 TOYS = int(os.environ.get("ALLOCATOR_TOYS", "8"))
 """Random toy cities for each family of limits; `make stress` takes 500."""

@@ -14,8 +14,16 @@ from scipy import stats
 from allocator.config import NeedsSection
 from allocator.domain import NEED_COLUMNS, OutreachAreas, Panel
 from allocator.errors import DataError
-from allocator.evaluation import AreaCounts, AreaEstimates, area_counts, area_needs, shrunk_trend
-from allocator.evaluation.needs import NO_EARLIER, WINDOW_BEFORE, YEAR_EARLIER, standardised
+from allocator.planning.needs.area_estimates import AreaEstimates
+from allocator.planning.needs.counts import (
+    NO_EARLIER,
+    WINDOW_BEFORE,
+    YEAR_EARLIER,
+    AreaCounts,
+    area_counts,
+    shrunk_trend,
+)
+from allocator.planning.needs.needs import area_needs, standardised
 
 WEIGHTS = NeedsSection(trend_weight=0.7, survey_weight=0.4, requests_weight=0.3, most_factor=2.5)
 RECENT = np.array([[30, 5], [12, 0], [3, 9], [0, 1]])

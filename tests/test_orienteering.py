@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 import naive
 from allocator.kernels.orienteering import team_orienteering
-from allocator.planning.orienteering import Orienteering, near_best, reachable, solve
-from allocator.planning.timetable import timetable
+from allocator.planning.routes.orienteering import Orienteering, reachable
+from allocator.planning.routes.search import near_best, solve
+from allocator.planning.routes.timetable import timetable
 
 INSTANCES = Path(__file__).parents[2] / "shared" / "instances" / "team_orienteering"
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import allocator
-from allocator.report.palette import BORDER, FALL, OUTREACH, RISE, RISK, SERIES, VISIT, contrast
+from allocator.report.look.palette import BORDER, FALL, OUTREACH, RISE, RISK, SERIES, VISIT, contrast
 
-LOOK = (Path(allocator.__file__).parent / "report" / "templates" / "look.css").read_text("utf-8")
+LOOK = (Path(allocator.__file__).parent / "report" / "look" / "templates" / "look.css").read_text("utf-8")
 NAMES = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", LOOK)) | {"white": "#ffffff"}
 
 # Machado, Oliveira & Fernandes (2009), A physiologically-based model for simulation of color vision deficiency, IEEE

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from allocator.domain import Fund, Initiative
 from allocator.errors import DataError
-from allocator.io import read_answers
-from allocator.report import funder_report, partner_packages
+from allocator.io.outreach.answers import read_answers
+from allocator.report.outreach.funders import funder_report
+from allocator.report.outreach.partners import partner_packages
 from outreach_tables import item, items, plan
 
 CHICAGO = "America/Chicago"

@@ -12,18 +12,18 @@ import pandas as pd
 import pytest
 
 import allocator as al
-from allocator import cli, io, pipeline
+from allocator import io
+from allocator.cli import old as cli
 from allocator.config import AllocationSection, BoostedOptions, Policy, RiskSection, ShiftSection, StaffingSection
-from allocator.domain import Allocation, Calls, Panel, Roster, Unit, shifts_of
+from allocator.domain import Allocation, Calls, Panel, Roster, Tessellation, Unit, shifts_of
 from allocator.errors import ConfigError, DataError, InfeasibleError, OutputError
-from allocator.evaluation import FORESIGHT, OURS, PLANS, PlanTerms, PlanWeek, moved_roster, occurred, past_rates
-from allocator.evaluation.occurred import day_profile
-from allocator.evaluation.plan_backtest import prepare_week, score_week
-from allocator.evaluation.plan_scorecard import COLUMNS, NOT_PREVENTED
-from allocator.evaluation.rivals import even_values, level, make_plans
-from allocator.planning import build_problem
-from allocator.planning.reduction import covered
-from allocator.tessellation import Tessellation
+from allocator.evaluation.plans.backtest import PlanTerms, PlanWeek, moved_roster, prepare_week, score_week
+from allocator.evaluation.plans.occurred import day_profile, occurred, past_rates
+from allocator.evaluation.plans.rivals import FORESIGHT, OURS, PLANS, even_values, level, make_plans
+from allocator.evaluation.plans.scorecard import COLUMNS, NOT_PREVENTED
+from allocator.pipeline import old as pipeline
+from allocator.planning.allocation.problem import build_problem
+from allocator.planning.allocation.reduction import covered
 from planning_city import DAY, roster_of, square_city, surface_of
 
 OPTIONS = RiskSection(

@@ -16,8 +16,10 @@ import planning_city
 from allocator.config import AllocationSection, Band, Minimum, PlaceLimit, Policy, StaffingSection
 from allocator.domain import AllocationProblem, Givens
 from allocator.errors import ConfigError, DataError, InfeasibleError
-from allocator.planning import SOLVERS, build_problem, check_feasible, flow, solve
-from allocator.planning.problem import NO_LIMIT
+from allocator.planning.allocation.conflicts import check_feasible
+from allocator.planning.allocation.problem import NO_LIMIT, build_problem
+from allocator.planning.allocation.solve import SOLVERS, solve
+from allocator.planning.allocation.solvers import flow
 
 SOLVER_NAMES = sorted(SOLVERS)
 

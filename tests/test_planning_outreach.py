@@ -17,9 +17,12 @@ from hypothesis import strategies as st
 import outreach_city as toys
 import planning_city
 from allocator.domain import Answer, Channel, Fund, OutreachPlan, Partner, Point, Unit, item_ids, item_key
-from allocator.planning import bookings, outreach, patrol_of
-from allocator.planning.season import Patrol, spread_contacts
-from allocator.planning.season_limits import Limits
+from allocator.planning.outreach import bookings
+from allocator.planning.outreach import plan as outreach
+from allocator.planning.outreach.plan import patrol_of
+from allocator.planning.outreach.season.limits import Limits
+from allocator.planning.outreach.season.options import spread_contacts
+from allocator.planning.outreach.season.season import Patrol
 
 TOYS = int(os.environ.get("ALLOCATOR_CALENDARS", "60"))
 CASES = int(os.environ.get("ALLOCATOR_SEASONS", "25"))
@@ -421,7 +424,8 @@ def test_a_floor_and_a_cap_of_outreach_in_all_hours_are_kept(small, monkeypatch)
 def test_losses_of_patrol_are_what_the_allocation_loses():
     """Against solving the allocation again with fewer units, in a city whose shifts do not hang together."""
     from allocator.config import AllocationSection, Policy, StaffingSection
-    from allocator.planning import build_problem, solve
+    from allocator.planning.allocation.problem import build_problem
+    from allocator.planning.allocation.solve import solve
 
     city = planning_city.square_city()
     roster = planning_city.roster_of(5, city=city, days=1, rest=0)

@@ -18,9 +18,11 @@ from allocator.config import AllocationSection, Band, PlaceLimit, Policy, Routes
 from allocator.domain import ASSIGNMENT_COLUMNS, STAFFING_COLUMNS, VISIT_COLUMNS, Reasons
 from allocator.errors import ConfigError, DataError
 from allocator.kernels.tours import closed_tours
-from allocator.planning import SOLVERS, allocate, build_problem, plan_patrol, solve
-from allocator.planning.duty import OFF_DUTY, RESERVE, post_units
-from allocator.planning.reduction import block_share
+from allocator.planning.allocation.problem import build_problem
+from allocator.planning.allocation.reduction import block_share
+from allocator.planning.allocation.solve import SOLVERS, solve
+from allocator.planning.duty.posts import OFF_DUTY, RESERVE, post_units
+from allocator.planning.patrol import allocate, plan_patrol
 
 
 def toy(units=9, *, seed=0, days=2, side=8, first_day=dt.date(2017, 12, 25)):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import naive
 from allocator.errors import DataError
-from allocator.planning import hypercube
-from allocator.planning.queueing import (
+from allocator.planning.staffing import hypercube
+from allocator.planning.staffing.queueing import (
     erlang_b,
     erlang_c,
     lagged,

@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 
 import allocator as al
-from allocator import pipeline, planning, risk
+from allocator import planning, risk
 from allocator.domain import Panel, Unit
 from allocator.errors import DataError, OutputError
-from allocator.io import read_job
-from allocator.planning.routes import minutes_of
-from allocator.risk.features import Histories, Space
-from allocator.risk.update import mixture_rates, update_histories
+from allocator.io.job import read_job
+from allocator.pipeline import old as pipeline
+from allocator.planning.routes.tasks import minutes_of
+from allocator.risk.features.histories import Histories, Space
+from allocator.risk.state import mixture_rates, update_histories
 
 AT = "2026-03-04T19:40"
 KEYS = ["unit", "shift", "cell", "start", "stop"]

@@ -8,8 +8,9 @@ import matplotlib.image
 import numpy as np
 
 from allocator.config import DeploymentSection
-from allocator.report.map import map_png
-from allocator.report.summary import EVALUATION_ONLY, _percent, stamp
+from allocator.report.look.stamp import EVALUATION_ONLY, stamp
+from allocator.report.run.map import map_png
+from allocator.report.run.summary import _percent
 
 
 def test_the_map_shows_harm_and_visits(demo_run):

@@ -10,16 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allocator.errors import DataError
-from allocator.evaluation import (
+from allocator.evaluation.outreach.reporting import (
+    FELL,
+    ROSE,
+    UNCLEAR,
+    UNTOLD,
     ReportedCounts,
     Victimisation,
     expected_reported_change,
     outreach_effect,
     reported_change,
-    survey_means,
     victimisation_change,
 )
-from allocator.evaluation.reporting import FELL, ROSE, UNCLEAR, UNTOLD
+from allocator.planning.needs.survey import survey_means
 
 
 def test_the_model_of_reported_events():

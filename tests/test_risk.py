@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 import naive
 from allocator import risk
 from allocator.config import BoostedOptions, RiskSection, ShiftSection
-from allocator.domain import Panel, count_interval, hours_of, shifts_of
+from allocator.domain import Panel, Tessellation, count_interval, hours_of, shifts_of
 from allocator.errors import ConfigError, DataError
-from allocator.risk.baselines import Moment
-from allocator.risk.extras import Extras
-from allocator.risk.features import Histories, Space, component_rows, gaussian
-from allocator.risk.fit import HoldOut
-from allocator.risk.profile import shift_shares
+from allocator.risk.features.context import component_rows
+from allocator.risk.features.extras import Extras
+from allocator.risk.features.histories import Histories, Space, gaussian
+from allocator.risk.fitted import HoldOut
+from allocator.risk.models.baselines import Moment
+from allocator.risk.models.profile import shift_shares
 from allocator.risk.training import read_history, windows_of
-from allocator.synthetic import TIMEZONE
-from allocator.tessellation import Tessellation
+from allocator.synthetic.ground import TIMEZONE
 
 OPTIONS = RiskSection(train_weeks=30, holdout_weeks=4, boosted=BoostedOptions(rounds=40, rows=40_000))
 SECTIONS = (
@@ -292,7 +292,7 @@ def test_the_hold_out_is_never_trained_on(panel):
 
 
 def test_early_stopping_chooses_on_windows_it_did_not_train_on(panel, monkeypatch):
-    from allocator.risk import boosted
+    from allocator.risk.models import boosted
 
     seen = {}
 
@@ -346,7 +346,7 @@ def test_intervals_of_large_counts(mean, dispersion):
 
 
 def test_too_fine_cells_for_the_kernels_are_refused(panel, monkeypatch):
-    from allocator.risk import features
+    from allocator.risk.features import histories as features
 
     monkeypatch.setattr(features, "MAX_PAIRS", 1000)
     with pytest.raises(ConfigError, match=r"use larger cells, or smaller risk\.bandwidths_m"):
@@ -373,7 +373,7 @@ def test_an_interval_counts_in_each_shift_by_its_part(panel):
 @given(st.integers(0, 7 * 1440 - 1), st.integers(0, 7 * 1440 - 1), st.lists(st.integers(1, 10079), max_size=6))
 @settings(max_examples=80)
 def test_parts_of_an_interval_add_up_over_the_week(minute, span, cuts):
-    from allocator.risk.profile import WEEK_MINUTES, _part_inside
+    from allocator.risk.models.profile import WEEK_MINUTES, _part_inside
 
     edges = [0, *sorted(set(cuts)), WEEK_MINUTES]
     parts = [
@@ -400,8 +400,8 @@ def test_hours_are_short_shifts(panel):
 
 def test_dark_evenings_move_the_shares_of_the_whole_city(panel):
     """A planted kind that happens in the dark alone: its evening share is larger in winter than in summer."""
-    from allocator.risk.daylight import daylight_hours
-    from allocator.risk.profile import _centre
+    from allocator.risk.features.daylight import daylight_hours
+    from allocator.risk.models.profile import _centre
 
     midnight = np.array(panel.first_day, "datetime64[s]") + panel.day * np.timedelta64(86_400, "s")
     rng, place = np.random.default_rng(0), _centre(panel)

@@ -13,16 +13,16 @@ from scipy.optimize import minimize
 
 from allocator import risk
 from allocator.config import BoostedOptions, RiskSection
-from allocator.domain import Panel, count_interval
+from allocator.domain import Panel, Tessellation, count_interval
 from allocator.errors import ConfigError, DataError
-from allocator.risk import baselines, level
-from allocator.risk.baselines import Moment
-from allocator.risk.daylight import daylight_hours, sun
-from allocator.risk.features import Space
-from allocator.risk.glm import poisson_ridge
-from allocator.risk.self_exciting import branching
-from allocator.synthetic import TIMEZONE
-from allocator.tessellation import Tessellation
+from allocator.risk.features import level
+from allocator.risk.features.daylight import daylight_hours, sun
+from allocator.risk.features.histories import Space
+from allocator.risk.models import baselines
+from allocator.risk.models.baselines import Moment
+from allocator.risk.models.glm import poisson_ridge
+from allocator.risk.models.self_exciting import branching
+from allocator.synthetic.ground import TIMEZONE
 
 OPTIONS = RiskSection(train_weeks=30, holdout_weeks=4, boosted=BoostedOptions(rounds=30, rows=40_000))
 
@@ -286,7 +286,7 @@ def test_daylight_of_a_day_and_beyond_the_polar_circle():
 
 
 def test_the_country_of_a_time_zone():
-    from allocator.risk.extras import country_of
+    from allocator.risk.features.extras import country_of
 
     assert [country_of(zone) for zone in ("America/Chicago", TIMEZONE, "UTC")] == ["US", "PT", ""]
 
@@ -407,7 +407,7 @@ def test_a_kind_with_hardly_any_events_is_forecast_at_hardly_any(panel, middle):
 def test_one_slot_alone_has_the_share_it_has_beside_others(panel):
     from allocator.config import ShiftSection
     from allocator.domain import shifts_of
-    from allocator.risk.profile import shift_shares
+    from allocator.risk.models.profile import shift_shares
 
     sections = [
         ShiftSection(name=str(hour), start=dt.time(hour), stop=dt.time((hour + 8) % 24)) for hour in (7, 15, 23)

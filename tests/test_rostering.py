@@ -15,10 +15,10 @@ import planning_city
 from allocator.config import RosterMakeSection, RosterSection, parse_job
 from allocator.domain import DutyWishes, Edit, Roster, Unit, shifts_of
 from allocator.errors import ConfigError, DataError, InfeasibleError
-from allocator.io import read_duty_wishes, read_roster
-from allocator.planning import make_roster
-from allocator.planning.rostering import DutyProblem, DutyRules, broken_rules, make_duty
-from allocator.planning.rotas import duty_problem
+from allocator.io.duty.rosters import read_roster
+from allocator.io.duty.wishes import read_duty_wishes
+from allocator.planning.duty.rostering import DutyProblem, DutyRules, broken_rules, make_duty
+from allocator.planning.duty.rotas import duty_problem, make_roster
 from duty_instances import FOLDER, read_instance
 from places import write
 

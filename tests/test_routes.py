@@ -19,10 +19,14 @@ import planning_city
 from allocator.config import AllocationSection, PlaceWindow, Policy, RoutesSection, StaffingSection
 from allocator.domain import LOTTERY_COLUMNS, Travel
 from allocator.errors import ConfigError
-from allocator.planning import build_problem, openings_of, plan_patrol, solve
-from allocator.planning.duty import post_units
-from allocator.planning.lottery import entropy, even_odds, seed_of
-from allocator.planning.routes import RouteTerms, route, route_tasks, straight, tasks_of
+from allocator.planning.allocation.problem import build_problem
+from allocator.planning.allocation.solve import solve
+from allocator.planning.duty.posts import post_units
+from allocator.planning.patrol import plan_patrol
+from allocator.planning.routes.lottery import entropy, even_odds, seed_of
+from allocator.planning.routes.openings import openings_of
+from allocator.planning.routes.tasks import RouteTerms, straight, tasks_of
+from allocator.planning.routes.tours import route, route_tasks
 from allocator.report.routes import file_names, geojson, gpx, route_files
 
 QUICK = RoutesSection(iterations=15, runs=1)

@@ -14,9 +14,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from allocator import pipeline
-from allocator.report.page import render
-from allocator.report.run_page import compared, run_page
+from allocator.pipeline import old as pipeline
+from allocator.report.look.page import render
+from allocator.report.run.past import compared
+from allocator.report.run.run_page import run_page
 from page_runs import HOSTILE, city_of, hostile, run_of, with_products
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}

@@ -19,13 +19,13 @@ import pyarrow.parquet as pq
 import pytest
 
 import allocator as al
-from allocator import pipeline
 from allocator.config import PRODUCTS
 from allocator.domain import ASSIGNMENT_COLUMNS, OUTREACH_COLUMNS, STAFFING_COLUMNS, VISIT_COLUMNS
 from allocator.errors import DataError, OutputError
-from allocator.io import runs
-from allocator.io.folders import check_output, whole_folder
-from allocator.io.runs import FILES
+from allocator.io.folders import runs
+from allocator.io.folders.files import check_output, whole_folder
+from allocator.io.folders.runs import FILES
+from allocator.pipeline import old as pipeline
 from page_runs import with_products
 
 
@@ -69,7 +69,8 @@ def test_a_changed_run_is_not_equal(demo_run):
 
 
 def test_a_loaded_run_locates_and_replans(saved, demo_run):
-    from allocator.planning import build_problem, plan_patrol
+    from allocator.planning.allocation.problem import build_problem
+    from allocator.planning.patrol import plan_patrol
 
     loaded = al.load_run(saved)
     city = loaded.surface.city

@@ -8,15 +8,29 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from allocator import cli, io, pipeline
+from allocator import io
+from allocator.cli import old as cli
 from allocator.config import AllocationSection, Cost, Equity, Policy, ScenariosSection, StaffingSection
 from allocator.domain import Givens
 from allocator.errors import ConfigError, OutputError
-from allocator.evaluation import Setting, compare_scenarios, with_staff
-from allocator.evaluation.scenarios import BASE, BUDGET, COLUMNS, EQUITY, INFEASIBLE, PLANNED, STAFF, TARGET
-from allocator.planning import build_problem, solve
-from allocator.planning.reduction import covered
-from allocator.report import frontier_png, scenarios_page
+from allocator.evaluation.plans.rivals import Setting
+from allocator.evaluation.plans.scenarios import (
+    BASE,
+    BUDGET,
+    COLUMNS,
+    EQUITY,
+    INFEASIBLE,
+    PLANNED,
+    STAFF,
+    TARGET,
+    compare_scenarios,
+    with_staff,
+)
+from allocator.pipeline import old as pipeline
+from allocator.planning.allocation.problem import build_problem
+from allocator.planning.allocation.reduction import covered
+from allocator.planning.allocation.solve import solve
+from allocator.report.studies.scenarios import frontier_png, scenarios_page
 from planning_city import roster_of, square_city, surface_of
 
 CITY = square_city(12, 6)

@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 import allocator as al
-from allocator import pipeline, seasons
 from allocator.errors import ConfigError, DataError
-from allocator.io import csv_text, delivery_template
+from allocator.io.outreach.delivery import delivery_template
+from allocator.io.tables.exports import csv_text
+from allocator.pipeline import old as pipeline
+from allocator.pipeline import outreach as seasons
 
 ROOT = Path(__file__).parents[1]
 QUICK = (

@@ -11,8 +11,8 @@ import naive
 from allocator.domain import Limit
 from allocator.errors import ConfigError
 from allocator.kernels.cover import greedy_cover, swap_cover
-from allocator.planning import solve
-from allocator.planning.reduction import covered
+from allocator.planning.allocation.reduction import covered
+from allocator.planning.allocation.solve import solve
 from test_limits import toy
 
 SHARE, A = 0.3, 0.7

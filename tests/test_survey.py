@@ -12,8 +12,9 @@ from scipy import stats
 from allocator.config import SurveySection
 from allocator.domain import Survey
 from allocator.errors import DataError
-from allocator.evaluation import area_estimates, survey_means
-from allocator.io import read_requests, read_survey
+from allocator.io.outreach.surveys import read_requests, read_survey
+from allocator.planning.needs.area_estimates import area_estimates
+from allocator.planning.needs.survey import survey_means
 
 # SAS/STAT User's Guide, PROC SURVEYMEANS, Getting Started: grade and weekly spending of 40 of 4,000 students.
 ICE_CREAM = """

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import shapely
 
-from allocator.synthetic import PATTERNS, allocation_problem, make_city, rosters
-from allocator.tessellation import Tessellation
+from allocator.domain import Tessellation
+from allocator.synthetic.city import PATTERNS, make_city
+from allocator.synthetic.problem import allocation_problem
+from allocator.synthetic.rosters import rosters
 
 
 def test_the_same_seed_gives_the_same_city(synthetic_city):
@@ -68,7 +70,7 @@ def test_benchmark_problems_have_the_size_asked_for():
 
 
 def test_weekdays_of_the_season_repeat():
-    from allocator.synthetic import _season
+    from allocator.synthetic.city import _season
 
     season = _season(PATTERNS["ASSAULT"], dt.date(2025, 1, 6), 364)
     by_weekday = season.reshape(-1, 7).mean(axis=0)

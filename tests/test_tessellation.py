@@ -6,8 +6,8 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from allocator.domain import Area, Tessellation
 from allocator.errors import DataError
-from allocator.tessellation import Area, Tessellation
 
 CRS = "EPSG:32616"
 

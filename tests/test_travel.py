@@ -11,7 +11,7 @@ import shapely
 import planning_city
 from allocator.domain import Travel
 from allocator.errors import DataError
-from allocator.io import read_matrix, read_streets
+from allocator.io.places.travel import read_matrix, read_streets
 
 LABELS = ("a", "b", "c")
 MINUTES = np.array([[2.0, 5.0, 9.0], [6.0, 3.0, 4.0], [8.0, 4.0, 1.0]])

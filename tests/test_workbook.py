@@ -21,15 +21,19 @@ from PIL import Image
 
 import allocator as al
 import planning_city
-from allocator import pipeline
 from allocator.config import AllocationSection, Policy, RosterSection, StaffingSection
 from allocator.domain import Edit, OutreachPlan, Run, Unit
 from allocator.errors import DataError, InfeasibleError
-from allocator.io import csv_text, read_edits, read_job
-from allocator.io.rosters import read_roster
-from allocator.io.workbook import OFF_DUTY, cell_text, read_workbook, row_check
-from allocator.planning import build_problem, naming_edits, plan_patrol
-from allocator.report import roster_xlsx
+from allocator.io.duty.edits import read_edits
+from allocator.io.duty.rosters import read_roster
+from allocator.io.duty.workbook import OFF_DUTY, cell_text, read_workbook, row_check
+from allocator.io.job import read_job
+from allocator.io.tables.exports import csv_text
+from allocator.pipeline import old as pipeline
+from allocator.planning.allocation.conflicts import naming_edits
+from allocator.planning.allocation.problem import build_problem
+from allocator.planning.patrol import plan_patrol
+from allocator.report.roster import roster_xlsx
 from places import write
 from test_cli import call  # noqa: F401  the fixture
 

@@ -7,7 +7,7 @@ import re
 import struct
 from pathlib import Path
 
-LOCALE = Path(__file__).parents[1] / "src" / "allocator" / "report" / "locale"
+LOCALE = Path(__file__).parents[1] / "src" / "allocator" / "report" / "bulletins" / "locale"
 
 
 def read_po(text: str) -> dict[str, str]:

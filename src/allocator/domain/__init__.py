@@ -4,22 +4,44 @@ Times are UTC `datetime64[s]`; local time exists only in shifts and reports. Cel
 and units are rows counted from 0; -1 means "belongs nowhere".
 """
 
-from allocator.domain.agenda import called_off, with_sequences
-from allocator.domain.arrays import Bools, Floats, Ints, Times
-from allocator.domain.covariates import Covariates, DatedPoints
-from allocator.domain.events import ALL_KINDS, CALL, OFFICER, Events
-from allocator.domain.feedback import DELIVERY_TYPES, STATUSES, Delivered, Requests, Survey, delivery_table
+from allocator.domain.arrays import Bools, Floats, Ints, Times, freeze, local_clock
+from allocator.domain.history import (
+    ALL_KINDS,
+    ARRIVAL_IMPUTED,
+    CALL,
+    CLEAR_IMPUTED,
+    DISPATCH_IMPUTED,
+    OFFICER,
+    WHOLE_CITY,
+    Calls,
+    Covariates,
+    DatedPoints,
+    Events,
+    Panel,
+)
 from allocator.domain.outreach import (
+    AREA,
     AREA_TYPES,
+    CANCELLED,
+    CHANNEL,
+    DELIVERY_TYPES,
     DETACHED_TYPES,
     FUND_TYPES,
+    HELD,
     INITIATIVE_TYPES,
+    MOVED,
     NEED_COLUMNS,
+    ONLINE,
+    OPEN,
     OUTREACH_COLUMNS,
     OUTREACH_TYPES,
+    POINT,
     RISKY_TOPICS,
+    STATUSES,
+    VENUE,
     Answer,
     Channel,
+    Delivered,
     Fund,
     Initiative,
     Needs,
@@ -28,13 +50,17 @@ from allocator.domain.outreach import (
     OutreachPlan,
     Partner,
     Point,
+    Requests,
+    Survey,
     Venue,
+    called_off,
+    delivery_table,
     item_ids,
     item_key,
     typed_table,
+    with_sequences,
 )
-from allocator.domain.panel import Panel, local_clock
-from allocator.domain.plan import (
+from allocator.domain.patrol import (
     ASSIGNMENT_COLUMNS,
     CHANGE_COLUMNS,
     LIMIT_COLUMNS,
@@ -52,36 +78,50 @@ from allocator.domain.plan import (
 )
 from allocator.domain.roster import DutyWishes, Edit, OutreachTeam, Roster, Shift, Unit, hours_of, shifts_of
 from allocator.domain.run import Run
-from allocator.domain.staffing import HOURS, Calls, Staffing
+from allocator.domain.space import Area, Geometries, Lattice, Streets, Tessellation, Travel, dissolved
+from allocator.domain.staffing import HOURS, Staffing
 from allocator.domain.surface import CLASS_SHARES, Reasons, RiskSurface, count_interval, harm_classes
-from allocator.domain.travel import Streets, Travel
 
 __all__ = [
     "ALL_KINDS",
+    "AREA",
     "AREA_TYPES",
+    "ARRIVAL_IMPUTED",
     "ASSIGNMENT_COLUMNS",
     "CALL",
+    "CANCELLED",
     "CHANGE_COLUMNS",
+    "CHANNEL",
     "CLASS_SHARES",
+    "CLEAR_IMPUTED",
     "DELIVERY_TYPES",
     "DETACHED_TYPES",
+    "DISPATCH_IMPUTED",
     "FUND_TYPES",
+    "HELD",
     "HOURS",
     "INITIATIVE_TYPES",
     "LIMIT_COLUMNS",
     "LOTTERY_COLUMNS",
+    "MOVED",
     "NEED_COLUMNS",
     "OFFICER",
+    "ONLINE",
+    "OPEN",
     "OUTREACH_COLUMNS",
     "OUTREACH_TYPES",
+    "POINT",
     "RISKY_TOPICS",
     "STAFFING_COLUMNS",
     "STATUSES",
+    "VENUE",
     "VISIT_COLUMNS",
+    "WHOLE_CITY",
     "WORTH_COLUMNS",
     "Allocation",
     "AllocationProblem",
     "Answer",
+    "Area",
     "Bools",
     "Calls",
     "Channel",
@@ -93,9 +133,11 @@ __all__ = [
     "Events",
     "Floats",
     "Fund",
+    "Geometries",
     "Givens",
     "Initiative",
     "Ints",
+    "Lattice",
     "Limit",
     "Needs",
     "Offers",
@@ -115,6 +157,7 @@ __all__ = [
     "Staffing",
     "Streets",
     "Survey",
+    "Tessellation",
     "Times",
     "Travel",
     "Unit",
@@ -122,7 +165,9 @@ __all__ = [
     "called_off",
     "count_interval",
     "delivery_table",
+    "dissolved",
     "empty_table",
+    "freeze",
     "gap",
     "harm_classes",
     "hours_of",

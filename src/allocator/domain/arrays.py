@@ -1,4 +1,4 @@
-"""Shapes of arrays that many records share."""
+"""Shapes of arrays that many records share, and local days: counted from 1970-01-01 everywhere."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -28,3 +29,10 @@ def freeze(record: Any) -> None:
             view = value.view()
             view.flags.writeable = False
             object.__setattr__(record, one.name, view)
+
+
+def local_clock(time: Times, timezone: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the local day (counted from 1970-01-01) and minute of that day of UTC times."""
+    local = pd.DatetimeIndex(time).tz_localize("UTC").tz_convert(timezone).tz_localize(None)
+    seconds = local.to_numpy().astype("datetime64[s]").astype(np.int64)
+    return seconds // 86_400, seconds % 86_400 // 60

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocator.domain.outreach import OutreachPlan
-from allocator.domain.plan import AllocationProblem, Plan
+from allocator.domain.patrol import AllocationProblem, Plan
 from allocator.domain.roster import Roster
 from allocator.domain.surface import RiskSurface
 

@@ -14,13 +14,13 @@ import pandas as pd
 from scipy.stats import nbinom
 
 from allocator.domain.arrays import Floats, Ints, freeze
-from allocator.domain.events import ALL_KINDS
+from allocator.domain.history import ALL_KINDS
 from allocator.errors import ConfigError, DataError, nearest, some
 from allocator.kernels.likelihood import negative_binomial_interval
 
 if TYPE_CHECKING:
     from allocator.config import Policy
-    from allocator.tessellation import Tessellation
+    from allocator.domain.space import Tessellation
 
 
 CLASS_SHARES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)

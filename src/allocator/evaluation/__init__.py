@@ -1,15 +1,12 @@
 """Answers about a history, a forecast or a plan."""
 
-from allocator.evaluation.backtest import backtest
-from allocator.evaluation.change import Changes, CodeReview, complete_until, find_changes, monitor, review_codes
-from allocator.evaluation.delivery import DeliveryCard, delivery_report
-from allocator.evaluation.hotspots import hotspots
-from allocator.evaluation.learning import learnt
-from allocator.evaluation.look_back import hotspot_stability, look_back
-from allocator.evaluation.metrics import (
+from allocator.evaluation.forecasts import (
     METRICS,
     Case,
     Metric,
+    Scorecard,
+    Skipped,
+    backtest,
     coverage,
     hit_rate,
     interval_coverage,
@@ -22,26 +19,57 @@ from allocator.evaluation.metrics import (
     pit_risk_coverage,
     rri,
 )
-from allocator.evaluation.near_repeat import NearRepeat, knox_test, near_repeats
-from allocator.evaluation.needs import AreaCounts, area_counts, area_needs, shrunk_trend
-from allocator.evaluation.occurred import Occurred, occurred, past_rates
-from allocator.evaluation.plan_backtest import PlanTerms, PlanWeek, moved_roster, plan_backtest
-from allocator.evaluation.plan_scorecard import NOT_PREVENTED, PlanScorecard
-from allocator.evaluation.reporting import (
+from allocator.evaluation.history import (
+    ALL_DISTRICTS,
+    Changes,
+    CodeReview,
+    NearRepeat,
+    Trends,
+    WeeklyCounts,
+    complete_until,
+    find_changes,
+    find_trends,
+    hotspot_stability,
+    hotspots,
+    knox_test,
+    look_back,
+    monitor,
+    near_repeats,
+    poisson_z,
+    review_codes,
+    weekly_counts,
+)
+from allocator.evaluation.outreach import (
     Change,
+    DeliveryCard,
     OutreachEffect,
     ReportedCounts,
     Victimisation,
+    delivery_report,
     expected_reported_change,
+    learnt,
     outreach_effect,
     reported_change,
     victimisation_change,
 )
-from allocator.evaluation.rivals import FORESIGHT, OURS, PLANS, Setting
-from allocator.evaluation.scenarios import Scenarios, compare_scenarios, with_staff
-from allocator.evaluation.scorecard import Scorecard, Skipped
-from allocator.evaluation.survey import AreaEstimates, area_estimates, survey_means
-from allocator.evaluation.trends import ALL_DISTRICTS, Trends, WeeklyCounts, find_trends, poisson_z, weekly_counts
+from allocator.evaluation.plans import (
+    FORESIGHT,
+    NOT_PREVENTED,
+    OURS,
+    PLANS,
+    Occurred,
+    PlanScorecard,
+    PlanTerms,
+    PlanWeek,
+    Scenarios,
+    Setting,
+    compare_scenarios,
+    moved_roster,
+    occurred,
+    past_rates,
+    plan_backtest,
+    with_staff,
+)
 
 __all__ = [
     "ALL_DISTRICTS",
@@ -50,8 +78,6 @@ __all__ = [
     "NOT_PREVENTED",
     "OURS",
     "PLANS",
-    "AreaCounts",
-    "AreaEstimates",
     "Case",
     "Change",
     "Changes",
@@ -72,9 +98,6 @@ __all__ = [
     "Trends",
     "Victimisation",
     "WeeklyCounts",
-    "area_counts",
-    "area_estimates",
-    "area_needs",
     "backtest",
     "compare_scenarios",
     "complete_until",
@@ -108,8 +131,6 @@ __all__ = [
     "reported_change",
     "review_codes",
     "rri",
-    "shrunk_trend",
-    "survey_means",
     "victimisation_change",
     "weekly_counts",
     "with_staff",

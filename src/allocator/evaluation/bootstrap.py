@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from allocator.domain import Floats
 
 LEVEL = 0.95
 BETTER, WORSE, NEITHER, UNKNOWN = "better", "worse", "no clear difference", "too few folds or events to tell"
@@ -25,7 +25,7 @@ def block_length(n_folds: int, *, overlap: int = 1) -> int:
     return int(min(n_folds, max(1, round(n_folds ** (1 / 3)), overlap)))
 
 
-def block_weights(n_folds: int, length: int, *, draws: int, seed: int) -> Array:
+def block_weights(n_folds: int, length: int, *, draws: int, seed: int) -> Floats:
     """Return how often each fold is drawn: blocks of neighbouring folds, with replacement, cut to `n_folds`.
 
     Künsch (1989), The jackknife and the bootstrap for general stationary observations. Annals of Statistics 17.
@@ -43,20 +43,20 @@ def block_weights(n_folds: int, length: int, *, draws: int, seed: int) -> Array:
     return weights
 
 
-def resample(sums: Mapping[str, Array], weights: Array) -> dict[str, Array]:
+def resample(sums: Mapping[str, Floats], weights: Floats) -> dict[str, Floats]:
     """Return the sums of each draw: fold axis first in, draw axis first out; folds that are NaN hold nothing."""
     # Not a matrix product: BLAS may add in another order with another number of threads.
     return {name: np.einsum("bf,f...->b...", weights, np.nan_to_num(one, nan=0.0)) for name, one in sums.items()}
 
 
-def interval(draws: Array, level: float = LEVEL) -> tuple[Array, Array]:
+def interval(draws: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
     """Return lower and upper percentiles over the first axis; draws without a value (no events) are left out."""
     in_order = np.sort(np.where(np.isfinite(draws), draws, np.nan), axis=0)  # NaN comes last
     known = np.isfinite(in_order).sum(axis=0)
     return _quantile(in_order, known, (1 - level) / 2), _quantile(in_order, known, (1 + level) / 2)
 
 
-def _quantile(in_order: Array, known: npt.NDArray[np.int64], share: float) -> Array:
+def _quantile(in_order: Floats, known: npt.NDArray[np.int64], share: float) -> Floats:
     at = share * np.maximum(known - 1, 0)
     low = np.floor(at).astype(np.int64)
     high = np.minimum(low + 1, np.maximum(known - 1, 0))

@@ -1,24 +1,46 @@
 """From a risk surface to a plan: problem, allocation, duty, routes, outreach."""
 
-from allocator.planning.allocate import allocate, plan_patrol
-from allocator.planning.conflicts import check_feasible, naming_edits, soften
-from allocator.planning.limits import with_classes
-from allocator.planning.openings import Openings, openings_of
+from allocator.planning.allocation import (
+    SOLVERS,
+    build_problem,
+    check_feasible,
+    check_solver,
+    naming_edits,
+    places_named,
+    rivals_of,
+    shift_rows,
+    soften,
+    solve,
+    with_classes,
+)
+from allocator.planning.duty import allocation_edits, check_pins, edited, make_roster
+from allocator.planning.needs import (
+    AreaCounts,
+    AreaEstimates,
+    area_counts,
+    area_estimates,
+    area_needs,
+    shrunk_trend,
+    survey_means,
+)
 from allocator.planning.outreach import patrol_of, plan_outreach
-from allocator.planning.problem import build_problem, places_named, shift_rows
+from allocator.planning.patrol import allocate, plan_patrol
 from allocator.planning.replan import Change, replan, visits_changed
-from allocator.planning.rotas import allocation_edits, check_pins, edited, make_roster
-from allocator.planning.routes import RouteTerms
-from allocator.planning.solvers import SOLVERS, check_solver, rivals_of, solve
+from allocator.planning.routes import Openings, RouteTerms, openings_of
 from allocator.planning.staffing import expected_waits, overloads, staff, staffing_columns, with_workload
 
 __all__ = [
     "SOLVERS",
+    "AreaCounts",
+    "AreaEstimates",
     "Change",
     "Openings",
     "RouteTerms",
     "allocate",
     "allocation_edits",
+    "area_counts",
+    "area_estimates",
+    "area_needs",
     "build_problem",
     "check_feasible",
     "check_pins",
@@ -36,10 +58,12 @@ __all__ = [
     "replan",
     "rivals_of",
     "shift_rows",
+    "shrunk_trend",
     "soften",
     "solve",
     "staff",
     "staffing_columns",
+    "survey_means",
     "visits_changed",
     "with_classes",
     "with_workload",

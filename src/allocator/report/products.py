@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING
 
 from allocator.errors import ConfigError, nearest
 from allocator.io import csv_text, gis_files
-from allocator.report.briefings import briefing_pages
-from allocator.report.briefings_pdf import briefing_pdfs, check_pdf
-from allocator.report.map import map_png
-from allocator.report.outreach_page import outreach_page
-from allocator.report.palette import RISK, risk_names
-from allocator.report.run_page import compared, page_links, run_page
-from allocator.report.workbook import roster_xlsx
+from allocator.report.briefings import briefing_pages, briefing_pdfs, check_pdf
+from allocator.report.look import RISK, risk_names
+from allocator.report.outreach import outreach_page
+from allocator.report.roster import roster_xlsx
+from allocator.report.run import compared, map_png, page_links, run_page
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from allocator.domain import Run
+
 
 Files = dict[str, bytes]
 

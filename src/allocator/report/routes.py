@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 import pyproj
 
-from allocator.domain import Run
+from allocator.domain import Run, Tessellation
 from allocator.io import xml_text
-from allocator.report.summary import mark
-from allocator.tessellation import Tessellation
+from allocator.report.look import mark
 
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # names that Windows keeps for devices
 

@@ -1,12 +1,11 @@
 """Panel → RiskSurface."""
 
-from allocator.risk.extras import READERS
-from allocator.risk.features import covered
-from allocator.risk.fit import AUTO, CANDIDATES, ENGINE, MODELS, Fitted, HoldOut, check_model, fit, fit_all
+from allocator.risk.features import READERS
+from allocator.risk.fit import AUTO, BASELINES, CANDIDATES, ENGINE, MODELS, check_model, fit, fit_all
+from allocator.risk.fitted import Fitted, HoldOut
+from allocator.risk.known import covered
+from allocator.risk.state import update_histories, update_surface
 from allocator.risk.training import windows_of
-from allocator.risk.update import update_histories, update_surface
-
-BASELINES = tuple(name for name in MODELS if name not in ENGINE)
 
 __all__ = [
     "AUTO",

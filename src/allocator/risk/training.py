@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from allocator.errors import DataError
-from allocator.risk.features import Histories, Space, View, component_rows, context, covered, outcome, view
+from allocator.risk.features import Histories, Space, View, component_rows, context, outcome, view
+from allocator.risk.known import covered
 
 if TYPE_CHECKING:
     from allocator.config import RiskSection
     from allocator.domain import Ints, Panel
-    from allocator.risk.extras import Extras
+    from allocator.risk.features import Extras
+
 
 MIN_TRAIN_WINDOWS = 8
 MIN_COVERED = 4

@@ -1,0 +1,3 @@
+"""The command line."""
+
+from allocator.cli.old import main as main

@@ -1,0 +1,31 @@
+"""What a patrol solver may know, what it answers, and the plan."""
+
+from allocator.domain.patrol.plan import (
+    ASSIGNMENT_COLUMNS,
+    CHANGE_COLUMNS,
+    LIMIT_COLUMNS,
+    LOTTERY_COLUMNS,
+    STAFFING_COLUMNS,
+    VISIT_COLUMNS,
+    WORTH_COLUMNS,
+    Plan,
+    empty_table,
+)
+from allocator.domain.patrol.problem import Allocation, AllocationProblem, Givens, Limit, gap
+
+__all__ = [
+    "ASSIGNMENT_COLUMNS",
+    "CHANGE_COLUMNS",
+    "LIMIT_COLUMNS",
+    "LOTTERY_COLUMNS",
+    "STAFFING_COLUMNS",
+    "VISIT_COLUMNS",
+    "WORTH_COLUMNS",
+    "Allocation",
+    "AllocationProblem",
+    "Givens",
+    "Limit",
+    "Plan",
+    "empty_table",
+    "gap",
+]

@@ -1,0 +1,60 @@
+"""The study area: polygons with their districts and beats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+Geometries = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True, eq=False)
+class Area:
+    """The study area: its districts, and beats if given, in projected metres.
+
+    Parameters
+    ----------
+    polygons : (n_districts,) object
+        One shapely (multi)polygon per district.
+    districts : tuple of str
+        District labels, sorted; those of numbers in numeric order.
+    crs : str
+        Projected coordinate system with metres as its unit.
+    beat_polygons : (n_beats,) object, optional
+        One (multi)polygon per beat.
+    beats : tuple of str
+        Beat labels, in the same order rules.
+    notes : tuple of str
+        What a planner should know: repairs, merged features.
+    """
+
+    polygons: Geometries
+    districts: tuple[str, ...]
+    crs: str
+    beat_polygons: Geometries | None = None
+    beats: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def outline(self) -> Any:
+        """The union of the districts."""
+        return shapely.union_all(self.polygons)
+
+
+def dissolved(cells: Geometries) -> Any:
+    """Return the shape that cells make together.
+
+    Closing it by half a metre removes the hair cracks that rounding leaves between hexagons.
+    """
+    return shapely.union_all(cells).buffer(0.5, join_style="mitre").buffer(-0.5, join_style="mitre")
+
+
+def shapes_of(
+    geometry: Geometries, row: npt.NDArray[np.integer[Any]], labels: tuple[str, ...]
+) -> list[tuple[str, Any]]:
+    return [(label, dissolved(geometry[row == n])) for n, label in enumerate(labels) if (row == n).any()]

@@ -1,0 +1,421 @@
+"""The answer of a backtest: sums per fold, and the tables, intervals and words that follow from them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from allocator.domain import ALL_KINDS, Floats
+from allocator.errors import ConfigError
+from allocator.evaluation.bootstrap import block_length, block_weights, interval, resample, verdict
+from allocator.evaluation.forecasts.metrics import METRICS, N_DECILES, ratio
+from allocator.evaluation.forecasts.words import figures, summary
+
+DRAWS = 1000
+DEFAULT_SHARE = 0.01
+PLACE_METRICS = ("hit_rate", "pai", "pei_star", "rri")
+COMPARED = ("loglik", "pai")
+COLUMNS = (
+    "model", "kind", "fold", "cutoff", "horizon", "events", "loglik", "area_share", "hit_rate", "pai", "pei_star",
+    "rri", "observed_over_expected", "coverage90",
+)  # fmt: skip
+"""First columns of the scores, in the order of the contract; those of this engine alone follow."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A kind that was not scored in a fold.
+
+    Parameters
+    ----------
+    fold : int
+        Number of the fold.
+    cutoff : datetime.date
+        Its first day.
+    kind : str
+        The kind, or "all".
+    reason : str
+        Why.
+    """
+
+    fold: int
+    cutoff: dt.date
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Scorecard:
+    """Scores of models on windows that they had not seen.
+
+    Whatever is pooled over folds is pooled by sums: events found over events there were, not a mean of weekly
+    ratios. A window without events of a kind has no hit rate of its own; its expected events still count. The kind
+    "all" is all kinds added up per cell. Intervals are those of a moving-block bootstrap over folds, 95 %.
+
+    Parameters
+    ----------
+    models, kinds : tuple of str
+        Models tested, and kinds with "all" last.
+    cutoffs : tuple of datetime.date
+        First day of each fold's window.
+    horizon_days : float
+        Length of what was forecast.
+    horizon_name : str
+        The same in words.
+    step_days : int
+        Days from one cutoff to the next.
+    overlap : int
+        Number of neighbouring folds whose windows share days; 1 where none do.
+    area_shares, shares : tuple of float
+        Shares of the area asked for, and those of the sums (with the points of the hit-rate curve).
+    baselines : tuple of str
+        Those of the models that are baselines: all of the registry but mixture and boosted, fixed before the test.
+    sums : mapping of str to (n_folds, n_models, n_kinds, width) float64
+        Sums behind the metrics: width is 1, the number of shares, or 10 deciles. NaN where nothing was scored.
+    chosen : tuple of tuple of tuple of str
+        Model used, by (fold, model, kind): what "auto" took.
+    skipped : tuple of Skipped
+        What was not scored.
+    notes : tuple of str
+        What a reader must know to judge the scores.
+    seed : int
+        Seed of the bootstrap.
+    """
+
+    models: tuple[str, ...]
+    kinds: tuple[str, ...]
+    cutoffs: tuple[dt.date, ...]
+    horizon_days: float
+    horizon_name: str
+    step_days: int
+    overlap: int
+    area_shares: tuple[float, ...]
+    shares: tuple[float, ...]
+    baselines: tuple[str, ...]
+    sums: Mapping[str, Floats]
+    chosen: tuple[tuple[tuple[str, ...], ...], ...]
+    skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
+    seed: int = 0
+
+    @property
+    def n_folds(self) -> int:
+        """Number of folds."""
+        return len(self.cutoffs)
+
+    @property
+    def default_share(self) -> float:
+        """The share of the area that is shown first: 1 % if it was asked for, else the smallest."""
+        return DEFAULT_SHARE if DEFAULT_SHARE in self.area_shares else self.area_shares[0]
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """One row per model, kind, fold and share of the area; kinds that were skipped have none.
+
+        `chosen` is the model used (what "auto" took), `saturated` says that the share holds all cells with events,
+        so that PEI* is the hit rate, `harm_…` are the metrics of harm-weighted events, and `ceiling_…` what the
+        forecast would score on Poisson counts drawn from itself.
+        """
+        shape = (len(self.models), len(self.kinds), self.n_folds, len(self.area_shares))
+        model, kind, fold, share = (one.ravel() for one in np.indices(shape))
+        sums = self._asked(self.sums)
+        flat = {
+            name: np.broadcast_to(np.moveaxis(one, 0, 2), shape).ravel()
+            for name, one in {
+                **{n: sums[n] for n in ("events", "expected", "saturated")},
+                **self._metrics(sums),
+            }.items()
+        }
+        columns = {
+            "model": np.array(self.models, object)[model],
+            "kind": np.array(self.kinds, object)[kind],
+            "fold": fold,
+            "cutoff": np.array(self.cutoffs, "datetime64[s]")[fold],
+            "horizon": self.horizon_days,
+            "area_share": np.array(self.area_shares)[share],
+            "chosen": np.array(self.chosen, object)[fold, model, kind],
+            **flat,
+            "saturated": flat["saturated"] == 1,
+        }
+        scored = np.isfinite(flat["events"])
+        frame = pd.DataFrame({name: columns[name] for name in dict.fromkeys([*COLUMNS, *columns])})[scored]
+        return frame.reset_index(drop=True).astype({"events": np.int64})
+
+    @cached_property
+    def estimates(self) -> pd.DataFrame:
+        """All metrics pooled over folds: `model, kind, metric, area_share, value, low, high`.
+
+        `area_share` is missing where the metric does not depend on it.
+        """
+        values, draws = self._pooled, self._drawn
+        return pd.concat([self._long(name, values[name], draws[name]) for name in values], ignore_index=True)
+
+    def table(self, area_share: float | None = None) -> pd.DataFrame:
+        """Return one row per model and kind, pooled over folds, with 95 % intervals of every metric.
+
+        Parameters
+        ----------
+        area_share : float, optional
+            One of `area_shares`; by default 1 % if it was asked for, else the smallest.
+
+        Returns
+        -------
+        DataFrame
+            `kind, model, baseline, folds, folds_without_events, events, expected, area_share, saturated` (share of the
+            folds), and for each metric `name`, `name_low`, `name_high`.
+
+        Raises
+        ------
+        ConfigError
+            If the share was not asked for.
+        """
+        share = self.default_share if area_share is None else area_share
+        if share not in self.area_shares:
+            known = ", ".join(f"{one:g}" for one in self.area_shares)
+            raise ConfigError(f"the backtest has no area share {share:g}; there are {known}")
+        kept = self.estimates[self.estimates["area_share"].isna() | (self.estimates["area_share"] == share)]
+        wide: dict[tuple[Any, Any], dict[str, float]] = {}
+        for row in kept.itertuples():
+            values = {"": row.value, "_low": row.low, "_high": row.high}
+            named = {f"{row.metric}{end}": value for end, value in values.items()}
+            wide.setdefault((row.kind, row.model), {}).update(named)
+        records = [
+            {**self._facts(kind, model, share), **wide[kind, model]} for kind in self.kinds for model in self.models
+        ]
+        return pd.DataFrame(records)
+
+    def differences(self, metrics: Sequence[str] = COMPARED) -> pd.DataFrame:
+        """Return each model's paired difference from the best baseline, per kind, metric and share of the area.
+
+        The best baseline is that of the best pooled value on the very same windows, known only afterwards: a hard
+        mark, which favours the baselines. The same folds are drawn for both.
+
+        Returns
+        -------
+        DataFrame
+            `kind, metric, area_share, model, value, baseline, baseline_value, difference, low, high, verdict`; the
+            best baseline itself has no row.
+
+        Raises
+        ------
+        ConfigError
+            If a metric is unknown, or not one where more is better.
+        """
+        names = [name for name in [*METRICS, *(f"harm_{name}" for name in PLACE_METRICS)]
+                 if METRICS[name.removeprefix("harm_")].better == "higher"]  # fmt: skip
+        if wrong := [name for name in metrics if name not in names]:
+            raise ConfigError(f"metric {wrong[0]!r} cannot be compared; those that can are {', '.join(names)}")
+        rows = [
+            row
+            for k, kind in enumerate(self.kinds) for name in metrics for s in range(self._pooled[name].shape[-1])
+            for row in self._against_best(k, kind, name, s)
+        ]  # fmt: skip
+        columns = ["kind", "metric", "area_share", "model", "value", "baseline", "baseline_value", "difference", "low",
+                   "high", "verdict"]  # fmt: skip
+        return pd.DataFrame(rows, columns=columns)
+
+    def calibration(self) -> pd.DataFrame:
+        """Return observed against expected events by decile of risk, pooled over folds.
+
+        A decile holds a tenth of the expected events, 1 the least risky places and 10 the most.
+
+        Returns
+        -------
+        DataFrame
+            `model, kind, decile, cells` (mean per fold)`, expected, observed, ratio, low, high, pit90`.
+        """
+        expected = np.nansum(self.sums["expected"], axis=0) / N_DECILES
+        observed, cells, inside = (
+            np.nansum(self.sums[f"decile_{name}"], axis=0) for name in ("events", "cells", "pit")
+        )
+        drawn = resample({name: self.sums[name] for name in ("expected", "decile_events")}, self._weights)
+        low, high = self._interval(ratio(drawn["decile_events"], drawn["expected"] / N_DECILES))
+        shape = observed.shape
+        scored = np.isfinite(self.sums["events"]).sum(axis=0)
+        columns = {
+            "cells": ratio(cells, scored), "expected": expected, "observed": observed,
+            "ratio": ratio(observed, expected), "low": low, "high": high, "pit90": ratio(inside, cells),
+        }  # fmt: skip
+        model, kind, decile = (one.ravel() for one in np.indices(shape))
+        return pd.DataFrame(
+            {
+                "model": np.array(self.models, object)[model],
+                "kind": np.array(self.kinds, object)[kind],
+                "decile": decile + 1,
+                **{name: np.broadcast_to(one, shape).ravel() for name, one in columns.items()},
+            }
+        )
+
+    def curve(self) -> pd.DataFrame:
+        """Return the hit-rate curve: share of the events found against share of the area, pooled over folds.
+
+        Returns
+        -------
+        DataFrame
+            `model, kind, area_share, hit_rate, best_possible` (the cells that turned out best)`, ceiling` (what the
+            model would find if counts were Poisson with its rates).
+        """
+        total = {name: np.nansum(one, axis=0) for name, one in self.sums.items()}
+        columns = {
+            "hit_rate": ratio(total["hits"], total["events"]),
+            "best_possible": ratio(total["best"], total["events"]),
+            "ceiling": ratio(total["ceiling_hits"], total["ceiling_events"]),
+        }
+        model, kind, share = (one.ravel() for one in np.indices(columns["hit_rate"].shape))
+        return pd.DataFrame(
+            {
+                "model": np.array(self.models, object)[model],
+                "kind": np.array(self.kinds, object)[kind],
+                "area_share": np.array(self.shares)[share],
+                **{name: one.ravel() for name, one in columns.items()},
+            }
+        )
+
+    def ceiling(self) -> pd.DataFrame:
+        """Return what the most likely model of each kind would score on Poisson counts with its own rates.
+
+        Nothing can be expected to score more, if that model is right: what is missing there is chance, not skill. A
+        model that reaches more than its own ceiling says too little of the riskiest places; see `calibration`.
+
+        Returns
+        -------
+        DataFrame
+            `kind, model, metric, area_share, value, reached` (what that model did score).
+        """
+        frame = self.estimates
+        own = frame[frame["metric"].str.startswith("ceiling_")].copy()
+        own["metric"] = own["metric"].str.removeprefix("ceiling_")
+        own = own.merge(frame, on=["model", "kind", "metric", "area_share"], suffixes=("", "_reached"))
+        own = own[[model == self.best(kind) for model, kind in zip(own["model"], own["kind"], strict=True)]]
+        own = own.rename(columns={"value_reached": "reached"})
+        own = own.sort_values("kind", key=lambda kinds: kinds.map(self.kinds.index), kind="stable")
+        return own[["kind", "model", "metric", "area_share", "value", "reached"]].reset_index(drop=True)
+
+    def skips(self) -> pd.DataFrame:
+        """Return what was not scored: `fold, cutoff, kind, reason`."""
+        rows = [(one.fold, one.cutoff, one.kind, one.reason) for one in self.skipped]
+        return pd.DataFrame(rows, columns=["fold", "cutoff", "kind", "reason"])
+
+    def best(self, kind: str, among: Sequence[str] | None = None) -> str:
+        """Return the model of greatest pooled likelihood for a kind."""
+        names = self.models if among is None else among
+        row = self._pooled["loglik"][:, self.kinds.index(kind), 0]
+        value = {name: row[self.models.index(name)] for name in names}
+        return max(names, key=lambda name: (np.nan_to_num(value[name], nan=-np.inf), -self.models.index(name)))
+
+    @property
+    def subject(self) -> str:
+        """The model that the summary is about: "auto" if it was tested, else the likeliest that is no baseline."""
+        if "auto" in self.models:
+            return "auto"
+        return self.best(ALL_KINDS, [name for name in self.models if name not in self.baselines] or self.models)
+
+    def summary(self, *, width: int = 110) -> str:
+        """Return what a planner should know, baselines that win or tie included, in lines of at most `width`."""
+        return summary(self, width=width)
+
+    def figures(self) -> dict[str, Any]:
+        """Return the main numbers and the summary, fit for JSON."""
+        return figures(self)
+
+    @cached_property
+    def _weights(self) -> Floats:
+        length = block_length(self.n_folds, overlap=self.overlap)
+        return block_weights(self.n_folds, length, draws=DRAWS, seed=self.seed)
+
+    @property
+    def intervals_known(self) -> bool:
+        """Whether there are folds enough to draw from: two different draws of blocks at least."""
+        return self.n_folds - block_length(self.n_folds, overlap=self.overlap) >= 1
+
+    @cached_property
+    def _pooled(self) -> dict[str, Floats]:
+        """Metrics pooled over folds, each (n_models, n_kinds, 1 or n_shares)."""
+        return self._metrics({name: np.nansum(one, axis=0) for name, one in self._asked(self.sums).items()})
+
+    @cached_property
+    def _drawn(self) -> dict[str, Floats]:
+        """The same for each draw of the bootstrap, draws first."""
+        return self._metrics(resample(self._asked(self.sums), self._weights))
+
+    def _asked(self, sums: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Return the sums at the shares asked for, without the deciles."""
+        at = [self.shares.index(share) for share in self.area_shares]
+        width = len(self.shares)
+        return {
+            name: one[..., at] if one.shape[-1] == width else one
+            for name, one in sums.items()
+            if not name.startswith("decile_")
+        }
+
+    def _metrics(self, sums: Mapping[str, Floats]) -> dict[str, Floats]:
+        share = np.array(self.area_shares)
+        values = {name: metric.of({**sums, "share": share}) for name, metric in METRICS.items()}
+        for prefix, names in (("harm_", PLACE_METRICS), ("ceiling_", ("loglik", *PLACE_METRICS))):
+            own = {name.removeprefix(prefix): one for name, one in sums.items() if name.startswith(prefix)}
+            values |= {f"{prefix}{name}": METRICS[name].of({**own, "share": share}) for name in names}
+        return values
+
+    def _interval(self, draws: Floats) -> tuple[Floats, Floats]:
+        if not self.intervals_known:
+            return np.full(draws.shape[1:], np.nan), np.full(draws.shape[1:], np.nan)
+        return interval(draws)
+
+    def _long(self, name: str, value: Floats, draws: Floats) -> pd.DataFrame:
+        low, high = self._interval(draws)
+        model, kind, share = (one.ravel() for one in np.indices(value.shape))
+        shares = np.array(self.area_shares) if value.shape[-1] == len(self.area_shares) and _at_share(name) else None
+        return pd.DataFrame(
+            {
+                "model": np.array(self.models, object)[model],
+                "kind": np.array(self.kinds, object)[kind],
+                "metric": name,
+                "area_share": np.nan if shares is None else shares[share],
+                "value": value.ravel(),
+                "low": low.ravel(),
+                "high": high.ravel(),
+            }
+        )
+
+    def _facts(self, kind: str, model: str, share: float) -> dict[str, Any]:
+        m, k, s = self.models.index(model), self.kinds.index(kind), self.shares.index(share)
+        events = self.sums["events"][:, m, k, 0]
+        return {
+            "kind": kind,
+            "model": model,
+            "baseline": model in self.baselines,
+            "folds": int(np.isfinite(events).sum()),
+            "folds_without_events": int((events == 0).sum()),
+            "events": int(np.nansum(events)),
+            "expected": float(np.nansum(self.sums["expected"][:, m, k, 0])),
+            "area_share": share,
+            "saturated": float(np.nanmean(self.sums["saturated"][:, m, k, s])) if np.isfinite(events).any() else np.nan,
+        }
+
+    def _against_best(self, k: int, kind: str, name: str, s: int) -> list[dict[str, Any]]:
+        value, draws = self._pooled[name][:, k, s], self._drawn[name][:, :, k, s]
+        known = [m for m, model in enumerate(self.models) if model in self.baselines and np.isfinite(value[m])]
+        if not known:
+            return []
+        best = max(known, key=lambda m: (value[m], -m))
+        events = float(np.nansum(self.sums["events"][:, best, k, 0]))
+        low, high = self._interval(draws - draws[:, [best]])
+        common = {
+            "kind": kind, "metric": name, "area_share": self.area_shares[s] if _at_share(name) else np.nan,
+            "baseline": self.models[best], "baseline_value": value[best],
+        }  # fmt: skip
+        return [
+            {**common, "model": model, "value": value[m], "difference": value[m] - value[best], "low": low[m],
+             "high": high[m], "verdict": verdict(low[m], high[m], n_folds=self.n_folds // self.overlap, events=events)}
+            for m, model in enumerate(self.models) if m != best
+        ]  # fmt: skip
+
+
+def _at_share(name: str) -> bool:
+    return METRICS[name.removeprefix("harm_").removeprefix("ceiling_")].at_share

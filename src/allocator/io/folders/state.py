@@ -1,0 +1,215 @@
+"""The folder `state/` of a run: what re-planning and explaining need."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from allocator.domain import (
+    AllocationProblem,
+    Edit,
+    Lattice,
+    Limit,
+    OutreachTeam,
+    Reasons,
+    RiskSurface,
+    Roster,
+    Run,
+    Shift,
+    Tessellation,
+    Unit,
+)
+from allocator.io.folders.kept import plain_offers
+
+
+def write_state(run: Run, place: Path) -> None:
+    surface, plan = run.surface, run.plan
+    plan.assignments.to_parquet(place / "assignments.parquet", index=False)
+    _save_arrays(place / "problem.npz", _arrays_of(run.problem) | _limit_arrays(run.problem))
+    plan.lottery.to_parquet(place / "lottery.parquet", index=False)
+    run.outreach.detached.to_parquet(place / "detached.parquet", index=False)
+    run.outreach.worth.to_parquet(place / "outreach_worth.parquet", index=False)
+    plan.changes.to_parquet(place / "changes.parquet", index=False)
+    _save_arrays(place / "histories.npz", run.histories)
+    city = surface.city
+    arrays: dict[str, Any] = {"indptr": city.indptr, "indices": city.indices, "beat": city.beat}
+    if city.lattice is not None:
+        arrays |= {"lookup": city.lattice.lookup, "partial": city.lattice.partial}
+    _save_arrays(place / "cells.npz", arrays)
+    _save_arrays(
+        place / "uncertainty.npz",
+        {
+            "dispersion": surface.dispersion,
+            "district_dispersion": surface.district_dispersion,
+            "city_dispersion": surface.city_dispersion,
+        },
+    )
+    if surface.reasons is not None:
+        _save_arrays(place / "reasons.npz", _arrays_of(surface.reasons))
+    lattice = city.lattice
+    write_json(
+        place / "state.json",
+        {
+            "city": {"kind": city.kind, "size_m": city.size_m, "districts": city.districts, "beats": city.beats,
+                     "lattice": lattice and [lattice.shape, lattice.size, lattice.first_row, lattice.first_column]},
+            "surface": {"kinds": surface.kinds, "shifts": surface.shifts, "harm": surface.harm.tolist(),
+                        "models": surface.models, "cutoff": surface.cutoff.isoformat(),
+                        "interval": surface.interval, "profile_source": surface.profile_source},
+            "reasons": surface.reasons and _plain_of(surface.reasons),
+            "problem": _problem_plain(run.problem),
+            "plan": _plain_of(plan),
+            "outreach": _plain_of(run.outreach) | {"offers": plain_offers(run.outreach.offers)},
+            "roster": _roster_plain(run.roster),
+        },
+    )  # fmt: skip
+
+
+def load_city(place: Path, plain: Mapping[str, Any]) -> Tessellation:
+    cells = geopandas.read_parquet(place / "cells.parquet")
+    arrays = npz(place / "state" / "cells.npz")
+    lattice = None
+    if plain["lattice"]:
+        shape, size, row, column = plain["lattice"]
+        lattice = Lattice(shape, size, row, column, arrays["lookup"], arrays["partial"])
+    districts = tuple(plain["districts"])
+    row_of = {label: row for row, label in enumerate(districts)} | {"": -1}
+    return Tessellation(
+        geometry=np.asarray(cells.geometry.values, dtype=object),
+        x=cells["x"].to_numpy().copy(), y=cells["y"].to_numpy().copy(), area_km2=cells["area_km2"].to_numpy().copy(),
+        district=cells["district"].map(row_of).to_numpy(dtype=np.int32), districts=districts,
+        beat=arrays["beat"], beats=tuple(plain["beats"]), indptr=arrays["indptr"], indices=arrays["indices"],
+        crs=cells.crs.to_string(), kind=plain["kind"], size_m=plain["size_m"], lattice=lattice,
+    )  # fmt: skip
+
+
+def load_surface(place: Path, state: Mapping[str, Any], city: Tessellation) -> RiskSurface:
+    plain = state["surface"]
+    table = pq.read_table(place / "risk.parquet", columns=["mean", "lower", "upper"])
+    shape = len(plain["shifts"]), city.n_cells, len(plain["kinds"]) + 1
+    mean, lower, upper = (table[name].to_numpy().reshape(shape) for name in ("mean", "lower", "upper"))
+    reasons = None
+    if state["reasons"]:
+        reasons = Reasons(**npz(place / "state" / "reasons.npz"), **tuples(state["reasons"]))
+    return RiskSurface(
+        city=city, kinds=tuple(plain["kinds"]), shifts=tuple(plain["shifts"]), mean=mean[:, :, :-1].copy(),
+        lower=lower[:, :, :-1].copy(), upper=upper[:, :, :-1].copy(),
+        all_lower=lower[:, :, -1].copy(), all_upper=upper[:, :, -1].copy(),
+        harm=np.array(plain["harm"]), models=tuple(plain["models"]), cutoff=dt.date.fromisoformat(plain["cutoff"]),
+        interval=plain["interval"], profile_source=plain["profile_source"], reasons=reasons,
+        **npz(place / "state" / "uncertainty.npz"),
+    )  # fmt: skip
+
+
+def _arrays_of(record: Any) -> dict[str, Any]:
+    pairs = {one.name: getattr(record, one.name) for one in dataclasses.fields(record)}
+    return {name: value for name, value in pairs.items() if isinstance(value, np.ndarray)}
+
+
+def _plain_of(record: Any) -> dict[str, Any]:
+    pairs = {one.name: getattr(record, one.name) for one in dataclasses.fields(record)}
+    return {name: value for name, value in pairs.items() if not isinstance(value, (np.ndarray, pd.DataFrame))}
+
+
+_LIMIT_SETS = ("limits", "fair")
+
+
+def _limit_arrays(problem: AllocationProblem) -> dict[str, Any]:
+    """Return the arrays of every limit, named by where they belong: "limits/0/on_blocks"."""
+    return {
+        f"{name}/{n}/{key}": array
+        for name in _LIMIT_SETS
+        for n, limit in enumerate(getattr(problem, name))
+        for key, array in _arrays_of(limit).items()
+    }
+
+
+def _problem_plain(problem: AllocationProblem) -> dict[str, Any]:
+    plain = _plain_of(problem)
+    for name in _LIMIT_SETS:
+        # JSON has no infinity: bounds that are none are left out.
+        plain[name] = [
+            {key: value for key, value in _plain_of(limit).items() if value is not None and _is_finite(value)}
+            for limit in getattr(problem, name)
+        ]
+    return plain
+
+
+def _is_finite(value: Any) -> bool:
+    """Return whether a value is no infinite number."""
+    return not isinstance(value, float) or bool(np.isfinite(value))
+
+
+def load_problem(place: Path, plain: Mapping[str, Any]) -> AllocationProblem:
+    arrays = npz(place / "state" / "problem.npz")
+    own = {name: array for name, array in arrays.items() if "/" not in name}
+    sets: dict[str, Any] = {}
+    for name in _LIMIT_SETS:
+        made = []
+        for n, one in enumerate(plain[name]):
+            head = f"{name}/{n}/"
+            held = {key.removeprefix(head): array for key, array in arrays.items() if key.startswith(head)}
+            made.append(Limit(**one, **held))
+        sets[name] = tuple(made)
+    rest = {key: value for key, value in tuples(plain).items() if key not in own and key not in sets}
+    return AllocationProblem(**own, **rest, **sets)
+
+
+def tuples(plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+
+
+def _save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    np.savez(path, allow_pickle=False, **arrays)
+
+
+def npz(path: Path) -> dict[str, Any]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def _roster_plain(roster: Roster) -> dict[str, Any]:
+    return {
+        "units": [dataclasses.asdict(unit) for unit in roster.units],
+        "teams": [dataclasses.asdict(team) for team in roster.teams],
+        "shifts": [
+            {**dataclasses.asdict(shift), "day": shift.day.isoformat(), "start": shift.start.isoformat(),
+             "stop": shift.stop.isoformat()}
+            for shift in roster.shifts
+        ],
+        "duty": sorted(roster.duty),
+        "notes": roster.notes,
+        "edits": [dataclasses.asdict(edit) for edit in roster.edits],
+    }  # fmt: skip
+
+
+def roster_from(plain: Mapping[str, Any]) -> Roster:
+    shifts = [
+        Shift(**{**shift, "day": dt.date.fromisoformat(shift["day"]),
+                 "start": dt.datetime.fromisoformat(shift["start"]), "stop": dt.datetime.fromisoformat(shift["stop"])})
+        for shift in plain["shifts"]
+    ]  # fmt: skip
+    return Roster(
+        units=tuple(Unit(**tuples(unit)) for unit in plain["units"]),
+        shifts=tuple(shifts),
+        duty=frozenset((unit, shift) for unit, shift in plain["duty"]),
+        teams=tuple(OutreachTeam(**tuples(team)) for team in plain["teams"]),
+        notes=tuple(plain["notes"]),
+        edits=tuple(Edit(**edit) for edit in plain["edits"]),
+    )
+
+
+def write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))

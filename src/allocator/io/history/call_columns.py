@@ -1,0 +1,305 @@
+"""Columns of a table of calls, read one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from allocator.config import StaffingSection
+from allocator.domain import ARRIVAL_IMPUTED, CALL, CLEAR_IMPUTED, DISPATCH_IMPUTED, OFFICER, Bools, Times
+from allocator.errors import DataError, nearest, some
+from allocator.io.tables import WGS84, as_numbers, as_text, parse_times, to_utc
+
+Minutes = npt.NDArray[np.float64]
+
+_STAMPS = ("received", "dispatched", "enroute", "arrived", "cleared")
+_NO_TIME = np.datetime64("NaT", "s")
+_EARLIEST, _LATEST = np.datetime64("1970-01-01", "s"), np.datetime64("2101-01-01", "s")
+_SLACK = np.timedelta64(1, "s")
+"""Stamps are cut to seconds, and systems log near-simultaneous steps in any order."""
+_MOST_KINDS = 1_000
+_MOST_PRIORITIES, _MOST_UNITS, _FEW = 30, 100, 10
+
+
+@dataclass
+class CallBook:
+    """What is found while reading: rows kept, rows by what became of them, faults, notes."""
+
+    keep: Bools
+    section: StaffingSection
+    ledger: dict[str, int]
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def count(self, number: int, reason: str) -> None:
+        """Add a number to the ledger."""
+        if number:
+            self.ledger[reason] = self.ledger.get(reason, 0) + number
+
+    def drop(self, rows: Bools, reason: str) -> None:
+        """Leave out those of `rows` that are still kept, and count them."""
+        self.count(int((self.keep & rows).sum()), reason)
+        self.keep = self.keep & ~rows
+
+    def refuse(self, rows: Bools, fault: str, *, reason: str) -> None:
+        """Note a fault of some rows; with `bad_rows = "drop"`, drop them instead while they are the fewer."""
+        rows = rows & self.keep
+        if not rows.any():
+            return
+        if self.section.bad_rows == "drop" and rows.mean() <= 0.5:
+            self.drop(rows, reason)
+        else:
+            self.faults.append(fault)
+
+
+def stamps_of(frame: pd.DataFrame, section: StaffingSection, book: CallBook, timezone: str) -> dict[str, Times]:
+    """Return the UTC times of each mapped stamp, NaT where missing, each no earlier than its clock allows."""
+    zone = section.timezone or timezone
+    stamps: dict[str, Times] = {}
+    for role in (role for role in _STAMPS if role in frame):
+        name = str(getattr(section.columns, role))
+        times = parse_times(frame[role], time_format=section.time_format)
+        if fault := times.fault(name):
+            way_out = "" if section.time_format else "staffing.time_format, or "
+            fault += f'; set {way_out}staffing.bad_rows = "drop" to leave such rows out'
+            book.refuse(times.bad, fault, reason=f"{role} cannot be read")
+        local = times.time
+        odd = (local < _EARLIEST) | (local >= _LATEST)
+        local = np.where(odd, _NO_TIME, local)
+        utc, own = local.copy(), times.utc
+        utc[~own], gaps, folds = to_utc(local[~own], zone)
+        if role == "received":
+            book.drop(times.missing | odd, "without time of receipt")
+            book.count(gaps, "daylight-saving gap (moved forward)")
+            book.count(folds, "daylight-saving fold (first taken)")
+        stamps[role] = utc if not stamps or not folds else _second_time(utc, local, ~own, stamps, zone)
+    return stamps
+
+
+def _second_time(utc: Times, local: Times, by_clock: Bools, stamps: Mapping[str, Times], zone: str) -> Times:
+    """Return times of an hour that occurs twice at their second occurrence where the first lies before an earlier step.
+
+    A call received at 01:50 and cleared at 01:10 in the night when clocks go back was cleared 20 minutes later.
+    """
+    steps = np.stack(list(stamps.values()))
+    before = np.fmax.reduce(np.where(np.isnat(steps), np.iinfo(np.int64).min, steps.astype(np.int64)))
+    early = np.flatnonzero(by_clock & ~np.isnat(utc) & (utc.astype(np.int64) < before))
+    if not len(early):
+        return utc
+    index = pd.DatetimeIndex(local[early])
+    second = index.tz_localize(zone, ambiguous=np.zeros(len(early), bool), nonexistent="NaT")
+    moved = second.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]")
+    result = utc.copy()
+    result[early] = np.where(np.isnat(moved), utc[early], moved)
+    return result
+
+
+def check_order(stamps: Mapping[str, Times], section: StaffingSection, book: CallBook, *, size: int) -> None:
+    """Refuse or drop rows whose stamps are out of order, and rows to which no unit was sent."""
+    sent = np.logical_or.reduce([~np.isnat(stamps[role]) for role in ("dispatched", "enroute", "arrived")
+                                 if role in stamps])  # fmt: skip
+    book.drop(~sent, "no unit was sent")
+    roles = [role for role in _STAMPS if role in stamps]
+    found: list[tuple[Bools, str, str]] = []
+    for n, later in enumerate(roles):
+        for earlier in roles[:n]:
+            wrong = book.keep & (stamps[later] < stamps[earlier] - _SLACK)
+            found.append((wrong, earlier, later))
+    told = np.zeros(size, bool)
+    for wrong, earlier, later in sorted(found, key=lambda one: one[1] != "received"):
+        fresh = wrong & book.keep & ~told
+        told |= wrong
+        if fresh.any():
+            book.refuse(fresh, _order_fault(fresh, stamps, section, pair=(earlier, later), size=size),
+                        reason=f"{later} before {earlier}")  # fmt: skip
+
+
+def _order_fault(
+    rows: Bools, stamps: Mapping[str, Times], section: StaffingSection, *, pair: tuple[str, str], size: int
+) -> str:
+    earlier, later = pair
+    row = int(np.flatnonzero(rows)[0])
+    names = [str(getattr(section.columns, role)) for role in pair]
+    return (
+        f"{int(rows.sum()):,} of {size:,} calls are stamped {later} before {earlier} (columns {names[1]!r} and "
+        f"{names[0]!r}), for example row {row + 2}: {stamps[later][row]} before {stamps[earlier][row]} UTC; "
+        'correct them, or set staffing.bad_rows = "drop" to leave such rows out'
+    )
+
+
+def priorities_of(
+    frame: pd.DataFrame, section: StaffingSection, book: CallBook
+) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
+    text = as_text(frame["priority"])
+    text = text.map(lambda name: section.priority_map.get(name, name))
+    if not section.priorities:  # "1", "01" and "1.0" are one priority
+        text = text.map(lambda name: f"{float(name):g}" if _is_number(name) else name)
+    book.drop(text.eq("").to_numpy(), "without priority")
+    found = sorted(set(text[book.keep]))
+    name = section.columns.priority
+    if section.priorities:
+        order = section.priorities
+        if strange := [one for one in found if one not in order]:
+            book.faults.append(
+                f"column {name!r} has priorities that staffing.priorities does not name: {some(strange, 8)}; "
+                "name them, or rename them with staffing.priority_map"
+            )
+    elif len(found) > _MOST_PRIORITIES:
+        book.faults.append(f"column {name!r} holds {len(found):,} different values: it is hardly the priority")
+        order = ()
+    elif all(_is_number(one) for one in found):
+        order = tuple(sorted(found, key=float))
+    else:
+        book.faults.append(
+            f"the priorities of column {name!r} are not all numbers: name them in staffing.priorities, the most "
+            f"urgent first; the file has {some(found, _MOST_PRIORITIES)}"
+        )
+        order = ()
+    rows = {one: row for row, one in enumerate(order)}
+    return text.map(lambda one: rows.get(one, -1)).to_numpy(np.int16), tuple(order)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
+
+
+def units_of(frame: pd.DataFrame, book: CallBook) -> Minutes:
+    if "units" not in frame:
+        return np.ones(len(frame))
+    units, bad = as_numbers(frame["units"])
+    wrong = bad | (units < 0) | (units > _MOST_UNITS)
+    name = book.section.columns.units
+    book.refuse(
+        wrong,
+        f"column {name!r}: {int(wrong.sum()):,} numbers of units are negative, above {_MOST_UNITS} or no numbers, for "
+        f"example {some(frame['units'][wrong].unique()[:3])}",
+        reason="number of units cannot be read",
+    )
+    unknown = book.keep & (np.isnan(units) | (units == 0))
+    book.count(int(unknown.sum()), "without number of units (taken as 1)")
+    return np.where(np.isnan(units) | (units == 0), 1.0, units)
+
+
+def origins_of(frame: pd.DataFrame, section: StaffingSection, book: CallBook) -> npt.NDArray[np.int8]:
+    if "origin" not in frame:
+        return np.full(len(frame), CALL, np.int8)
+    text = as_text(frame["origin"]).str.casefold()
+    own = {value.strip().casefold() for value in section.officer_initiated}
+    found = sorted(set(text) - {""})
+    if not own:
+        book.notes.append(f"every origin counts as a call: staffing.officer_initiated names none of {some(found, 8)}")
+    elif strange := sorted(own - set(found)):
+        said = f"staffing.officer_initiated names {some(strange)}, which do not occur; the file has {some(found, 8)}"
+        (book.faults if any(nearest(value, found) for value in strange) else book.notes).append(said)
+    return np.where(text.isin(own), OFFICER, CALL).astype(np.int8)
+
+
+def places_of(frame: pd.DataFrame, section: StaffingSection, book: CallBook) -> dict[str, Any]:
+    """Return the fields of `Calls` about places; unreadable places count as unknown."""
+    if "district" in frame:
+        codes, names = pd.factorize(as_text(frame["district"]).replace("", None))
+        return {"district": codes.astype(np.int32), "districts": tuple(map(str, names))}
+    roles = next((pair for pair in (("lon", "lat"), ("x", "y")) if pair[0] in frame), None)
+    if roles is None:
+        return {}
+    (x, bad_x), (y, bad_y) = (as_numbers(frame[role]) for role in roles)
+    unknown = bad_x | bad_y | ~np.isfinite(x) | ~np.isfinite(y) | ((x == 0) & (y == 0))
+    if roles[0] == "lon":
+        unknown |= (np.abs(y) > 90) | (np.abs(x) > 180)
+    book.count(int((unknown & book.keep).sum()), "without place (spread over the districts like the others)")
+    crs = WGS84 if roles[0] == "lon" else str(section.crs)
+    return {"x": np.where(unknown, np.nan, x), "y": np.where(unknown, np.nan, y), "crs": crs}
+
+
+def drop_repeated(frame: pd.DataFrame, book: CallBook) -> None:
+    if "id" not in frame:
+        return
+    ids = as_text(frame["id"])[book.keep]
+    repeated = np.zeros(len(frame), bool)
+    repeated[book.keep] = (ids.duplicated() & ids.ne("")).to_numpy()
+    if repeated.sum() >= 0.05 * book.keep.sum() > 0 and "units" not in frame:
+        book.notes.append(
+            f"{int(repeated.sum()):,} rows repeat a call number and are left out; if the file has one row per unit "
+            "sent, count them in a column and map it as staffing.columns.units"
+        )
+    book.drop(repeated, "repeated id")
+
+
+def durations_of(
+    stamps: Mapping[str, Times], section: StaffingSection, book: CallBook
+) -> tuple[dict[str, Minutes], npt.NDArray[np.int8]]:
+    """Return wait, travel and service minutes of the kept calls, NaN where a stamp is missing, and which are."""
+    received, cleared = stamps["received"], stamps["cleared"]
+    nothing = np.full(len(received), _NO_TIME, "datetime64[s]")
+    arrived = stamps.get("arrived", nothing)
+    under_way = np.fmin(stamps.get("enroute", nothing), arrived)
+    lost = np.isnat(stamps["dispatched"])
+    # Without its own stamp, a unit was sent at the latest when it was under way.
+    dispatched = np.where(lost, under_way, stamps["dispatched"])
+    wait, travel, service = (
+        np.maximum(_minutes(stop - start), 0.0)
+        for start, stop in ((received, dispatched), (dispatched, arrived), (dispatched, cleared))
+    )
+    left_open = service > section.max_call_hours * 60
+    service = np.where(left_open, np.nan, service)
+    if len(service) and np.isnan(service).all():
+        raise DataError(
+            f"none of the {len(service):,} calls has both a dispatch and a closing time "
+            f"(within {section.max_call_hours:g} hours): how long calls keep units busy cannot be told; "
+            "map staffing.columns.dispatched and cleared",
+            count=len(service),
+        )
+    wait = np.where(lost, np.nan, wait)
+    travel = np.where(lost, np.nan, travel)
+    counted = {
+        "dispatch time imputed": lost,
+        "arrival time imputed": np.isnan(travel) & ("arrived" in stamps),
+        "closing time imputed": np.isnan(service),
+    }
+    for reason, rows in counted.items():
+        book.count(int(rows.sum()), reason)
+    book.count(int(left_open.sum()), f"open for more than {section.max_call_hours:g} hours (closing time imputed)")
+    bits = (DISPATCH_IMPUTED, ARRIVAL_IMPUTED, CLEAR_IMPUTED)
+    imputed = sum(bit * rows.astype(np.int8) for bit, rows in zip(bits, counted.values(), strict=True))
+    return {"wait": wait, "travel": travel, "service": service}, np.asarray(imputed, np.int8)
+
+
+def _minutes(span: npt.NDArray[Any]) -> Minutes:
+    return np.where(np.isnat(span), np.nan, span.astype("timedelta64[s]").astype(np.float64) / 60)
+
+
+def local_hour(time: Times, timezone: str) -> npt.NDArray[np.int64]:
+    local = pd.DatetimeIndex(time).tz_localize("UTC").tz_convert(timezone)
+    return np.asarray(local.hour.to_numpy(), np.int64)
+
+
+def filled(minutes: Minutes, priority: npt.NDArray[np.int16], hour: npt.NDArray[np.int64]) -> Minutes:
+    """Return minutes whose gaps hold the median of the priority at the hour, of the priority, or of all; else 0."""
+    if not np.isnan(minutes).any():
+        return minutes
+    frame = pd.DataFrame({"minutes": minutes, "priority": priority, "hour": hour})
+    filled = frame["minutes"]
+    for keys in (["priority", "hour"], ["priority"]):
+        groups = frame.groupby(keys)["minutes"]
+        enough = groups.transform("count") >= _FEW
+        filled = filled.fillna(groups.transform("median").where(enough))
+    known = minutes[~np.isnan(minutes)]
+    return np.asarray(filled.fillna(float(np.median(known)) if len(known) else 0.0), np.float64)
+
+
+def kinds_of(frame: pd.DataFrame, book: CallBook) -> tuple[npt.NDArray[np.int16] | None, tuple[str, ...]]:
+    if "kind" not in frame:
+        return None, ()
+    codes, names = pd.factorize(as_text(frame["kind"]), sort=True)
+    if len(names) > _MOST_KINDS:
+        book.notes.append(f"the kinds of calls hold {len(names):,} different texts: they are free text and left out")
+        return None, ()
+    return codes.astype(np.int16), tuple(map(str, names))

@@ -1,0 +1,191 @@
+"""Reading incidents and calls: one file or several to `Events`, with a ledger of every row left out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from allocator.config import ColumnMap, DataSection, Job
+from allocator.domain import Events
+from allocator.errors import ConfigError, DataError, nearest, some
+from allocator.io.history.event_columns import (
+    TOLD,
+    EventBook,
+    are_dates,
+    counts_of,
+    drop_repeated,
+    kinds_of,
+    ledger_lines,
+    origins_of,
+    other_times_of,
+    places_of,
+    precision_of,
+    times_of,
+    utc_of,
+    weights_of,
+)
+from allocator.io.history.presets import preset, with_preset
+from allocator.io.tables import ParsedTimes, Piece, Source, check_map, label, personal_columns, plain_name, read_piece
+
+
+def read_events(
+    source: Source | Sequence[Source],
+    *,
+    timezone: str,
+    columns: ColumnMap | Mapping[str, str] | None = None,
+    preset: str | None = None,
+    file_timezone: str | None = None,
+    **options: Any,
+) -> Events:
+    """Return the events of a file, of several files, or of a DataFrame.
+
+    Parameters
+    ----------
+    source : path, DataFrame, or sequence of them
+        CSV, Parquet, GeoJSON or GeoPackage.
+    timezone : str
+        Local time zone of the agency, for example "America/Chicago".
+    columns : mapping
+        Which column holds what; the roles are those of `ColumnMap`.
+    preset : str, optional
+        A known source that fills in the columns.
+    file_timezone : str, optional
+        Time zone of the times in the file, if it is another one.
+    **options
+        Any other key of `DataSection`, such as `crs`, `time_format`, `duplicates` or `bad_rows`.
+
+    Raises
+    ------
+    ConfigError
+        If an option or the column map is wrong.
+    DataError
+        If the file breaks its contract; all faults at once.
+
+    Examples
+    --------
+    >>> columns = {"time": "occurred_at", "kind": "category", "lon": "lon", "lat": "lat"}
+    >>> read_events("calls.csv", timezone="America/Chicago", columns=columns)  # doctest: +SKIP
+    """
+    sources = [source] if isinstance(source, str | Path | pd.DataFrame) else list(source)
+    named = columns.model_dump(exclude_none=True) if isinstance(columns, ColumnMap) else dict(columns or {})
+    content = {**options, "events": ["memory"], "columns": named}
+    optional = {"preset": preset, "timezone": file_timezone}
+    content.update({name: value for name, value in optional.items() if value is not None})
+    return _read(sources, _section(content), timezone=timezone)
+
+
+def read_job_events(job: Job, source: Source | None = None) -> Events:
+    """Return the events of a job's `[data]` section, or of another source with its columns; see `read_events`."""
+    sources: list[Source] = list(job.data.events) if source is None else [source]
+    return _read(sources, job.data, timezone=job.job.timezone)
+
+
+def _section(content: dict[str, Any]) -> DataSection:
+    try:
+        return DataSection.model_validate(content)
+    except ValidationError as error:
+        faults = []
+        for one in error.errors():
+            where = ".".join(str(part) for part in one["loc"])
+            known = ColumnMap.model_fields if where.startswith("columns.") else DataSection.model_fields
+            hint = nearest(str(one["loc"][-1]), known) if one["type"] == "extra_forbidden" else ""
+            faults.append(f"{where}: {one['msg']}{hint}")
+        raise ConfigError("the options of read_events are wrong", faults=faults) from None
+
+
+def _read(sources: list[Source], section: DataSection, *, timezone: str) -> Events:
+    section = with_preset(section)
+    check_map(section, sources, timezone=timezone)
+    pieces = [read_piece(source, section) for source in sources]
+    if len(systems := {piece.crs for piece in pieces}) > 1:
+        raise DataError(f"the event files use different coordinate systems: {some(sorted(systems))}")
+    broken = sum(len(piece.bad_rows) for piece in pieces)
+    frames = [piece.frame for piece in pieces]
+    frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+    book = EventBook(np.ones(len(frame), bool), {"read": len(frame) + broken}, notes=_preset_notes(section, pieces))
+    book.count(broken, "rows with the wrong number of columns")
+    if section.bad_rows == "refuse":
+        for source, piece in zip(sources, pieces, strict=True):
+            if piece.bad_rows:
+                count = f"{len(piece.bad_rows):,} rows have the wrong number of columns"
+                book.faults.append(f"{label(source)}: {count}, for example {'; '.join(piece.bad_rows[:3])}")
+    events = _assemble(frame, section, book=book, timezone=timezone, crs=pieces[0].crs)
+    personal = dict.fromkeys(name for piece in pieces for name in personal_columns(piece.found))
+    return dataclasses.replace(events, dropped_columns=tuple(personal))
+
+
+def _preset_notes(section: DataSection, pieces: Sequence[Piece]) -> list[str]:
+    """Return the traps of the section's preset, and a warning where the source has changed its columns."""
+    if section.preset is None:
+        return []
+    source = preset(section.preset)
+    notes = [f"{source.title}: {note}" for note in source.notes]
+    found = {plain_name(name) for piece in pieces for name in piece.found}
+    if gone := [name for name in source.expected if plain_name(name) not in found]:
+        notes.append(f"{source.title}: expected columns are not in the file: {some(gone, 10)}; has it changed?")
+    return notes
+
+
+def _assemble(frame: pd.DataFrame, section: DataSection, *, book: EventBook, timezone: str, crs: str) -> Events:
+    """Return the events of a frame whose columns are roles; raise all its faults at once."""
+    times = times_of(frame, section, book)
+    x, y = places_of(frame, section, book)
+    kind, kinds = kinds_of(frame, section, book)
+    count, weight = counts_of(frame, section, book), weights_of(frame, book)
+    origin = origins_of(frame, section, book)
+    end, reported = (other_times_of(frame, role, section=section, book=book) for role in ("end", "reported_at"))
+    book.notes += [note for role, note in TOLD.items() if role in frame]
+    if book.faults:
+        raise _all_faults(book, times, section)
+    identity = drop_repeated(frame, section, book)
+    precision = precision_of(times, section, book)
+    order = np.flatnonzero(book.keep)
+    if not len(order):
+        raise DataError("no usable events: every row is left out", faults=ledger_lines(book.ledger))
+    utc = utc_of(times, section, timezone, rows=order, dates=precision != "minute", book=book)
+    order = order[rank := np.argsort(utc, kind="stable")]
+    start = utc[rank]
+    ends, told = (
+        None if other is None else utc_of(other, section, timezone, rows=order, dates=are_dates(other, book.keep))
+        for other in (end, reported)
+    )
+    if ends is not None:
+        book.count(int((ends < start).sum()), "end before start (end ignored)")
+        ends = np.where(ends < start, np.datetime64("NaT", "s"), ends)
+    return Events(
+        time=start,
+        x=x[order],
+        y=y[order],
+        kind=kind[order],
+        kinds=kinds,
+        crs=crs,
+        timezone=timezone,
+        count=count[order],
+        weight=weight[order],
+        origin=origin[order],
+        id=None if identity is None else identity[order],
+        end=ends,
+        reported=told,
+        precision=precision,
+        ledger=book.ledger,
+        notes=tuple(book.notes),
+    )
+
+
+def _all_faults(book: EventBook, times: ParsedTimes, section: DataSection) -> DataError:
+    examples = times.text[times.bad].unique().tolist()[:3] if times.bad.any() else []
+    column = (section.columns.time or section.columns.date) if examples else None
+    several = "1 fault" if len(book.faults) == 1 else f"{len(book.faults)} faults"
+    return DataError(
+        f"the event file has {several}: {book.faults[0]}",
+        faults=book.faults if len(book.faults) > 1 else (),
+        column=column,
+        count=int(times.bad.sum()) or None,
+        examples=examples,
+    )

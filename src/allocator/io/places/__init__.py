@@ -1,0 +1,16 @@
+"""Areas, residents and travel."""
+
+from allocator.io.places.area import read_area, read_job_area, read_polygons, read_valued_polygons
+from allocator.io.places.residents import read_job_residents
+from allocator.io.places.travel import read_job_travel, read_matrix, read_streets
+
+__all__ = [
+    "read_area",
+    "read_job_area",
+    "read_job_residents",
+    "read_job_travel",
+    "read_matrix",
+    "read_polygons",
+    "read_streets",
+    "read_valued_polygons",
+]

@@ -1,0 +1,245 @@
+"""From a forecast, a roster and a policy to arrays: the allocation problem, and whether it can be solved."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from allocator.config import AllocationSection, Place, Policy, StaffingSection
+from allocator.domain import AllocationProblem, Bools, Givens, Ints, RiskSurface, Roster
+from allocator.errors import ConfigError, DataError, nearest, some
+from allocator.planning.allocation.limits import cells_of, with_limits
+
+if TYPE_CHECKING:
+    from allocator.domain import Tessellation
+
+
+NO_LIMIT = int(np.iinfo(np.int32).max)
+"""`AllocationProblem.most` of a district without a ceiling."""
+
+
+def build_problem(
+    surface: RiskSurface,
+    roster: Roster,
+    policy: Policy,
+    *,
+    allocation: AllocationSection,
+    staffing: StaffingSection,
+    givens: Givens | None = None,
+) -> AllocationProblem:
+    """Return the arrays that a solver needs.
+
+    Parameters
+    ----------
+    surface : RiskSurface
+        Forecast of every planned shift.
+    roster : Roster
+        Planned shifts and who is on duty.
+    policy : Policy
+        Limits on places.
+    allocation, staffing
+        Sections of the job. Rows of `staffing.minimums_file` are expected among `staffing.minimums`.
+    givens : Givens, optional
+        Places, residents, workload of calls and hand edits, if there are any.
+
+    Raises
+    ------
+    ConfigError
+        With every unknown name at once.
+    DataError
+        If the forecast and the roster are not about the same shifts and districts, or the forecast is broken.
+    """
+    city, givens = surface.city, givens or Givens()
+    value = np.ascontiguousarray(surface.expected_harm[shift_rows(surface, roster)])
+    if wrong := int((~np.isfinite(value) | (value < 0)).sum()):
+        raise DataError(f"expected harm is negative or not a number in {wrong:,} cells and shifts", count=wrong)
+    _check_names(city, roster, policy, allocation=allocation, staffing=staffing, places=givens.places)
+    cap, notes = _caps(value, city, roster, policy=policy, allocation=allocation, places=givens.places)
+    least, most = _bands(city, allocation)
+    blocks, busy = _room(roster, allocation, givens)
+    minimum = _minimums(city, roster, staffing)
+    if givens.required is not None:
+        minimum = np.maximum(minimum, givens.required)
+    if busy is not None:  # calls are answered by the fewest units first, so that each further one adds patrol
+        busy = np.minimum(busy, minimum * blocks).astype(np.int32)
+    on_duty = [len(roster.on_duty(shift)) for shift in roster.shifts]
+    problem = AllocationProblem(
+        value=value,
+        district=np.asarray(city.district, np.int32),
+        cap=cap,
+        on_duty=np.array(on_duty, np.int32),
+        minimum=minimum.astype(np.int32),
+        least=least,
+        most=most,
+        blocks=blocks,
+        diminishing=allocation.diminishing,
+        districts=city.districts,
+        shifts=tuple(shift.id for shift in roster.shifts),
+        notes=notes,
+        busy=busy,
+        day=np.array([(shift.day - roster.shifts[0].day).days for shift in roster.shifts], np.int32),
+        spillover=allocation.spillover,
+        indptr=np.asarray(city.indptr, np.int32) if allocation.spillover else None,
+        indices=np.asarray(city.indices, np.int32) if allocation.spillover else None,
+    )
+    return with_limits(problem, roster, city, allocation=allocation, givens=givens)
+
+
+def _room(
+    roster: Roster, allocation: AllocationSection, givens: Givens
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32] | None]:
+    """Return visit blocks of a unit per shift, and blocks that calls take per (district, shift) where known."""
+    minutes = np.array([shift.minutes for shift in roster.shifts])
+    visit = allocation.block_minutes + allocation.travel_minutes
+    if givens.busy_minutes is None:
+        return np.floor(allocation.directed_share * minutes / visit + 1e-9).astype(np.int32), None
+    blocks = np.floor((1 - givens.other_share) * minutes / visit + 1e-9).astype(np.int32)
+    return blocks, np.ceil(givens.busy_minutes / visit - 1e-9).astype(np.int32)
+
+
+def shift_rows(surface: RiskSurface, roster: Roster) -> Ints:
+    """Return the row of the surface for each shift of the roster.
+
+    Raises
+    ------
+    DataError
+        If they are not about the same shifts.
+    """
+    row = {name: i for i, name in enumerate(surface.shifts)}
+    planned = [shift.id for shift in roster.shifts]
+    faults = []
+    if missing := [name for name in planned if name not in row]:
+        faults.append(f"{len(missing)} shifts of the roster have no forecast: {some(missing)}")
+    if extra := sorted(set(row) - set(planned)):
+        faults.append(f"{len(extra)} shifts of the forecast are not in the roster: {some(extra)}")
+    if faults:
+        raise DataError("forecast and roster are not about the same shifts", faults=faults)
+    return np.array([row[name] for name in planned], np.int64)
+
+
+def _check_names(
+    city: Tessellation,
+    roster: Roster,
+    policy: Policy,
+    *,
+    allocation: AllocationSection,
+    staffing: StaffingSection,
+    places: Mapping[str, Bools],
+) -> None:
+    faults = [
+        f"{where}: unknown {what} {name!r}{nearest(name, among)}"
+        for where, what, name, among in _names_used(city, roster, policy, allocation=allocation, staffing=staffing)
+        if name not in among
+    ]
+    faults += [
+        f"{where}: the cells of {place.file!r} were not given"
+        for where, place in places_named(policy, allocation)
+        if place.file is not None and place.file not in places
+    ]
+    faults += _given_twice("allocation.bands", [(band.district, "") for band in allocation.bands])
+    faults += _given_twice("staffing.minimums", [(one.district, one.shift) for one in staffing.minimums])
+    if faults:
+        raise ConfigError(f"{len(faults)} names or limits of the job do not fit the city", faults=faults)
+    homes = {unit.home_district for unit in roster.units} - {"", *city.districts}
+    if homes:
+        shown = [f"unknown home district {home!r}{nearest(home, city.districts)}" for home in sorted(homes)]
+        raise DataError("units have home districts that do not exist", faults=shown, column="home_district")
+
+
+def _names_used(
+    city: Tessellation, roster: Roster, policy: Policy, *, allocation: AllocationSection, staffing: StaffingSection
+) -> Iterator[tuple[str, str, str, Collection[str]]]:
+    """Yield key, noun and name of everything that a job names, and the names there are."""
+    names = {shift.name for shift in roster.shifts}
+    for where, place in places_named(policy, allocation):
+        if place.district is not None:
+            yield where, "district", place.district, city.districts
+        if place.beat is not None:
+            yield where, "beat", place.beat, city.beats
+    at_shifts: list[tuple[str, tuple[str, ...]]] = [
+        *((where, getattr(place, "shifts", ())) for where, place in places_named(policy, allocation)),
+        *(("allocation.costs", cost.shifts) for cost in allocation.costs),
+        *(("allocation.needs", need.shifts) for need in allocation.needs),
+    ]
+    for where, used in at_shifts:
+        yield from ((where, "shift", name, names) for name in used)
+    for need in allocation.needs:
+        if need.skill is not None:
+            yield "allocation.needs", "skill", need.skill, {skill for unit in roster.units for skill in unit.skills}
+        if need.type is not None:
+            yield "allocation.needs", "type", need.type, {unit.type for unit in roster.units}
+        if need.district is not None:
+            yield "allocation.needs", "district", need.district, city.districts
+    for minimum in staffing.minimums:
+        yield "staffing.minimums", "district", minimum.district, city.districts
+        yield "staffing.minimums", "shift", minimum.shift, names | {shift.id for shift in roster.shifts}
+    for band in allocation.bands:
+        yield "allocation.bands", "district", band.district, city.districts
+
+
+def places_named(policy: Policy, allocation: AllocationSection) -> list[tuple[str, Place]]:
+    """Return the key and the place of every limit of a job that names one."""
+    return [
+        *(("policy.limits", place) for place in policy.limits),
+        *(("allocation.dosage", place) for place in allocation.dosage),
+        *(("allocation.requests", place) for place in allocation.requests),
+        *(("allocation.community", place) for place in allocation.community),
+    ]
+
+
+def _given_twice(where: str, keys: list[tuple[str, str]]) -> list[str]:
+    twice = sorted({key for key in keys if keys.count(key) > 1})
+    return [f"{where}: district {d!r}{f', shift {s!r}' if s else ''} is given twice" for d, s in twice]
+
+
+def _caps(
+    value: npt.NDArray[np.float64],
+    city: Tessellation,
+    roster: Roster,
+    *,
+    policy: Policy,
+    allocation: AllocationSection,
+    places: Mapping[str, Bools],
+) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
+    """Return the most blocks per shift and cell, and a sentence on what each limit leaves out."""
+    cap = np.full(value.shape, allocation.max_blocks, np.int16)
+    notes = []
+    for limit in policy.limits:
+        there = cells_of(limit, city, places)
+        rows = [s for s, shift in enumerate(roster.shifts) if not limit.shifts or shift.name in limit.shifts]
+        blocks = min(limit.max_minutes // allocation.block_minutes, allocation.max_blocks)
+        index = np.ix_(np.array(rows, np.int64), np.flatnonzero(there))
+        cap[index] = np.minimum(cap[index], blocks)
+        harm, total = float(value[index].sum()), max(float(value.sum()), 1e-12)
+        what = "left out" if blocks == 0 else f"held to {blocks} visit{'s' * (blocks > 1)} a shift"
+        when = f" in {', '.join(limit.shifts)} shifts" if limit.shifts else ""
+        notes.append(
+            f"{int(there.sum()):,} cells are {what}{when} by policy ({limit.reason}): "
+            f"expected harm there is {harm:.1f}, {harm / total:.1%} of all"
+        )
+    return cap, tuple(notes)
+
+
+def _minimums(city: Tessellation, roster: Roster, staffing: StaffingSection) -> npt.NDArray[np.int32]:
+    minimum = np.full((len(city.districts), len(roster.shifts)), staffing.default_minimum, np.int32)
+    district = {name: d for d, name in enumerate(city.districts)}
+    ids = [shift.id for shift in roster.shifts]
+    for row in sorted(staffing.minimums, key=lambda row: row.shift in ids):  # single shifts last: they win
+        for s, shift in enumerate(roster.shifts):
+            if row.shift in (shift.id, shift.name):
+                minimum[district[row.district], s] = row.units
+    return minimum
+
+
+def _bands(city: Tessellation, allocation: AllocationSection) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    least = np.zeros(len(city.districts), np.int32)
+    most = np.full(len(city.districts), NO_LIMIT, np.int32)
+    for band in allocation.bands:
+        d = city.districts.index(band.district)
+        least[d] = band.least
+        if band.most is not None:
+            most[d] = band.most
+    return least, most

@@ -1,0 +1,87 @@
+"""The registry of allocation solvers."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+from allocator.domain import Allocation, AllocationProblem
+from allocator.errors import ConfigError, nearest
+from allocator.planning.allocation.conflicts import check_feasible, explain_conflict
+from allocator.planning.allocation.solvers import flow, greedy, limited, proportional, spillover
+from allocator.planning.allocation.solvers.bundles import NoAllocation
+
+SOLVERS: dict[str, Callable[[AllocationProblem], Allocation]] = {
+    "flow": flow.solve,
+    "greedy": greedy.solve,
+    "highs": limited.solve,
+    "proportional": proportional.solve,
+    "spillover": spillover.solve,
+}
+"""A solver turns a feasible problem into an allocation; without a proof its bound is `inf`."""
+
+
+def check_solver(solver: str) -> None:
+    """Refuse a solver that is not in `SOLVERS`.
+
+    Raises
+    ------
+    ConfigError
+        With the nearest name.
+    """
+    if solver not in SOLVERS:
+        known = ", ".join(SOLVERS)
+        raise ConfigError(f"allocation.solver: unknown solver {solver!r}{nearest(solver, SOLVERS)}; known: {known}")
+
+
+def solve(problem: AllocationProblem, solver: str = "flow") -> Allocation:
+    """Return the answer of the named solver, its bound always proven (by the flow where it has none).
+
+    Limits that a flow cannot hold are handed over from "flow" to "highs"; spillover to "spillover".
+
+    Raises
+    ------
+    ConfigError
+        If there is no such solver, or it cannot hold the limits.
+    InfeasibleError
+        If no allocation satisfies the problem, with the limits that contradict each other.
+    """
+    check_solver(solver)
+    check_feasible(problem)
+    if problem.spillover:
+        return _solve_spilling(problem, solver)
+    if not problem.is_network:
+        return _solve_limited(problem, solver)
+    allocation = SOLVERS[solver](problem)
+    if math.isfinite(allocation.bound):
+        return allocation
+    return dataclasses.replace(allocation, bound=max(flow.solve(problem).bound, allocation.objective))
+
+
+def _solve_spilling(problem: AllocationProblem, solver: str) -> Allocation:
+    best = spillover.solve(problem)
+    if solver in ("flow", "spillover"):
+        return best
+    return dataclasses.replace(SOLVERS[solver](problem), bound=best.bound)
+
+
+def _solve_limited(problem: AllocationProblem, solver: str) -> Allocation:
+    if solver not in ("flow", "highs"):
+        raise ConfigError(
+            f'allocation.solver = "{solver}" cannot hold limits beyond minimums and bands: use "flow", which hands '
+            'over to "highs" for them'
+        )
+    try:
+        return limited.solve(problem)
+    except NoAllocation:
+        if limited.is_feasible(problem.replace(fair=())):
+            raise
+        raise explain_conflict(problem) from None
+
+
+def rivals_of(problem: AllocationProblem, solver: str) -> dict[str, float]:
+    """Return the harm that others cover: the other solvers on a network, or the network without the further limits."""
+    if not problem.is_network:
+        return {"without the further limits": flow.solve(problem.network()).objective}
+    return {name: SOLVERS[name](problem).objective for name in ("flow", "greedy", "proportional") if name != solver}

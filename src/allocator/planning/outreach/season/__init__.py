@@ -1,0 +1,21 @@
+"""Options, crews and limits of a season."""
+
+from allocator.planning.outreach.season.build import build_season, crew_of_unit
+from allocator.planning.outreach.season.coarse import Coarse
+from allocator.planning.outreach.season.limits import Column, Limits, Row
+from allocator.planning.outreach.season.season import SLOT_MINUTES, WEEK_SLOTS, Holding, Patrol, Season, strongest_of
+
+__all__ = [
+    "SLOT_MINUTES",
+    "WEEK_SLOTS",
+    "Coarse",
+    "Column",
+    "Holding",
+    "Limits",
+    "Patrol",
+    "Row",
+    "Season",
+    "build_season",
+    "crew_of_unit",
+    "strongest_of",
+]

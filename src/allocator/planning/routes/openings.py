@@ -1,0 +1,91 @@
+"""When a place may be visited: windows of the local clock as minutes of each shift."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from allocator.config import PlaceWindow
+from allocator.domain import Bools, Ints, Roster, Shift
+from allocator.errors import ConfigError, nearest
+from allocator.planning.allocation import cells_of
+
+if TYPE_CHECKING:
+    from allocator.domain import Tessellation
+
+
+@dataclass(frozen=True, eq=False)
+class Openings:
+    """Minutes between which cells may be visited.
+
+    Parameters
+    ----------
+    cells : (n_windows, n_cells) bool
+        Cells of each window.
+    opens, closes : (n_windows, n_shifts) int64
+        Whole minutes since 1970-01-01 UTC; closed all shift long where they are equal.
+    """
+
+    cells: Bools
+    opens: Ints
+    closes: Ints
+
+    def within(self, shift: int, cell: Ints, *, begin: int, end: int) -> tuple[Ints, Ints]:
+        """Return from when to when each cell may be visited between `begin` and `end`, (n,) int64 each."""
+        opens, closes = np.full(len(cell), begin, np.int64), np.full(len(cell), end, np.int64)
+        for mask, first, last in zip(self.cells, self.opens[:, shift], self.closes[:, shift], strict=True):
+            here = mask[cell]
+            opens[here] = np.maximum(opens[here], first)
+            closes[here] = np.minimum(closes[here], last)
+        return opens, closes
+
+
+def openings_of(
+    windows: Sequence[PlaceWindow],
+    city: Tessellation,
+    roster: Roster,
+    *,
+    timezone: str,
+    places: Mapping[str, Bools] = {},
+) -> Openings:
+    """Return the openings of the given windows.
+
+    A window that meets a shift in two pieces (a shift that begins before it ends and stops after it begins again)
+    counts with the longer.
+
+    Raises
+    ------
+    ConfigError
+        With every district or beat that does not exist.
+    """
+    faults = []
+    for n, one in enumerate(windows):
+        for what, name, known in (("district", one.district, city.districts), ("beat", one.beat, city.beats)):
+            if name is not None and name not in known:
+                faults.append(f"routes.windows.{n}: unknown {what} {name!r}{nearest(name, known)}")
+    if faults:
+        raise ConfigError("windows of the routes name places that do not exist", faults=faults)
+    cells = [cells_of(one, city, places) for one in windows]
+    spans = [[_longest(one, shift, zoneinfo.ZoneInfo(timezone)) for shift in roster.shifts] for one in windows]
+    minutes = np.array(spans, np.int64).reshape(len(windows), len(roster.shifts), 2)
+    return Openings(np.array(cells, bool).reshape(len(windows), city.n_cells), minutes[..., 0], minutes[..., 1])
+
+
+def _longest(window: PlaceWindow, shift: Shift, zone: zoneinfo.ZoneInfo) -> tuple[int, int]:
+    """Return the longest piece of the shift inside the daily window, in minutes; an empty one if there is none."""
+    pieces = [(0, 0)]
+    day = shift.start.astimezone(zone).date() - dt.timedelta(days=1)
+    while day <= shift.stop.astimezone(zone).date():
+        last_day = day + dt.timedelta(days=int(window.latest <= window.earliest))
+        opens = dt.datetime.combine(day, window.earliest, zone).timestamp()
+        closes = dt.datetime.combine(last_day, window.latest, zone).timestamp()
+        first = -(-max(opens, shift.start.timestamp()) // 60)
+        last = min(closes, shift.stop.timestamp()) // 60
+        pieces.append((int(first), int(max(first, last))))
+        day += dt.timedelta(days=1)
+    return max(pieces, key=lambda piece: piece[1] - piece[0])

@@ -1,0 +1,312 @@
+"""From blocks per cell to the ordered, timed visits of each unit."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from allocator.config import AllocationSection, RoutesSection
+from allocator.domain import LOTTERY_COLUMNS, AllocationProblem, Bools, Floats, Ints, Roster, Travel
+from allocator.kernels.tours import closed_tours
+from allocator.planning.routes.lottery import entropy, even_odds, seed_of
+from allocator.planning.routes.orienteering import Orienteering, Tours, tours_of
+from allocator.planning.routes.search import near_best
+from allocator.planning.routes.tasks import Routed, RouteTerms, Task, Visits, straight, tasks_of
+from allocator.planning.routes.timetable import thinned, timetable, with_break
+
+if TYPE_CHECKING:
+    from allocator.domain import Tessellation
+
+
+ROAMING = 0.5
+"""Share of its window that a visit keeps in the runs of the lottery that roam, so that variants differ in time."""
+
+
+def route(
+    problem: AllocationProblem,
+    blocks: npt.NDArray[np.int16],
+    posting: npt.NDArray[np.int32],
+    *,
+    roster: Roster,
+    city: Tessellation,
+    settings: tuple[AllocationSection, RoutesSection],
+    travel: Travel | None = None,
+    seed: int = 0,
+) -> Visits:
+    """Return the timed visits of all units; see `route_tasks`.
+
+    Parameters
+    ----------
+    problem : AllocationProblem
+        For the gains.
+    blocks : (n_shifts, n_cells) int16
+        Blocks of each cell.
+    posting : (n_units, n_shifts) int32
+        District of each unit; see `duty.post_units`.
+    roster, city
+        Names, times, speeds and places.
+    settings : tuple of AllocationSection and RoutesSection
+        As in a job file; `routes.windows` is for `plan_patrol`, which knows the time zone.
+    travel : Travel, optional
+        Minutes between cells; by default distance × detour / speed.
+    seed : int
+        Seed of the job.
+    """
+    allocation, routes = settings
+    terms = RouteTerms(problem, roster, travel or straight(city, routes), allocation, routes, seed=seed)
+    return route_tasks(tasks_of(terms, blocks, posting), terms).visits
+
+
+def route_tasks(tasks: Sequence[Task], terms: RouteTerms) -> Routed:
+    """Return the timed visits of the given districts and shifts, each routed by itself.
+
+    A task is a team orienteering problem: blocks are visits whose prize is their gain, units are vehicles with a
+    budget of travel and visits, the nth return to a cell has its own part of the shift as its window, and each unit
+    takes its break on the way. Where time is too short, what adds least is left out. From the routes that are nearly
+    as good as the best a lottery draws one, and the time left for calls lies between the visits. The seed of a task
+    depends on the job, the shift and the district alone: a task routed by itself gives the same visits, and the number
+    of threads changes nothing.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        Districts and shifts, or what is left of them.
+    terms : RouteTerms
+        What they share.
+
+    Raises
+    ------
+    SolverError
+        If the linear solver of the lottery fails.
+    """
+    threads = max(1, min(terms.routes.threads or os.cpu_count() or 1, len(tasks)))
+    with ThreadPoolExecutor(threads) as executor:
+        parts = list(executor.map(lambda task: _route_task(task, terms), tasks))
+    table = np.concatenate([np.empty((5, 0), np.int64), *(found for found, _ in parts)], axis=1)
+    shift, unit, cell, nth, start = table[:, np.lexsort((table[4], table[1], table[0]))]
+    rows = [row for _, row in parts if row is not None]
+    lottery = pd.DataFrame(rows, columns=list(LOTTERY_COLUMNS)).astype(LOTTERY_COLUMNS)
+    return Routed(Visits(shift, unit, cell, nth, terms.gain(shift, cell, nth), start), lottery)
+
+
+def _route_task(task: Task, terms: RouteTerms) -> tuple[Ints, tuple[object, ...] | None]:
+    """Return shift, unit, cell, nth and start of the visits of a task, (5, n), and its row of the lottery."""
+    block, earliest, latest = _windows(task, terms)
+    if not len(task.crew) or not len(block):
+        return np.empty((5, 0), np.int64), None
+    problem = _orienteering(task, terms, block, window=(earliest, latest))
+    names = terms.problem.shifts[task.shift], terms.problem.districts[task.district]
+    seed = seed_of(terms.seed, names)
+    variants = _variants(problem, terms.routes, seed=seed, first=_rounds(problem, task.cell[block], terms.travel))
+    odds = even_odds(np.stack([_delivered(problem, tours) for tours in variants]), slack=terms.routes.slack)
+    rng = np.random.default_rng([seed, 1])
+    drawn = int(rng.choice(len(variants), p=odds))
+    row, member, start = _timed(problem, variants[drawn], rng if terms.routes.lottery else None)
+    cell = task.cell[block[row]]
+    nth = _in_order_of_time(task, cell, start)
+    found = np.stack([np.full(len(row), task.shift), task.crew[member], cell, nth, start]).astype(np.int64)
+    return found, (*names, len(variants), drawn, float(odds[drawn]), entropy(odds), seed)
+
+
+def _windows(task: Task, terms: RouteTerms) -> tuple[Ints, Ints, Ints]:
+    """Return the blocks that have a place in time, and the first and last minute at which each may begin.
+
+    The opening of a cell with k blocks is cut into k equal parts with the return gap between them, one for each block,
+    so that returns keep their gap whoever makes them. Blocks that do not fit are left out, those of least gain first.
+    """
+    minutes, gap = terms.allocation.block_minutes, terms.routes.return_minutes
+    opens: Ints = np.full(len(task.cell), task.begin, np.int64)
+    closes: Ints = np.full(len(task.cell), task.end, np.int64)
+    if terms.openings is not None:
+        opens, closes = terms.openings.within(task.shift, task.cell, begin=task.begin, end=task.end)
+    order = np.lexsort((task.nth, task.cell))
+    cell: Ints = task.cell[order]
+    first = np.searchsorted(cell, cell)
+    nth = np.arange(len(order)) - first
+    count = np.searchsorted(cell, cell, side="right") - first
+    opens, closes = np.maximum(opens, task.ready)[order][first], closes[order]
+    fitting = np.minimum(np.maximum(closes - opens + gap, 0) // (minutes + gap), count)
+    free = closes - opens + gap - fitting * (minutes + gap)
+    earliest = opens + nth * (minutes + gap) + nth * free // np.maximum(fitting, 1)
+    latest = opens + nth * (minutes + gap) + (nth + 1) * free // np.maximum(fitting, 1)
+    kept = (nth < fitting) & (terms.gain(task.shift, cell, task.nth[order]) > 0)
+    return order[kept], earliest[kept], latest[kept]
+
+
+def _orienteering(task: Task, terms: RouteTerms, block: Ints, *, window: tuple[Ints, Ints]) -> Orienteering:
+    """Return the problem of a task; its visits are the given blocks, then the breaks."""
+    gain, only = _pinned(task, terms, block, terms.gain(task.shift, task.cell[block], task.nth[block]))
+    minutes = np.full(len(block), float(terms.allocation.block_minutes))
+    cells = np.unique(np.concatenate([task.cell[block], task.start[task.start >= 0]]))
+    speeds, speed = np.unique(terms.speeds(task.crew), return_inverse=True)
+    place = np.searchsorted(cells, task.cell[block])
+    member, pause_from, pause_to, pause = _breaks(task, terms)
+    # A break is taken where the unit is. The search lets each take it at one of the best places, which is no shorter.
+    hub = place[np.argsort(-gain, kind="stable")[np.arange(len(member)) % len(block)]]
+    return Orienteering(
+        travel=np.stack([terms.travel.minutes(cells, cells, speed_kmh=float(one)) for one in speeds]),
+        place=np.concatenate([place, hub]),
+        service=np.concatenate([minutes, pause]),
+        work=np.concatenate([minutes, 0.0 * pause]),
+        prize=np.concatenate([gain, 0.0 * pause]),
+        earliest=np.concatenate([window[0], pause_from]).astype(np.float64),
+        latest=np.concatenate([window[1], pause_to]).astype(np.float64),
+        only=np.concatenate([only, member]),
+        speed=speed,
+        start=np.where(task.start >= 0, np.searchsorted(cells, task.start), -1),
+        stop=np.full(len(task.crew), -1),
+        begin=np.full(len(task.crew), float(task.begin)),
+        end=np.full(len(task.crew), float(task.end)),
+        budget=np.asarray(task.budget, np.float64),
+    )
+
+
+def _pinned(task: Task, terms: RouteTerms, block: Ints, gain: Floats) -> tuple[Floats, Ints]:
+    """Return the prizes of blocks, and the one unit of the crew that makes each: hand edits go before any gain."""
+    names = [terms.roster.units[unit].name for unit in task.crew]
+    prize, only, shift = gain.copy(), np.full(len(block), -1), terms.problem.shifts[task.shift]
+    for edit in terms.roster.edits:
+        if edit.action != "pin" or edit.cell < 0 or edit.shift != shift:
+            continue
+        there = np.flatnonzero((task.cell[block] == edit.cell) & (only < 0))
+        if not len(there):
+            continue
+        first = there[np.argmin(task.nth[block[there]])]
+        prize[first] += gain.sum() + 1.0
+        if edit.unit in names:
+            only[first] = names.index(edit.unit)
+    return prize, only
+
+
+def _breaks(task: Task, terms: RouteTerms) -> tuple[Ints, Ints, Ints, Floats]:
+    """Return member of the crew, first and last begin, and minutes of each break that is still to come and fits."""
+    shift, minutes = terms.roster.shifts[task.shift], terms.routes.break_minutes
+    first, last = (shift.start.timestamp() / 60 + share * shift.minutes for share in terms.routes.break_window)
+    earliest = max(task.begin, int(np.ceil(first)))
+    latest = min(max(earliest, int(last) - minutes), task.end - minutes)
+    member = np.flatnonzero(task.rest & (latest >= earliest))
+    n = len(member)
+    return member, np.full(n, earliest), np.full(n, latest), np.full(n, float(minutes))
+
+
+def _variants(
+    problem: Orienteering, routes: RoutesSection, *, seed: int, first: Sequence[Sequence[int]]
+) -> list[Tours]:
+    """Return distinct routes near the best found, the best first; that one alone without a lottery."""
+    search = partial(near_best, iterations=routes.iterations, slack=routes.slack, most=-(-routes.variants // 3))
+    found = [
+        tours_of(problem, tuple(map(tuple, first))),
+        *search(problem, runs=routes.runs, seed=seed, first=first),
+    ]
+    rng = np.random.default_rng([seed, 0])
+    for run in range(2 * routes.runs if routes.lottery else 0):
+        found += search(_roaming(problem, rng), runs=1, seed=seed + 1 + run)
+    # Where travel is no metric, the way by the place of a break can be shorter than the direct one.
+    sound = {tours.order: tours for tours in found if _holds(problem, tours)}
+    done = {order: _delivered(problem, tours) for order, tours in sound.items()}
+    gain = {order: float(problem.prize[blocks].sum()) for order, blocks in done.items()}
+    best = min(sound, key=lambda order: (-round(gain[order], 9), sound[order].work))
+    near = [order for order in sound if order != best and gain[order] >= gain[best] * (1 - routes.slack)]
+    n = min(routes.variants - 1, len(near)) if routes.lottery else 0
+    whole = [order for order in near if done[order][done[best]].all()]
+    if len(whole) < n:  # those that lose a block take part only where too few deliver all
+        whole += [order for order in near if not done[order][done[best]].all()]
+    rows = np.unique(np.linspace(0, len(whole) - 1, n).astype(np.int64))
+    return [sound[best], *(sound[whole[row]] for row in rows)]
+
+
+def _delivered(problem: Orienteering, tours: Tours) -> Bools:
+    """Return which blocks tours deliver, (n_visits,) bool: n visits of a cell deliver its first n blocks."""
+    made = np.zeros(len(problem.place), bool)
+    made[[row for tour in tours.order for row in tour]] = True
+    block = ~problem.is_break  # their rows are sorted by cell and nth
+    count = np.bincount(problem.place[made & block], minlength=problem.travel.shape[1])
+    rank = np.arange(len(block)) - np.searchsorted(problem.place[block], problem.place)
+    return np.asarray(block & (rank < count[problem.place]))
+
+
+def _holds(problem: Orienteering, tours: Tours) -> bool:
+    return all(timetable(problem, unit, tour) is not None for unit, tour in enumerate(tours.order))
+
+
+def _roaming(problem: Orienteering, rng: np.random.Generator) -> Orienteering:
+    """Return the problem with each window cut to a random part of itself."""
+    freedom = problem.latest - problem.earliest
+    width = np.floor(freedom * ROAMING)
+    earliest = problem.earliest + np.floor(rng.random(len(width)) * (freedom - width + 1))
+    return dataclasses.replace(problem, earliest=earliest, latest=earliest + width)
+
+
+def _timed(problem: Orienteering, tours: Tours, rng: np.random.Generator | None) -> tuple[Ints, Ints, Ints]:
+    """Return row, member of the crew and start of each visit: the time left lies between them, evenly or at random."""
+    found = [np.empty((3, 0), np.int64)]
+    for member, tour in enumerate(tours.order):
+        times = timetable(problem, member, tour)
+        if times is None or not tour:
+            continue
+        share = np.arange(len(tour)) / len(tour) if rng is None else np.sort(rng.random(len(tour)))
+        table = np.stack([np.array(tour), np.full(len(tour), member), times.at(share)])
+        found.append(table[:, ~problem.is_break[table[0]]])
+    row, member_of, start = np.concatenate(found, axis=1)
+    return row, member_of, start
+
+
+def _in_order_of_time(task: Task, cell: Ints, start: Ints) -> Ints:
+    """Return which block of its cell each visit is: the first in time is the first of the task's blocks."""
+    nth = np.empty(len(cell), np.int64)
+    for one in np.unique(cell):
+        here = np.flatnonzero(cell == one)
+        nth[here[np.argsort(start[here], kind="stable")]] = np.sort(task.nth[task.cell == one])[: len(here)]
+    return nth
+
+
+def _rounds(problem: Orienteering, cell: Ints, travel: Travel) -> list[tuple[int, ...]]:
+    """Return tours that hold, to start from: compact, equal parts, each gone round and round on a short closed tour."""
+    x, y = np.array(travel.x[cell], np.float64), np.array(travel.y[cell], np.float64)
+    part = np.zeros(len(cell), np.int64)
+    _split(np.arange(len(cell)), np.arange(problem.n_units), np.stack([x, y]), part)
+    pinned = np.flatnonzero(problem.only[: len(cell)] >= 0)
+    part[pinned] = problem.only[pinned]
+    tours = []
+    for unit in range(problem.n_units):
+        mine = np.flatnonzero(part == unit)
+        stop, of = np.unique(cell[mine], return_index=True)
+        rank = _ranks(x[mine][of], y[mine][of])[np.searchsorted(stop, cell[mine])]
+        order = tuple(int(row) for row in mine[np.lexsort((rank, problem.earliest[mine]))])
+        for pause in len(cell) + np.flatnonzero(problem.only[len(cell) :] == unit):
+            order = with_break(problem, unit, order, int(pause))
+        tours.append(thinned(problem, unit, order))
+    return tours
+
+
+def _ranks(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> Ints:
+    """Return the place of each point on a short closed tour that begins after its longest leg."""
+    n = len(x)
+    tour, rank = np.empty(n, np.int64), np.empty(n, np.int64)
+    closed_tours(x, y, np.array([0, n], np.int64), tour)
+    if n:
+        leg = np.hypot(np.diff(x[tour], prepend=x[tour[-1]]), np.diff(y[tour], prepend=y[tour[-1]]))
+        rank[tour] = (np.arange(n) - int(leg.argmax())) % n
+    return rank
+
+
+def _split(rows: Ints, crew: Ints, place: Floats, unit: Ints) -> None:
+    """Give the blocks in `rows` to the crew in equal compact parts, halving along the longer side."""
+    if len(crew) == 1:
+        unit[rows] = crew[0]
+        return
+    tall = len(rows) > 0 and np.ptp(place[1]) > np.ptp(place[0])
+    # Blocks of a cell stay together, but for one cell at the cut.
+    order = np.lexsort(place if tall else place[::-1])
+    half = len(crew) // 2
+    cut = round(len(rows) * half / len(crew))
+    for part, members in ((order[:cut], crew[:half]), (order[cut:], crew[half:])):
+        _split(rows[part], members, place[:, part], unit)

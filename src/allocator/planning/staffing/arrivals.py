@@ -1,0 +1,222 @@
+"""How many calls to expect in each district and hour of the week, and how long each keeps a unit."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from allocator.domain import CLEAR_IMPUTED, HOURS, Calls, Floats, Shift, local_clock
+from allocator.errors import DataError
+
+_UTC_DAY = dt.date(1970, 1, 1).toordinal()
+_SERVICE_CALLS = 50.0
+"""Calls of a district that weigh as much as the city's mean minutes in its own."""
+_QUIET_DAY = 10.0
+"""With so many calls on the mean day, a day without any was not recorded."""
+_MOST_SHAPE = 1e6
+
+
+@dataclass(frozen=True, eq=False)
+class Arrivals:
+    """What the history of calls lets expect in a week.
+
+    Parameters
+    ----------
+    rate : (168, n_districts, n_priorities) float64
+        Calls of the public per hour, by hour of the week.
+    officer : (168, n_districts) float64
+        Unit-minutes per hour of work that officers begin.
+    service : (n_districts, n_priorities) float64
+        Mean minutes that a call keeps a unit.
+    units_per_call : (n_priorities,) float64
+        Mean units sent to a call.
+    notes : tuple of str
+        What a planner should know.
+    """
+
+    rate: Floats
+    officer: Floats
+    service: Floats
+    units_per_call: Floats
+    notes: tuple[str, ...]
+
+
+def expect(calls: Calls, *, week: dt.date, weeks: int) -> Arrivals:
+    """Return what the calls of the last `weeks` before `week` let expect.
+
+    A district's rate in an hour is drawn towards the city's shape, and the city's towards the product of its hours of
+    the week and its mix of priorities, each as strongly as the counts themselves vary beyond chance.
+
+    Parameters
+    ----------
+    calls : Calls
+        With districts; calls from `week` on are not looked at.
+    week : date
+        First day planned.
+    weeks : int
+        Weeks of history.
+
+    Raises
+    ------
+    DataError
+        If no call lies in the history.
+    """
+    known = calls.before(week)
+    recent = _recent(known, week, weeks)
+    hour, day = _hour_of_week(recent)
+    exposure, notes = _exposure(recent, day, week)
+    public, n_d = recent.from_public, len(recent.districts)
+    if not public.any():
+        raise DataError(f"no call of the public was received in the {weeks} weeks before {week}")
+    cell = (hour[public], np.maximum(recent.district[public], 0), recent.priority[public])  # type: ignore[index]
+    placed = recent.district[public] >= 0  # type: ignore[index]
+    counts = np.zeros((HOURS, n_d, len(recent.priorities)))
+    np.add.at(counts, tuple(axis[placed] for axis in cell), 1.0)
+    spread = len(placed) / max(int(placed.sum()), 1)
+    if not placed.any():
+        raise DataError("none of the calls lies in a district of the area")
+    rate = _rates(counts, exposure) * spread
+    if (share := 1 - 1 / spread) > 0.01:
+        notes.append(f"{share:.1%} of the calls lie in no known district and are spread over all like the others")
+    if silent := [name for d, name in enumerate(recent.districts) if not counts[:, d].any()]:
+        notes.append(f"no call came from {len(silent)} of {n_d} districts: {', '.join(silent[:5])}")
+    return Arrivals(rate, _officer(recent, hour, exposure), _service(recent), _units_per_call(recent), tuple(notes))
+
+
+def _recent(calls: Calls, week: dt.date, weeks: int) -> Calls:
+    day = local_clock(calls.time, calls.timezone)[0]
+    first = max(week.toordinal() - _UTC_DAY - 7 * weeks, int(day.min()))
+    # The first day of a file is seldom whole.
+    first += int(first == day.min() and day.max() - first >= 7)
+    return calls.take(day >= first)
+
+
+def _hour_of_week(calls: Calls) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the hour of the week and the local day of each call; 1970-01-01 was a Thursday."""
+    day, minute = local_clock(calls.time, calls.timezone)
+    return (day + 3) % 7 * 24 + minute // 60, day
+
+
+def _exposure(calls: Calls, day: npt.NDArray[np.int64], week: dt.date) -> tuple[Floats, list[str]]:
+    """Return how many times each hour of the week was observed; daylight saving leaves one out, repeats another."""
+    first, stop = int(day.min()), week.toordinal() - _UTC_DAY
+    per_day = np.bincount(day - first, minlength=stop - first)
+    silent = np.flatnonzero(per_day == 0) if len(day) / max(stop - first, 1) >= _QUIET_DAY else np.empty(0, np.int64)
+    start = np.datetime64(first - 1, "D").astype("datetime64[s]")
+    quarters = start + np.arange((stop - first + 2) * 96) * np.timedelta64(900, "s")
+    on, minute = local_clock(quarters, calls.timezone)
+    inside = (on >= first) & (on < stop) & ~np.isin(on - first, silent)
+    exposure = np.bincount(((on + 3) % 7 * 24 + minute // 60)[inside], minlength=HOURS) / 4.0
+    notes = [f"calls of {stop - first - len(silent)} days are used, {np.datetime64(first, 'D')} to {week} (excluded)"]
+    if len(silent):
+        notes.append(f"{len(silent)} days without any call count as not recorded")
+    if (exposure == 0).any():
+        notes.append("less than a whole week of calls: hours never seen are taken from the other days")
+    return np.asarray(exposure), notes
+
+
+def _rates(counts: Floats, exposure: Floats) -> Floats:
+    """Return calls per hour, (168, n_districts, n_priorities), smoothed in three steps."""
+    by_hour = _week_shape(counts.sum(axis=(1, 2)), exposure)
+    seen = exposure[:, None]
+    city = counts.sum(axis=1)
+    mix = city.sum(axis=0) / city.sum()
+    city_rate = by_hour[:, None] * _shrunk(city, by_hour[:, None] * seen * mix) * mix
+    share = counts.sum(axis=0) / np.maximum(city.sum(axis=0), 1e-300)
+    expected = city_rate[:, None, :] * share
+    return np.asarray(expected * _shrunk(counts, expected * seen[:, :, None]))
+
+
+def _week_shape(counts: Floats, exposure: Floats) -> Floats:
+    """Return all calls per hour by hour of the week, drawn towards hour of the day × weekday."""
+    count, seen = counts.reshape(7, 24), exposure.reshape(7, 24)
+    weekday = _ratio(count.sum(axis=1), seen.sum(axis=1))
+    hour = _ratio(count.sum(axis=0), seen.sum(axis=0))
+    mean = count.sum() / seen.sum()
+    weekday = np.where(seen.sum(axis=1) > 0, weekday, mean)
+    expected = weekday[:, None] * hour / mean
+    return np.asarray((expected * _shrunk(count, expected * seen)).ravel())
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    return np.asarray(np.divide(above, below, out=np.zeros(len(above)), where=below > 0))
+
+
+def _shrunk(counts: Floats, expected: Floats) -> Floats:
+    """Return the factor on `expected` of each cell: the posterior mean (y + k) / (μ + k) of a gamma prior of mean 1.
+
+    k follows from how far the counts vary beyond Poisson: Σ ((y - μ)² - μ) = Σ μ² / k.
+
+    References
+    ----------
+    Clayton & Kaldor (1987), Empirical Bayes estimates of age-standardized relative risks, Biometrics 43.
+    """
+    beyond = ((counts - expected) ** 2 - expected).sum()
+    shape = (expected**2).sum() / beyond if beyond > 0 else _MOST_SHAPE
+    shape = float(np.clip(shape, 1e-3, _MOST_SHAPE))
+    return np.asarray((counts + shape) / (expected + shape))
+
+
+def _service(calls: Calls) -> Floats:
+    """Return mean minutes by district and priority, of calls whose closing time is known.
+
+    A priority's mean of the city counts as `_SERVICE_CALLS` calls of each district.
+    """
+    stamped = calls.from_public & (calls.imputed & CLEAR_IMPUTED == 0)
+    minutes = np.empty((len(calls.districts), len(calls.priorities)))
+    overall = float(calls.service[stamped if stamped.any() else calls.from_public].mean())
+    for k in range(len(calls.priorities)):
+        mine = calls.from_public & (calls.priority == k)
+        own = mine & stamped if (mine & stamped).any() else mine
+        mean = float(calls.service[own].mean()) if own.any() else overall
+        placed = own & (calls.district >= 0)  # type: ignore[operator]
+        rows = calls.district[placed]  # type: ignore[index]
+        n, total = (np.bincount(rows, w, len(calls.districts)) for w in (None, calls.service[placed]))
+        minutes[:, k] = (total + _SERVICE_CALLS * mean) / (n + _SERVICE_CALLS)
+    return minutes
+
+
+def _units_per_call(calls: Calls) -> Floats:
+    public = calls.from_public
+    n = np.bincount(calls.priority[public], minlength=len(calls.priorities))
+    units = np.bincount(calls.priority[public], calls.units[public], len(calls.priorities))
+    return np.asarray(np.divide(units, n, out=np.ones(len(n)), where=n > 0))
+
+
+def _officer(calls: Calls, hour: npt.NDArray[np.int64], exposure: Floats) -> Floats:
+    """Return unit-minutes per hour by hour of the week and district; each district has the city's shape."""
+    own = calls.by_officers
+    minutes = calls.service[own] * calls.units[own]
+    if not own.any() or minutes.sum() == 0:
+        return np.zeros((HOURS, len(calls.districts)))
+    by_hour = _week_shape(np.bincount(hour[own], minlength=HOURS).astype(np.float64), exposure)
+    placed = calls.district[own] >= 0  # type: ignore[index]
+    rows = calls.district[own][placed]  # type: ignore[index]
+    share = np.bincount(rows, minutes[placed], len(calls.districts))
+    share = share / share.sum() if share.sum() else np.full(len(share), 1 / len(share))
+    return np.asarray(by_hour[:, None] * minutes.mean() * share)
+
+
+def hours_of_shifts(shifts: Sequence[Shift], timezone: str) -> tuple[npt.NDArray[np.int16], Floats]:
+    """Return the hours of the week that each shift spans, (n_shifts, n_hours) padded by -1, and the minutes in each.
+
+    An hour that daylight saving skips is not there; one that it repeats has up to 120 minutes.
+    """
+    found = []
+    for shift in shifts:
+        start = np.datetime64(shift.start.astimezone(dt.UTC).replace(tzinfo=None), "s")
+        minutes = start + np.arange(round(shift.minutes)) * np.timedelta64(60, "s")
+        day, minute = local_clock(minutes, timezone)
+        of_week = (day + 3) % 7 * 24 + minute // 60
+        distinct, first, count = np.unique(of_week, return_index=True, return_counts=True)
+        order = np.argsort(first)
+        found.append((distinct[order], count[order]))
+    width = max(len(hours) for hours, _ in found)
+    hour, length = np.full((len(found), width), -1, np.int16), np.zeros((len(found), width))
+    for s, (hours, counts) in enumerate(found):
+        hour[s, : len(hours)], length[s, : len(hours)] = hours, counts
+    return hour, length

@@ -1,0 +1,128 @@
+"""What calls take from patrol, and the waits that a plan makes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from allocator.config import StaffingSection
+from allocator.domain import WHOLE_CITY, Floats, Givens, Shift, Staffing
+from allocator.planning.staffing.demand import Demand, Units, spread_units
+
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def expected_waits(staffing: Staffing, units: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """Return mean waits and shares in time, (n_districts, n_shifts, n_priorities), with other units.
+
+    Each district's units answer its own calls alone, unless the staffing takes the city as one queue.
+
+    Parameters
+    ----------
+    staffing : Staffing
+        From `staff`.
+    units : (n_districts, n_shifts) array_like
+        Units of each district in each shift.
+    """
+    demand = demand_of_workload(staffing)
+    count = np.asarray(units)
+    if not staffing.helped:
+        return demand.waits(count)
+    shape = staffing.wait_required.shape
+    wait, within = demand.pooled().waits(count.sum(axis=0, keepdims=True))
+    return np.broadcast_to(wait, shape), np.broadcast_to(within, shape)
+
+
+def demand_of_workload(staffing: Staffing) -> Demand:
+    return Demand(
+        staffing.priorities, staffing.rate, staffing.minutes, staffing.units_per_call, staffing.service,
+        staffing.target, staffing.other_share,
+    )  # fmt: skip
+
+
+def with_workload(
+    givens: Givens, staffing: Staffing, on_duty: npt.ArrayLike, options: StaffingSection
+) -> tuple[Givens, tuple[str, ...]]:
+    """Return what a plan has to know with the needs of calls, and what they ask for in vain.
+
+    Parameters
+    ----------
+    givens : Givens
+        Places, residents and edits.
+    staffing : Staffing
+        From `staff`, with the roster.
+    on_duty : (n_shifts,) array_like
+        Units on duty. Where fewer are than the calls need, they are spread where they save most waiting.
+    options : StaffingSection
+        The job's own minimums, which go first.
+    """
+    there, needed = np.asarray(on_duty), staffing.units_required.sum(axis=0)
+    short = needed > there
+    required = staffing.units_required
+    if short.any():
+        floor = minimum_units(staffing.districts, staffing.shifts, options)
+        required = np.where(short, spread_units(demand_of_workload(staffing), there.astype(np.int32), floor), required)
+    notes = [
+        f"calls in {staffing.shifts[s].id} need {needed[s]} units to be answered in time, {there[s]} are on duty: they "
+        "are spread where they save most waiting"
+        for s in np.flatnonzero(short)
+    ]
+    told = dataclasses.replace(
+        givens, required=required.astype(np.int32), busy_minutes=staffing.busy_minutes + staffing.officer_minutes,
+        other_share=staffing.other_share,
+    )  # fmt: skip
+    return told, tuple(notes)
+
+
+def staffing_columns(staffing: Staffing, units: npt.ArrayLike) -> dict[str, Floats]:
+    """Return the columns of a plan's staffing that calls explain, for units (n_districts, n_shifts)."""
+    wait, _ = expected_waits(staffing, units)
+    calls = staffing.calls
+    weight = np.where(calls > 0, calls, 0.0)
+    spent = np.where(calls > 0, wait, 0.0) * weight
+    total = weight.sum(axis=2)
+    mean = np.divide(spent.sum(axis=2), total, out=np.zeros_like(total), where=total > 0)
+    busy = staffing.busy_minutes + staffing.officer_minutes
+    columns = (staffing.calls_per_hour, busy, staffing.utilisation(units), mean, staffing.free_share(units))
+    names = ("calls_per_hour", "busy_minutes", "utilisation", "wait_min", "free_share")
+    return {name: np.asarray(one, np.float64).ravel() for name, one in zip(names, columns, strict=True)}
+
+
+def overloads(staffing: Staffing, units: npt.ArrayLike) -> list[str]:
+    """Return a sentence for each district and shift in which `units` cannot keep up with the calls of an hour.
+
+    There the queue only grows while the hour lasts, and no finite wait can be stated.
+    """
+    count = np.asarray(units)
+    load, time = staffing.hourly_load, 1 - staffing.other_share
+    required = staffing.units_required
+    if staffing.helped:
+        load, count, required = (one.sum(axis=0, keepdims=True) for one in (load, count, required))
+    worst = load.argmax(axis=2)
+    most = load.max(axis=2)
+    said = []
+    for d, s in zip(*np.nonzero((most > 0) & (most >= count * time)), strict=True):
+        hour = int(staffing.hour[s, worst[d, s]])
+        where = "the city" if len(load) == 1 else f"district {staffing.districts[d]}"
+        said.append(
+            f"{staffing.shifts[s].id}, {_WEEKDAYS[hour // 24]} {hour % 24:02d}:00 in {where}: calls keep "
+            f"{most[d, s]:.1f} units busy and {count[d, s]} are there, so there is no finite wait; "
+            f"{required[d, s]} would do"
+        )
+    return said
+
+
+def minimum_units(districts: tuple[str, ...], shifts: Sequence[Shift], options: StaffingSection) -> Units:
+    """Return the job's own fewest units; a row for one shift goes before a row for its name."""
+    if districts == (WHOLE_CITY,):
+        return np.zeros((1, len(shifts)), np.int32)
+    minimum = np.full((len(districts), len(shifts)), options.default_minimum, np.int32)
+    ids = {shift.id for shift in shifts}
+    for row in sorted(options.minimums, key=lambda row: row.shift in ids):
+        for s, shift in enumerate(shifts):
+            if row.shift in (shift.id, shift.name) and row.district in districts:
+                minimum[districts.index(row.district), s] = row.units
+    return minimum

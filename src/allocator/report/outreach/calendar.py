@@ -1,0 +1,212 @@
+"""Calendars (RFC 5545) of teams, venues and partners, for any calendar program."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import hashlib
+import re
+import zoneinfo
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import icalendar
+import numpy as np
+import pandas as pd
+
+from allocator.domain import called_off
+from allocator.report.look import file_names
+
+DOMAIN = "allocator.invalid"
+"""Domain of the identifiers of events; `.invalid` is reserved for names that nobody owns."""
+
+OWNERS = ("team", "venue", "partner")
+"""Whose calendars there are: columns of the items."""
+
+_DAY = dt.timedelta(days=1)
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\x85\u2028\u2029]+")
+
+
+def calendars(
+    items: pd.DataFrame, *, timezone: str, title: str, earlier: pd.DataFrame | None = None,
+    stamp: dt.datetime | None = None,
+) -> dict[str, bytes]:  # fmt: skip
+    """Return a calendar for each team, venue and partner, by file name such as `calendars/team-North.ics`.
+
+    Parameters
+    ----------
+    items : DataFrame
+        `OUTREACH_TYPES`.
+    timezone : str
+        IANA name of the zone that the events are written in.
+    title : str
+        Name of the plan.
+    earlier : DataFrame, optional
+        The items of an earlier plan: those that an owner has no more are sent as cancelled.
+    stamp : datetime.datetime, optional
+        Aware time at which the plan was made; by default the first midnight (UTC) of its items. No clock is asked, so
+        that the same plan gives the same bytes.
+
+    Returns
+    -------
+    dict of str to bytes
+        Calendar files in order of owners and names.
+    """
+    files = {}
+    tables = [items] if earlier is None else [items, earlier]
+    partners = sorted({str(name) for table in tables for name in table["partner"] if name})
+    for owner in OWNERS:
+        names = sorted({str(name) for table in tables for name in table[owner] if name})
+        for name, file in file_names(names).items():
+            old = None if earlier is None else earlier[earlier[owner] == name]
+            files[f"calendars/{owner}-{file}.ics"] = calendar(
+                items[items[owner] == name], owner=owner, name=name, timezone=timezone, title=title, earlier=old,
+                stamp=stamp or default_stamp(items, earlier),
+                others=[one for one in partners if owner == "partner" and one != name],
+            )  # fmt: skip
+    return files
+
+
+def default_stamp(items: pd.DataFrame, earlier: pd.DataFrame | None = None) -> dt.datetime:
+    """Return the midnight (UTC) before the first item: a time that only the plan decides."""
+    table = items if len(items) or earlier is None else earlier
+    if table.empty:
+        return dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    return _moment(table["start"].min()).replace(hour=0, minute=0, second=0)
+
+
+def calendar(
+    items: pd.DataFrame, *, owner: str, name: str, timezone: str, title: str, earlier: pd.DataFrame | None = None,
+    stamp: dt.datetime | None = None, others: Sequence[str] = (),
+) -> bytes:  # fmt: skip
+    """Return the calendar of one owner; see `calendars`.
+
+    Parameters
+    ----------
+    items, earlier : DataFrame
+        What the owner has, and had in an earlier plan.
+    owner, name : str
+        One of `OWNERS`, and the owner's name.
+    timezone, title, stamp
+        As for `calendars`.
+    others : sequence of str
+        Names that the owner must not read: a reason that has one of them is left out.
+    """
+    gone = items.iloc[:0] if earlier is None else called_off(items, earlier)
+    sure = (items["partner"] == "") | (items["status"] == "confirmed")
+    status = np.where(sure, "CONFIRMED", "TENTATIVE")  # until its partner has answered
+    shown = pd.concat([items.assign(status=status), gone.assign(status="CANCELLED")], ignore_index=True)
+    shown = shown.sort_values(["start", "id"], kind="stable")
+    found = icalendar.Calendar()
+    for key, value in {
+        "prodid": "-//allocator//outreach//EN", "version": "2.0", "calscale": "GREGORIAN", "method": "PUBLISH",
+        "x-wr-calname": _line(f"{title}: {name}"), "x-wr-timezone": timezone,
+    }.items():  # fmt: skip
+        found.add(key, value)
+    if len(shown):
+        first, last = (_moment(value) for value in (shown["start"].min(), shown["stop"].max()))
+        found.add_component(_zone(timezone, first.date(), last.date()))
+    who = f"{owner}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    at = stamp or default_stamp(items, earlier)
+    for row in shown.to_dict("records"):
+        found.add_component(_event(row, who, zoneinfo.ZoneInfo(timezone), at, others))
+    return bytes(found.to_ical())
+
+
+def _event(
+    row: Mapping[Any, Any], who: str, zone: zoneinfo.ZoneInfo, stamp: dt.datetime, others: Sequence[str]
+) -> icalendar.Event:
+    event = icalendar.Event()
+    event.add("uid", f"{_line(row['id'])}.{who}@{DOMAIN}")
+    event.add("sequence", int(row["sequence"]))
+    event.add("dtstamp", stamp)
+    event.add("dtstart", _local(row["start"], zone))
+    event.add("dtend", _local(row["stop"], zone))
+    event.add("summary", _line(row["initiative"]))
+    if place := row["venue"] or row["point"] or row["channel"] or _listed(row["area"]):
+        event.add("location", _line(place))
+    event.add("description", _description(row, others))
+    if row["type"]:
+        event.add("categories", [_line(row["type"])])
+    if pd.notna(row["lon"]) and pd.notna(row["lat"]):
+        event.add("geo", (float(row["lat"]), float(row["lon"])))
+    event.add("status", row["status"])
+    return event
+
+
+def _description(row: Mapping[Any, Any], others: Sequence[str]) -> str:
+    told = not any(one.casefold() in row["reason"].casefold() for one in others)
+    facts = {
+        "Area": _listed(row["area"]), "Audience": row["audience"], "Languages": _listed(row["languages"]),
+        "Topics": _listed(row["topics"]),
+        "Expected contacts": str(row["reach"]) if row["reach"] > 0 else "",
+        "Printed items": str(row["items"]) if row["items"] > 0 else "", "Why": row["reason"] if told else "",
+    }  # fmt: skip
+    return "\n".join(f"{label}: {_text(value)}" for label, value in facts.items() if value)
+
+
+def _listed(text: str) -> str:
+    return ", ".join(part.strip() for part in text.split(";") if part.strip())
+
+
+def _text(value: object) -> str:
+    """Return text that a calendar may hold: no control characters but line breaks."""
+    return _CONTROL.sub(" ", str(value).replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _line(value: object) -> str:
+    return " ".join(_text(value).split("\n")).strip()
+
+
+def _moment(value: Any) -> dt.datetime:
+    moment: dt.datetime = pd.Timestamp(value).to_pydatetime()
+    return moment.astimezone(dt.UTC)
+
+
+def _local(value: Any, zone: zoneinfo.ZoneInfo) -> dt.datetime:
+    """Return the local time; in UTC for the second of two equal local times, which a local time cannot name."""
+    moment = _moment(value)
+    local = moment.astimezone(zone)
+    return moment if local.fold else local
+
+
+@functools.lru_cache(maxsize=64)
+def _zone(name: str, first: dt.date, last: dt.date) -> icalendar.Timezone:
+    """Return the rules of a zone from before the first to after the last day.
+
+    icalendar's own `Timezone.from_tzinfo` (7.3) puts the change to summer time at the local time after it, and so an
+    hour late by RFC 5545, 3.6.5: the onset is the local time before the change.
+    """
+    zone, utc = zoneinfo.ZoneInfo(name), dt.UTC
+    time = dt.datetime(first.year, first.month, first.day, tzinfo=utc) - 2 * _DAY
+    end = dt.datetime(last.year, last.month, last.day, tzinfo=utc) + 3 * _DAY
+    found = icalendar.Timezone()
+    found.add("tzid", name)
+    found.add_component(_rule(time.astimezone(zone), time.astimezone(zone)))
+    while time < end:
+        after = time + _DAY
+        if after.astimezone(zone).utcoffset() != time.astimezone(zone).utcoffset():
+            change = _change(time, after, zone)
+            found.add_component(_rule((change - dt.timedelta(seconds=1)).astimezone(zone), change.astimezone(zone)))
+        time = after
+    return found
+
+
+def _change(low: dt.datetime, high: dt.datetime, zone: zoneinfo.ZoneInfo) -> dt.datetime:
+    """Return the first second of the offset that `high` has."""
+    before = low.astimezone(zone).utcoffset()
+    while high - low > dt.timedelta(seconds=1):
+        middle = (low + (high - low) / 2).replace(microsecond=0)
+        low, high = (middle, high) if middle.astimezone(zone).utcoffset() == before else (low, middle)
+    return high
+
+
+def _rule(before: dt.datetime, after: dt.datetime) -> Any:
+    """Return the part of a zone that begins at a change, from a time just before and the time at it."""
+    part: Any = icalendar.TimezoneDaylight() if after.dst() else icalendar.TimezoneStandard()
+    shift = before.utcoffset() or dt.timedelta()
+    part.add("dtstart", (after.astimezone(dt.UTC) + shift).replace(tzinfo=None))
+    part.add("tzoffsetfrom", shift)
+    part.add("tzoffsetto", after.utcoffset())
+    part.add("tzname", after.tzname() or "")
+    return part

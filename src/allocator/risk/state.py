@@ -1,0 +1,119 @@
+"""A forecast renewed by a few new events, without fitting again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from allocator.domain import Ints, RiskSurface
+from allocator.errors import DataError
+from allocator.kernels.history import decay
+from allocator.kernels.spatial import gaussian_rows
+from allocator.risk.features import REACH
+
+if TYPE_CHECKING:
+    from allocator.domain import Tessellation
+
+
+UPDATED = ("mixture", "boosted")
+"""Models whose rates follow the mixture's histories; the others keep the rates that were fitted."""
+
+
+def update_histories(
+    histories: Mapping[str, npt.NDArray[Any]], city: Tessellation, *, day: Ints, cell: Ints, kind: Ints, until: float
+) -> dict[str, npt.NDArray[Any]]:
+    """Return the histories after new events, equal to histories built anew from all events.
+
+    Parameters
+    ----------
+    histories : mapping of str to array
+        `Run.histories`.
+    city : Tessellation
+        The cells.
+    day, cell, kind : (n,) int
+        New events: day of the history (from its first day on), cell, and row of the kind.
+    until : float
+        Days of history then known; parts of a day count as covered in part.
+
+    Returns
+    -------
+    dict of str to array
+        `day, state, exposure, last` renewed, the rest as it was.
+    """
+    before, lives = float(histories["day"]), np.asarray(histories["half_lives"], np.float64)
+    newest = int(np.ceil(until))
+    fading = 0.5 ** ((newest - before) / lives)
+    state = np.array(histories["state"])
+    decay(state, fading)
+    amount = 0.5 ** ((newest - 1 - np.asarray(day))[:, None] / lives)
+    for band, width in enumerate(np.asarray(histories["bandwidths"], np.float64)):
+        for n, (c, k) in enumerate(zip(np.asarray(cell), np.asarray(kind), strict=True)):
+            near, weight = _spread_of(city, int(c), float(width))
+            state[k, band, near] += weight[:, None] * amount[n]
+    days = np.arange(int(before), newest)
+    covered = np.minimum(until - days, 1.0)  # the day of the change is known in part
+    more = (covered[:, None] * 0.5 ** ((newest - 1 - days)[:, None] / lives)).sum(axis=0)
+    last = np.array(histories["last"])
+    np.maximum.at(last, (np.asarray(kind), np.asarray(cell)), np.asarray(day, np.float64))
+    return {
+        **histories, "day": np.array(newest), "state": state, "last": last,
+        "exposure": np.asarray(histories["exposure"]) * fading + more,
+    }  # fmt: skip
+
+
+def _spread_of(city: Tessellation, cell: int, bandwidth_m: float) -> tuple[Ints, npt.NDArray[np.float64]]:
+    """Return the cells that an event of a cell is spread over, and their weights; see `features.gaussian`."""
+    if bandwidth_m == 0:
+        return np.array([cell]), np.ones(1)
+    metres = np.hypot(city.x - city.x[cell], city.y - city.y[cell])
+    near = np.flatnonzero(metres <= REACH * bandwidth_m * (1 + 1e-9))
+    weight = np.empty(len(near), np.float32)
+    indptr = np.array([0, len(near)], np.int64)
+    gaussian_rows(indptr, near.astype(np.int32), metres[near].astype(np.float32), city.area_km2, bandwidth_m, weight)
+    return near, weight.astype(np.float64)
+
+
+def mixture_rates(histories: Mapping[str, npt.NDArray[Any]], area_km2: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+    """Return the mixture's rates before they are scaled to a level, (n_kinds, n_cells) float64."""
+    state, weights = np.asarray(histories["state"]), np.asarray(histories["mixture_weights"])
+    scale = float(histories["window"]) / np.maximum(np.asarray(histories["exposure"]), 1e-9)
+    own = np.maximum(state, 0.0) * scale[:, None, None, :]
+    parts = [own] if len(own) == 1 else [own, own.sum(axis=0) - own]
+    rates = np.outer(weights[:, -1], area_km2 / area_km2.sum())
+    first = 0
+    for part in parts:
+        width = part.shape[1] * part.shape[3]
+        block = weights[:, first : first + width].reshape(len(own), part.shape[1], part.shape[3])
+        rates += np.einsum("kbcm,kbm->kc", part, block)
+        first += width
+    return np.maximum(rates, 1e-9)
+
+
+def update_surface(
+    surface: RiskSurface, before: Mapping[str, npt.NDArray[Any]], after: Mapping[str, npt.NDArray[Any]]
+) -> RiskSurface:
+    """Return the forecast with each cell's rate moved as the mixture's rate of the cell moved.
+
+    The events expected in the whole city stay: new events tell where, for how many there is the level of the forecast.
+    Kinds whose model does not follow the mixture keep their rates.
+
+    Raises
+    ------
+    DataError
+        If the run holds no mixture to renew.
+    """
+    if "mixture_weights" not in before or "window" not in before:
+        raise DataError("this run holds no mixture whose histories new events could renew: run the job again instead")
+    area = np.asarray(surface.city.area_km2, np.float64)
+    old, new = mixture_rates(before, area), mixture_rates(after, area)
+    factor = (new / new.sum(axis=1, keepdims=True)) / (old / old.sum(axis=1, keepdims=True))
+    follows = np.array([model in UPDATED for model in surface.models])
+    factor[~follows] = 1.0
+    mean = surface.mean.astype(np.float64)
+    moved = mean * factor.T[None]
+    total = moved.sum(axis=1, keepdims=True)
+    moved *= np.divide(mean.sum(axis=1, keepdims=True), total, out=np.ones_like(total), where=total > 0)
+    return surface.with_mean(moved.astype(np.float32))
