@@ -17,7 +17,7 @@ from allocator.planning.routes.orienteering import Orienteering, reachable
 from allocator.planning.routes.search import near_best, solve
 from allocator.planning.routes.timetable import timetable
 
-INSTANCES = Path(__file__).parents[2] / "shared" / "instances" / "team_orienteering"
+INSTANCES = Path(__file__).parents[4] / "shared" / "instances" / "team_orienteering"
 
 
 def problem_of(seed: int, *, visits: int = 5, units: int = 2, windows: bool = False, breaks: bool = False):

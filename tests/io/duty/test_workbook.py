@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from test_cli import call  # noqa: F401  the fixture
 
 import allocator as al
 import planning_city
@@ -35,7 +36,6 @@ from allocator.planning.allocation.problem import build_problem
 from allocator.planning.patrol import plan_patrol
 from allocator.report.roster import roster_xlsx
 from places import write
-from test_cli import call  # noqa: F401  the fixture
 
 DAY = "2017-12-25"
 HOSTILE = (

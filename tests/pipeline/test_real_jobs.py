@@ -11,7 +11,7 @@ import allocator as al
 from page_runs import with_products
 from places import DATA, real
 
-CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 pytestmark = pytest.mark.data
 

@@ -24,8 +24,8 @@ import naive
 from allocator import evaluation
 from allocator.cli import old as cli
 from allocator.errors import DataError
-from allocator.evaluation.history import monitor as change
-from allocator.evaluation.history import near_repeat
+from allocator.evaluation.history.monitor import monitor
+from allocator.evaluation.history.near_repeat import knox_test, near_repeats
 from allocator.evaluation.history.trends import WeeklyCounts
 from allocator.io.tables.exports import csv_text
 from allocator.kernels.pairs import count_pairs
@@ -47,7 +47,7 @@ def alarms_a_year(found, n_series, n_weeks):
 
 def found_in_four_weeks(counts):
     """Share of series in which, at the end, a rise stands that was raised or had not passed in the last 4 weeks."""
-    alarms = change.monitor(counts).alarms
+    alarms = monitor(counts).alarms
     standing = alarms[(alarms["state"] == "stands") | (alarms["raised"] >= counts.shape[1] - 4)]
     return standing.loc[standing["score"] > 0, "series"].nunique() / len(counts)
 
@@ -59,7 +59,7 @@ def found_in_four_weeks(counts):
 @pytest.mark.parametrize("mean", [3.0, 30.0, 300.0])
 def test_a_stationary_series_raises_at_most_one_false_alarm_a_year(mean, dispersion):
     n_series = SERIES if dispersion == 1 else 2 * SERIES
-    found = change.monitor(draw(np.random.default_rng(int(mean)), mean, dispersion, (n_series, WEEKS)))
+    found = monitor(draw(np.random.default_rng(int(mean)), mean, dispersion, (n_series, WEEKS)))
     assert alarms_a_year(found, n_series, WEEKS) <= 1.0
     assert (found.alarms["start"] <= found.alarms["raised"]).all()
 
@@ -75,7 +75,7 @@ def test_a_rise_of_30_percent_at_30_a_week_is_found_in_four_weeks(n_weeks):
 def test_the_detectable_rise_is_the_one_found_in_four_of_five_cases(mean, dispersion):
     rng = np.random.default_rng(2)
     counts = draw(rng, mean, dispersion, (SERIES, WEEKS))
-    rise = float(np.median(change.monitor(counts).detectable))
+    rise = float(np.median(monitor(counts).detectable))
     counts[:, -4:] = draw(rng, mean * (1 + rise), dispersion, (SERIES, 4))
     assert 0.77 <= found_in_four_weeks(counts) <= 0.9
 
@@ -85,7 +85,7 @@ def test_a_large_change_is_placed_sized_and_becomes_the_new_level():
     counts = rng.poisson(40, (60, 120))
     counts[:30, 95:] = rng.poisson(70, (30, 25))
     counts[30:, 95:] = rng.poisson(15, (30, 25))
-    alarms = change.monitor(counts).alarms
+    alarms = monitor(counts).alarms
     first = alarms[alarms["raised"].between(95, 100)].groupby("series").first()
     assert len(first) >= 55  # in some, a chance alarm stands already
     assert (np.sign(first["score"]) == np.where(first.index < 30, 1, -1)).all()
@@ -100,7 +100,7 @@ def test_a_large_change_is_placed_sized_and_becomes_the_new_level():
 def test_a_season_is_not_a_change_given_two_years_of_it():
     wave = 200 * (1 + 0.25 * np.sin(2 * np.pi * np.arange(156) / 52.18))
     counts = np.random.default_rng(4).poisson(wave, (SERIES, 156))
-    found = change.monitor(counts)
+    found = monitor(counts)
     assert found.season
     assert alarms_a_year(found, SERIES, 156) <= 1.0
 
@@ -110,7 +110,7 @@ def test_a_swing_of_the_whole_city_is_one_alarm_and_not_one_per_district():
     parts = rng.poisson(30, (20, 110))
     parts[:, -6:] = rng.poisson(45, (20, 6))
     parts[3, -6:] = rng.poisson(80, 6)
-    found = change.monitor(parts.sum(axis=0, keepdims=True), parts=parts, owner=np.zeros(20, np.int64))
+    found = monitor(parts.sum(axis=0, keepdims=True), parts=parts, owner=np.zeros(20, np.int64))
     late = found.alarms[found.alarms["raised"] >= 104]
     assert {0, 4} <= set(late["series"])  # the city, and the district that rose more than the others
     assert len(late) <= 4
@@ -118,7 +118,7 @@ def test_a_swing_of_the_whole_city_is_one_alarm_and_not_one_per_district():
 
 def test_districts_that_stay_as_they_are_raise_few_alarms():
     parts = np.random.default_rng(6).poisson(12, (10, 25, WEEKS))
-    found = change.monitor(parts.sum(axis=1), parts=parts.reshape(250, WEEKS), owner=np.repeat(np.arange(10), 25))
+    found = monitor(parts.sum(axis=1), parts=parts.reshape(250, WEEKS), owner=np.repeat(np.arange(10), 25))
     local = found.alarms[found.alarms["series"] >= 10]
     assert len(local) / (250 * (WEEKS - found.first_week) / 52) <= 1.0
 
@@ -155,7 +155,7 @@ def test_too_short_a_history_says_so_and_gives_no_alarm():
     assert not len(changes.series)
     assert "too short" in changes.notes[0]
     with pytest.raises(DataError, match="too short"):
-        change.monitor(np.ones((1, 20)))
+        monitor(np.ones((1, 20)))
 
 
 def test_series_without_events_and_gaps_in_the_records_raise_nothing():
@@ -223,7 +223,7 @@ def test_the_knox_table_is_that_of_its_definition():
     x, y, day = rng.uniform(0, 500, 40), rng.uniform(0, 500, 40), rng.integers(0, 30, 40)
     x[1], y[1] = x[0], y[0]
     x[2], y[2] = x[0] + 100.0, y[0]
-    table = near_repeat.knox_test(x, y, day, permutations=19, seed=1).table
+    table = knox_test(x, y, day, permutations=19, seed=1).table
     for row, (near, soon) in enumerate(
         itertools.product(
             [(-1, 0.999), (1, 100), (100, 200), (200, 300), (300, 400)], [(0, 1), (2, 7), (8, 14), (15, 28)]
@@ -245,7 +245,7 @@ def scattered(rng, n, days=365):
 def test_planted_near_repeats_are_found_and_none_where_there_are_none():
     rng = np.random.default_rng(1)
     x, y, day = scattered(rng, 1500)
-    plain = near_repeat.knox_test(x, y, day, permutations=99)
+    plain = knox_test(x, y, day, permutations=99)
     assert plain.table["p_value"].min() >= 0.01
     assert (plain.table["p_value"] <= 0.05).sum() <= 3
     assert "no more near repeats" in plain.sentence("BURGLARY")
@@ -253,7 +253,7 @@ def test_planted_near_repeats_are_found_and_none_where_there_are_none():
     x = np.r_[x, x[breeds] + rng.normal(0, 40, breeds.sum())]
     y = np.r_[y, y[breeds] + rng.normal(0, 40, breeds.sum())]
     day = np.r_[day, day[breeds] + rng.integers(2, 8, breeds.sum())]
-    planted = near_repeat.knox_test(x, y, day, permutations=99)
+    planted = knox_test(x, y, day, permutations=99)
     cell = planted.table.set_index(["near", "soon"]).loc[("1 to 100 m", "2 to 7 days")]
     assert cell["p_value"] == 0.01
     assert cell["ratio"] > 1.5
@@ -264,15 +264,15 @@ def test_a_lasting_hot_spot_alone_is_no_near_repeat():
     rng = np.random.default_rng(2)
     x, y, day = scattered(rng, 1200)
     x[:300], y[:300] = 2000.0, 2000.0
-    assert near_repeat.knox_test(x, y, day, permutations=99).table["p_value"].min() > 0.01
+    assert knox_test(x, y, day, permutations=99).table["p_value"].min() > 0.01
 
 
 def test_the_same_seed_gives_the_same_table_and_pairs_are_capped(monkeypatch):
     x, y, day = scattered(np.random.default_rng(3), 2000)
-    one, other = (near_repeat.knox_test(x, y, day, permutations=19, seed=4) for _ in range(2))
+    one, other = (knox_test(x, y, day, permutations=19, seed=4) for _ in range(2))
     assert one.table.equals(other.table)
-    monkeypatch.setattr(near_repeat, "MOST_PAIRS", 10_000)
-    capped = near_repeat.knox_test(x, y, day, permutations=19)
+    monkeypatch.setattr("allocator.evaluation.history.near_repeat.MOST_PAIRS", 10_000)
+    capped = knox_test(x, y, day, permutations=19)
     assert capped.events < 2000
     assert capped.first_day > one.first_day
     assert "oldest events are left out" in capped.note
@@ -280,11 +280,11 @@ def test_the_same_seed_gives_the_same_table_and_pairs_are_capped(monkeypatch):
 
 def test_a_near_repeat_test_needs_events_near_each_other(synthetic_events):
     with pytest.raises(DataError, match="at least two"):
-        near_repeat.knox_test(np.zeros(1), np.zeros(1), np.zeros(1, int))
+        knox_test(np.zeros(1), np.zeros(1), np.zeros(1, int))
     with pytest.raises(DataError, match="no two"):
-        near_repeat.knox_test(np.array([0.0, 9e3]), np.zeros(2), np.zeros(2, int))
+        knox_test(np.array([0.0, 9e3]), np.zeros(2), np.zeros(2, int))
     monthly = dataclasses.replace(synthetic_events, precision="month")
-    assert near_repeat.near_repeats(monthly, monthly.kinds) == (
+    assert near_repeats(monthly, monthly.kinds) == (
         {},
         ("No near-repeat test: the file tells times to the month only.",),
     )
@@ -296,7 +296,7 @@ def test_corrections_take_away_their_events(synthetic_city, synthetic_events):
     twice = events.take(np.sort(np.r_[rows, rows]))
     count = np.where(np.arange(len(twice)) % 2 == 1, -1, 1).astype(np.int8)
     netted = dataclasses.replace(twice, count=np.where(np.arange(len(twice)) < 400, count, 1).astype(np.int8))
-    found, _ = near_repeat.near_repeats(netted, netted.kinds, permutations=9)
+    found, _ = near_repeats(netted, netted.kinds, permutations=9)
     assert sum(one.events for one in found.values()) == 400
 
 
@@ -454,7 +454,7 @@ def test_chicago_theft_repeats_strongly():
     area = al.read_area(real("chicago", "districts.geojson"), district="dist_num")
     columns = {"time": "occurred_at", "kind": "category", "lon": "lon", "lat": "lat"}
     events = al.read_events(path, columns=columns, timezone="America/Chicago").to_crs(area.crs)
-    found, _ = near_repeat.near_repeats(events, ("THEFT",), days=120, permutations=19)
+    found, _ = near_repeats(events, ("THEFT",), days=120, permutations=19)
     table = found["THEFT"].table.set_index(["near", "soon"])
     assert table.loc[("same place", "0 to 1 days"), "ratio"] > 1.2
     assert table.loc[("same place", "2 to 7 days"), "p_value"] == 0.05

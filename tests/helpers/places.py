@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-DATA = Path(os.environ.get("ALLOCATOR_DATA") or Path(__file__).resolve().parents[1] / ".." / "shared" / "data")
+DATA = Path(os.environ.get("ALLOCATOR_DATA") or Path(__file__).resolve().parents[2] / ".." / "shared" / "data")
 COLUMNS = {"time": "when", "kind": "what", "lon": "lon", "lat": "lat"}
 HEADER = "when,what,lon,lat"
 GOOD = "2017-03-01 10:15:00,THEFT,-87.65,41.85"

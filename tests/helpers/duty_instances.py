@@ -8,7 +8,7 @@ import numpy as np
 
 from allocator.planning.duty.rostering import DutyProblem, DutyRules
 
-FOLDER = Path(__file__).resolve().parents[2] / "shared" / "instances" / "shift_scheduling"
+FOLDER = Path(__file__).resolve().parents[3] / "shared" / "instances" / "shift_scheduling"
 
 
 def sections(path: Path) -> dict[str, list[list[str]]]:

@@ -17,7 +17,7 @@ from allocator.io.tables.exports import csv_text
 from allocator.pipeline import old as pipeline
 from allocator.pipeline import outreach as seasons
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 QUICK = (
     "risk.model=mixture", "allocation.worth=false", "risk.holdout_weeks=2", "routes.runs=1", "output.products=[]",
 )  # fmt: skip

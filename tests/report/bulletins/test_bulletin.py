@@ -345,7 +345,7 @@ def test_lines_of_the_picture_fit():
     assert len(wrap("x" * 5000, 30, 300, most=2)) == 2
 
 
-CATALOGUES = Path(__file__).parents[1] / "tools" / "catalogues.py"
+CATALOGUES = Path(__file__).parents[3] / "tools" / "catalogues.py"
 
 
 def texts_of_the_code() -> set[str]:

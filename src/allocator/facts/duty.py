@@ -1,0 +1,3 @@
+"""What is told of rosters, wishes and hand edits, by cause."""
+
+WORDS: dict[str, str] = {}

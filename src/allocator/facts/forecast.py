@@ -1,0 +1,3 @@
+"""What is told of forecasts, by cause."""
+
+WORDS: dict[str, str] = {}

@@ -1,0 +1,3 @@
+"""What is told of events, calls, covariates and areas, by cause."""
+
+WORDS: dict[str, str] = {}

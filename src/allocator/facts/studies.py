@@ -1,0 +1,3 @@
+"""What is told of backtests, scenarios, trends and alarms, by cause."""
+
+WORDS: dict[str, str] = {}
