@@ -45,6 +45,7 @@ def usual_rate(per_day: npt.NDArray[np.integer[Any]], a: int, b: int) -> float:
 
 
 def date(day: dt.date | str) -> dt.date:
+    """Return the day of a text such as '2015-01-31', or the day itself."""
     try:
         return dt.date.fromisoformat(day) if isinstance(day, str) else day
     except ValueError as error:
@@ -52,12 +53,14 @@ def date(day: dt.date | str) -> dt.date:
 
 
 def regions(adjacency: Any, **places: Any) -> Tessellation:
+    """Return the tessellation of regions of your own, loaded only when it is asked for."""
     from allocator.domain.space import Tessellation  # shapely takes 0.1 s to import; most panels come from events
 
     return Tessellation.regions(adjacency, **places)
 
 
 def labelled(counts: Counts, labels: Sequence[dt.date], first: dt.date, days: int) -> Counts:
+    """Return counts whose rows stand at the periods that their labels name."""
     if len(labels) != len(counts.values) or labels[0] != first:
         raise DataError(
             f"there are {len(counts.values)} periods from {first} on, and {len(labels)} labels"
@@ -76,6 +79,7 @@ def span_minutes(events: Events) -> npt.NDArray[np.int64]:
 
 
 def whole_days(period: str) -> int:
+    """Return the days in a period such as '1D' or '2W'."""
     number, unit = period[:-1] or "1", period[-1:].upper()
     if unit not in {"D", "W"} or not number.isdigit() or int(number) < 1:
         raise ValueError(f"a period is a whole number of days or weeks, such as '1D' or '1W', not {period!r}")

@@ -57,4 +57,5 @@ def dissolved(cells: Geometries) -> Any:
 def shapes_of(
     geometry: Geometries, row: npt.NDArray[np.integer[Any]], labels: tuple[str, ...]
 ) -> list[tuple[str, Any]]:
+    """Return each label that has polygons, with all of its polygons as one shape."""
     return [(label, dissolved(geometry[row == n])) for n, label in enumerate(labels) if (row == n).any()]

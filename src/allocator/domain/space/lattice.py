@@ -89,6 +89,7 @@ def candidates(outline: Any, kind: str, size: float) -> tuple[Ints, Ints]:
 
 
 def lattice_neighbours(row: Ints, column: Ints, grid: Lattice) -> tuple[Ints, Ints]:
+    """Return the touching cells of each cell of a lattice: `indptr, indices` of a CSR table."""
     pairs = []
     padded = np.pad(grid.lookup, 1, constant_values=-1)
     for d_row in (-1, 0, 1):
@@ -106,6 +107,7 @@ def lattice_neighbours(row: Ints, column: Ints, grid: Lattice) -> tuple[Ints, In
 
 
 def csr(left: npt.NDArray[Any], right: npt.NDArray[Any], n: int) -> tuple[Ints, Ints]:
+    """Return `indptr, indices` of the CSR table of pairs, each row's entries in ascending order."""
     order = np.lexsort((right, left))
     indptr = np.zeros(n + 1, np.int32)
     np.cumsum(np.bincount(left, minlength=n), out=indptr[1:])

@@ -65,6 +65,7 @@ def _graph_of(adjacency: Any) -> Any:
 
 
 def per_region(name: str, values: npt.ArrayLike, n: int) -> npt.NDArray[np.float64]:
+    """Return one finite float64 per region."""
     found = np.asarray(values, np.float64)
     if found.shape != (n,):
         raise DataError(f"{name} must have one value per region: {n} regions, {found.shape} given")

@@ -58,6 +58,7 @@ def _polygonal(geometries: Geometries) -> Geometries:
 
 
 def labelled(area: Area, cells: Geometries) -> dict[str, Any]:
+    """Return what a tessellation knows of cells by their shapes: place, area, district and beat."""
     centre = shapely.centroid(cells)
     beats = area.beat_polygons if area.beat_polygons is not None else np.empty(0, dtype=object)
     return {

@@ -103,6 +103,7 @@ def design_of(
     panel: Panel, models: Sequence[str] | None, horizon: int | ShiftSection, options: RiskSection | None, seed: int,
     harm: Mapping[str, float] | None, area_shares: Sequence[float],
 ) -> Design:  # fmt: skip
+    """Return what a backtest tests and on which panel, its arguments checked."""
     options = (options or RiskSection()).model_copy(update={"interval": NOMINAL})
     shift = horizon if isinstance(horizon, ShiftSection) else None
     if isinstance(horizon, ShiftSection):
@@ -141,6 +142,7 @@ def _known_models(models: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def sound_shares(shares: Sequence[float]) -> tuple[float, ...]:
+    """Return the shares of the area in ascending order, each above 0 and at most 1."""
     given = tuple(sorted({float(share) for share in shares}))
     if wrong := [share for share in given if not 0 < share <= 1]:
         raise ConfigError(
@@ -228,6 +230,7 @@ def minutes(shift: ShiftSection) -> tuple[int, int]:
 
 
 def horizon_name(design: Design) -> str:
+    """Return in words how long a window of the test is."""
     if design.shift is None:
         return "1 day" if design.days == 1 else f"{design.days} days"
     return f"one shift ({design.shift.name}, {design.shift.start:%H:%M} to {design.shift.stop:%H:%M})"

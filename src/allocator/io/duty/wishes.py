@@ -121,6 +121,7 @@ def _weight(sheet: Sheet) -> float:
 
 
 def outside_note(sheet: Sheet, outside: int) -> tuple[str, ...]:
+    """Return the line that counts rows of shifts that are not planned; none when there are none."""
     return (f"{sheet.name}: {outside:,} rows are of no planned shift and left out",) if outside else ()
 
 

@@ -86,6 +86,7 @@ class Now:
 
 
 def now_at(plan: Plan, terms: RouteTerms, change: Change) -> Now:
+    """Return where the plan stands at the moment of a change."""
     roster, districts = terms.roster, terms.problem.districts
     unit_row = {unit.name: u for u, unit in enumerate(roster.units)}
     shift_row = {shift.id: s for s, shift in enumerate(roster.shifts)}
@@ -160,6 +161,7 @@ def _outdated(problem: AllocationProblem, now: Now, mine: Bools, s: int) -> list
 
 
 def in_places(now: Now, problem: AllocationProblem, places: list[tuple[int, int]]) -> Bools:
+    """Return which started or planned visits lie in one of the places, each a district and a shift."""
     chosen = np.zeros((len(problem.districts) + 1, len(problem.shifts)), bool)
     for d, s in places:
         chosen[d, s] = True

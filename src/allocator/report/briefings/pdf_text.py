@@ -47,6 +47,7 @@ def check_pdf() -> None:
 
 @functools.cache
 def kit_of_fonts() -> Kit:
+    """Return what draws PDF pages, its fonts registered."""
     try:
         from bidi import get_display
         from reportlab.lib.colors import HexColor

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 def against_part(against: tuple[str, pd.DataFrame] | None) -> Blocks:
+    """Return how a plan compares with an earlier one; nothing when there is none."""
     if against is None:
         return []
     name, table = against
@@ -88,6 +89,7 @@ def _by_district(run: Run) -> pd.DataFrame:
 
 
 def skill(run: Run) -> Blocks:
+    """Return how well the forecast did on past weeks, against each model."""
     values, models = run.figures["values"], list(dict.fromkeys(run.surface.models))
     skill, hits = values["loglik_per_event"], values["hit_rate_1_percent"]
     names = [name for name in skill if name != "chosen"]
@@ -131,6 +133,7 @@ def skill(run: Run) -> Blocks:
 
 
 def history(run: Run) -> Blocks:
+    """Return what happened before the week: trends, alarms, hours and hotspots."""
     past = run.history
     weekly, alarms, hours = past["weekly"], past["alarms"], past["hours"]
     found: Blocks = []

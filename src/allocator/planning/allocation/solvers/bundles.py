@@ -58,6 +58,7 @@ def as_bands(problem: AllocationProblem) -> AllocationProblem:
 
 
 def by_flow(problem: AllocationProblem) -> Allocation | None:
+    """Return the best plan of the flow program; None when the bands cannot be met."""
     committed = problem.minimum.sum(axis=1)
     owed = np.maximum(problem.least, committed).sum()
     if (np.maximum(problem.least, committed) > problem.most).any() or owed > problem.on_duty.sum():
@@ -89,6 +90,7 @@ def range_near(problem: AllocationProblem, order: Reduction) -> tuple[Ints, Ints
 def over_units(
     problem: AllocationProblem, order: Reduction, low: Ints, high: Ints, *, within: float
 ) -> Allocation | None:
+    """Return the plan of the program over units in their ranges with its bound; None without a plan in time."""
     solution = attempt(bundles(problem, order, low, high), within=within, nodes=NODES, plain=True)
     if solution is None:
         return None
