@@ -13,7 +13,7 @@ import numpy.typing as npt
 from allocator.domain import ALL_KINDS, Floats, Shift, shifts_of
 from allocator.evaluation.forecasts.folds import Design, Fold, FoldScore, minutes
 from allocator.evaluation.forecasts.metrics import Case, deciles, interval_sums, place_sums, poisson_ceiling, tally
-from allocator.evaluation.forecasts.scorecard import Skipped
+from allocator.evaluation.forecasts.pooled import Skipped
 from allocator.risk import covered, fit_all
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from allocator.config import EvaluationSection, RiskSection, ShiftSection
 from allocator.domain import ALL_KINDS, Floats
 from allocator.errors import ConfigError, DataError, nearest, some
 from allocator.evaluation.forecasts.metrics import NOMINAL
-from allocator.evaluation.forecasts.scorecard import Skipped
+from allocator.evaluation.forecasts.pooled import Skipped
 from allocator.risk import AUTO, MODELS, check_model, windows_of
 
 if TYPE_CHECKING:

@@ -5,36 +5,42 @@ from __future__ import annotations
 import datetime as dt
 import math
 import textwrap
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
 
 from allocator.domain import ALL_KINDS
 from allocator.evaluation.bootstrap import BETTER, FEW_FOLDS, MIN_FOLDS, NEITHER, UNKNOWN, WORSE
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from allocator.evaluation.forecasts.scorecard import Scorecard
-
+from allocator.evaluation.forecasts.pooled import Pooled
 
 SAID = {"loglik": "log-likelihood per event", "pai": "PAI"}
 
 
-def summary(card: Scorecard, *, width: int = 110) -> str:
+@dataclass(frozen=True)
+class Tables:
+    """The tables of a scorecard that its words are made from, at the share of the area shown first."""
+
+    scores: pd.DataFrame
+    differences: pd.DataFrame
+    ceiling: pd.DataFrame
+
+
+def summary(card: Pooled, tables: Tables, *, width: int = 110) -> str:
     """Return the scorecard in words, in lines of at most `width` characters."""
-    found = lines(card)
-    indent = min(2 + max(len(label) for label, _ in found), width // 3)
+    labelled = lines(card, tables)
+    indent = min(2 + max(len(label) for label, _ in labelled), width // 3)
     wrapped = (
         textwrap.wrap(
             text, width, initial_indent=f"{label:<{indent - 1}.{indent - 1}} ", subsequent_indent=" " * indent
         )
-        for label, text in found
+        for label, text in labelled
     )
-    return "\n".join(line for lines_of_one in wrapped for line in lines_of_one)
+    return "\n".join(line for paragraph in wrapped for line in paragraph)
 
 
-def figures(card: Scorecard) -> dict[str, Any]:
+def figures(card: Pooled, tables: Tables) -> dict[str, Any]:
     """Return `values` (numbers by name) and `lines` (label and text), fit for JSON: what is undefined is None."""
-    table, differences = card.table(), card.differences()
     return {
         "values": {
             "folds": card.n_folds,
@@ -45,31 +51,31 @@ def figures(card: Scorecard) -> dict[str, Any]:
             "models": list(card.models),
             "baselines": list(card.baselines),
             "area_share": card.default_share,
-            "scores": [_plain(row) for row in table.to_dict("records")],
-            "differences": [_plain(row) for row in differences.to_dict("records")],
+            "scores": [_plain(row) for row in tables.scores.to_dict("records")],
+            "differences": [_plain(row) for row in tables.differences.to_dict("records")],
             "skipped": len(card.skipped),
         },
-        "lines": [[label, text] for label, text in lines(card)],
+        "lines": [[label, text] for label, text in lines(card, tables)],
     }
 
 
-def lines(card: Scorecard) -> list[tuple[str, str]]:
+def lines(card: Pooled, tables: Tables) -> list[tuple[str, str]]:
     """Return labels and texts of the summary."""
-    table, differences, ceiling = card.table(), card.differences(), card.ceiling()
-    found = [*_head(card, table)]
+    table, differences = tables.scores, tables.differences
+    said = _head(card, table)
     for kind in (ALL_KINDS, *(kind for kind in card.kinds if kind != ALL_KINDS)):
         row = table[(table["kind"] == kind) & (table["model"] == card.subject)].iloc[0]
-        found.append((kind.lower(), _place(card, row)))
-        found += [
+        said.append((kind.lower(), _place(card, row)))
+        said += [
             ("", text)
-            for text in (*_rivals(card, kind, differences), _trust(row), *_chance(card, ceiling, kind))
+            for text in (*_rivals(card, kind, differences), _trust(row), *_chance(card, tables.ceiling, kind))
             if text
         ]
-    found += _verdicts(card, differences)
-    return found + [("note" if not n else "", text) for n, text in enumerate(_notes(card))]
+    said += _verdicts(card, differences)
+    return said + [("note" if not n else "", text) for n, text in enumerate(_notes(card, table))]
 
 
-def _head(card: Scorecard, table: pd.DataFrame) -> list[tuple[str, str]]:
+def _head(card: Pooled, table: pd.DataFrame) -> list[tuple[str, str]]:
     events = int(table.loc[(table["kind"] == ALL_KINDS) & (table["model"] == card.subject), "events"].iloc[0])
     last = card.cutoffs[-1] + dt.timedelta(days=max(math.ceil(card.horizon_days) - 1, 0))
     folds = "1 fold" if card.n_folds == 1 else f"{card.n_folds} folds, {card.step_days} days apart,"
@@ -82,7 +88,7 @@ def _head(card: Scorecard, table: pd.DataFrame) -> list[tuple[str, str]]:
     ]
 
 
-def _place(card: Scorecard, row: pd.Series[Any]) -> str:
+def _place(card: Pooled, row: pd.Series[Any]) -> str:
     if not row["events"]:
         empty = f"{row['folds']} folds" if row["folds"] else "all folds, skipped"
         return f"no events in {empty}: nothing to find ({row['expected']:.1f} expected)"
@@ -104,7 +110,7 @@ def _range(row: pd.Series[Any], name: str, form: str) -> str:
     return "[no interval]" if math.isnan(low) else f"[{low:{form}} to {high:{form}}]"
 
 
-def _rivals(card: Scorecard, kind: str, differences: pd.DataFrame) -> list[str]:
+def _rivals(card: Pooled, kind: str, differences: pd.DataFrame) -> list[str]:
     mine = differences[(differences["kind"] == kind) & (differences["model"] == card.subject)]
     said = []
     for row in mine.itertuples():
@@ -130,7 +136,7 @@ def _trust(row: pd.Series[Any]) -> str:
     return "" if math.isnan(row["observed_over_expected"]) else ", ".join(parts)
 
 
-def _chance(card: Scorecard, ceiling: pd.DataFrame, kind: str) -> list[str]:
+def _chance(card: Pooled, ceiling: pd.DataFrame, kind: str) -> list[str]:
     frame = ceiling[(ceiling["kind"] == kind) & (ceiling["area_share"] == card.default_share)].set_index("metric")
     if frame.empty or frame["reached"].isna().any():
         return []
@@ -142,7 +148,7 @@ def _chance(card: Scorecard, ceiling: pd.DataFrame, kind: str) -> list[str]:
     ]
 
 
-def _verdicts(card: Scorecard, differences: pd.DataFrame) -> list[tuple[str, str]]:
+def _verdicts(card: Pooled, differences: pd.DataFrame) -> list[tuple[str, str]]:
     """Return how often the subject is better than the best baseline, and where it is not."""
     mine = differences[differences["model"] == card.subject]
     mine = mine[mine["area_share"].isna() | (mine["area_share"] == card.default_share)]
@@ -160,7 +166,7 @@ def _verdicts(card: Scorecard, differences: pd.DataFrame) -> list[tuple[str, str
     return [("verdict" if not n else "", text) for n, text in enumerate(said)]
 
 
-def _notes(card: Scorecard) -> list[str]:
+def _notes(card: Pooled, table: pd.DataFrame) -> list[str]:
     notes = list(card.notes)
     if card.n_folds < FEW_FOLDS:
         few = "1 fold is" if card.n_folds == 1 else f"{card.n_folds} folds are"
@@ -168,7 +174,6 @@ def _notes(card: Scorecard) -> list[str]:
             f"{few} few: intervals over fewer than {FEW_FOLDS} folds are too narrow, and nothing is called better or "
             f"worse below {MIN_FOLDS} that share no days"
         )
-    table = card.table()
     empty = table[(table["model"] == card.subject) & (table["folds_without_events"] > 0)]
     notes += [
         f"{row.kind}: {row.folds_without_events} of {row.folds} folds held no event; they have no hit rate of their "
