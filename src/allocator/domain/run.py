@@ -6,19 +6,17 @@ import dataclasses
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from allocator.config import Job
 from allocator.domain.outreach import OutreachPlan
 from allocator.domain.patrol import AllocationProblem, Plan
 from allocator.domain.roster import Roster
 from allocator.domain.surface import RiskSurface
-
-if TYPE_CHECKING:
-    from allocator.config import Job
 
 
 @dataclass(frozen=True, eq=False)

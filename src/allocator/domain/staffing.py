@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from allocator.domain.arrays import Floats, freeze
-
-if TYPE_CHECKING:
-    from allocator.domain.roster import Shift
-
+from allocator.domain.roster import Shift
 
 HOURS = 168
 """Hours of a week, counted from Monday 00:00 local time."""

@@ -6,22 +6,19 @@ import dataclasses
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.stats import nbinom
 
+from allocator.config import Policy
 from allocator.domain.arrays import Floats, Ints, freeze
 from allocator.domain.history import ALL_KINDS
+from allocator.domain.space import Tessellation
 from allocator.errors import ConfigError, DataError, nearest, some
 from allocator.kernels.likelihood import negative_binomial_interval
-
-if TYPE_CHECKING:
-    from allocator.config import Policy
-    from allocator.domain.space import Tessellation
-
 
 CLASS_SHARES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
 """Shares of the area that the classes of expected harm separate: half of it is class 0, the top 1 % the highest."""

@@ -8,20 +8,17 @@ import io
 import zoneinfo
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xlsxwriter
 
+from allocator.domain import Run, Shift
 from allocator.io.duty import cell_text
 from allocator.io.duty import workbook as form
 from allocator.report.look import mark
 from allocator.report.run import map_png as drawn_map
-
-if TYPE_CHECKING:
-    from allocator.domain import Run, Shift
-
 
 _TABLE_HEADER = "#1F3A5F"
 _TO_TYPE = "#FFF7CC"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from allocator.domain import Floats, Panel
+from allocator.domain import Floats, Panel
 
 
 def covered(panel: Panel, day: int, horizon: int) -> npt.NDArray[np.bool_]:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from allocator.domain import Ints, RiskSurface
+from allocator.domain import Ints, RiskSurface, Tessellation
 from allocator.errors import DataError
 from allocator.kernels.history import decay
 from allocator.kernels.spatial import gaussian_rows
 from allocator.risk.features import REACH
-
-if TYPE_CHECKING:
-    from allocator.domain import Tessellation
-
 
 UPDATED = ("mixture", "boosted")
 """Models whose rates follow the mixture's histories; the others keep the rates that were fitted."""

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from allocator.config import RiskSection
+from allocator.domain import Ints, Panel
 from allocator.errors import DataError
-from allocator.risk.features import Histories, Space, View, component_rows, context, outcome, view
+from allocator.risk.features import Extras, Histories, Space, View, component_rows, context, outcome, view
 from allocator.risk.known import covered
-
-if TYPE_CHECKING:
-    from allocator.config import RiskSection
-    from allocator.domain import Ints, Panel
-    from allocator.risk.features import Extras
-
 
 MIN_TRAIN_WINDOWS = 8
 MIN_COVERED = 4

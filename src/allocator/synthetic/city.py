@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pyproj import Transformer
 
-from allocator.domain import Area
+from allocator.domain import Area, Tessellation
 from allocator.synthetic.calls import calls_of
 from allocator.synthetic.ground import CRS, area_of, streets_of
-
-if TYPE_CHECKING:
-    from allocator.domain import Tessellation
-
 
 _REPEAT_SHARE, _REPEAT_DAYS, _REPEAT_METRES = 0.12, 5.0, 120.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +14,8 @@ import shapely
 
 from allocator.domain.arrays import Floats, Ints, freeze
 from allocator.domain.history.numbers import missing, missing_days, of_cells, of_days
+from allocator.domain.space import Geometries, Tessellation
 from allocator.errors import DataError, some
-
-if TYPE_CHECKING:
-    from allocator.domain.space import Geometries, Tessellation
-
 
 WITHIN_M = 300.0
 """Points this near the centre of a cell are counted beside those in it."""

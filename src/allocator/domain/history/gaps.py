@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +12,6 @@ from allocator.domain.arrays import local_clock
 from allocator.domain.history.counts import Counts, places_of
 from allocator.domain.history.events import Events
 from allocator.errors import DataError
-
-if TYPE_CHECKING:
-    from allocator.domain.space import Tessellation
-
 
 GAP_DAYS, GAP_EVENTS = 14, 20.0
 """A stretch without events is a gap from 14 days and 20 expected events on: by chance, once in 5 × 10⁸."""
@@ -50,13 +45,6 @@ def date(day: dt.date | str) -> dt.date:
         return dt.date.fromisoformat(day) if isinstance(day, str) else day
     except ValueError as error:
         raise DataError(f"{day!r} is no date such as '2015-01-31'") from error
-
-
-def regions(adjacency: Any, **places: Any) -> Tessellation:
-    """Return the tessellation of regions of your own, loaded only when it is asked for."""
-    from allocator.domain.space import Tessellation  # shapely takes 0.1 s to import; most panels come from events
-
-    return Tessellation.regions(adjacency, **places)
 
 
 def labelled(counts: Counts, labels: Sequence[dt.date], first: dt.date, days: int) -> Counts:

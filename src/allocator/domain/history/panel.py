@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,17 +22,13 @@ from allocator.domain.history.gaps import (
     date,
     known_day,
     labelled,
-    regions,
     span_minutes,
     spread_over_month,
     usual_rate,
     whole_days,
 )
+from allocator.domain.space import Tessellation
 from allocator.errors import DataError
-
-if TYPE_CHECKING:
-    from allocator.domain.space import Tessellation
-
 
 _GAP_NOTE = ": taken as not covered by the source, not as zero"
 
@@ -215,7 +211,7 @@ class Panel:
         given = adjacency is not None and hasattr(adjacency, "n_cells")
         if given and not (area_km2 is None and x is None and y is None):
             raise DataError("a tessellation has its own areas and coordinates: leave out area_km2, x and y")
-        city = adjacency if given else regions(adjacency, x=x, y=y, area_km2=area_km2)
+        city = adjacency if given else Tessellation.regions(adjacency, x=x, y=y, area_km2=area_km2)
         known = Counts.of(counts, city.n_cells)
         first = date(first_day)
         if labels is not None:

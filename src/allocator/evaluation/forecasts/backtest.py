@@ -9,11 +9,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from allocator.config import RiskSection, ShiftSection
+from allocator.domain import Covariates, Panel
 from allocator.errors import DataError, some
 from allocator.evaluation.forecasts.cases import score
 from allocator.evaluation.forecasts.folds import (
@@ -30,9 +30,6 @@ from allocator.evaluation.forecasts.folds import (
 from allocator.evaluation.forecasts.pool import Progress, in_folds
 from allocator.evaluation.forecasts.scorecard import Scorecard
 from allocator.risk import BASELINES
-
-if TYPE_CHECKING:
-    from allocator.domain import Covariates, Panel
 
 
 def backtest(

@@ -5,20 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from allocator.config import EvaluationSection, RiskSection, ShiftSection
-from allocator.domain import ALL_KINDS, Floats
+from allocator.domain import ALL_KINDS, Covariates, Floats, Panel
 from allocator.errors import ConfigError, DataError, nearest, some
 from allocator.evaluation.forecasts.metrics import NOMINAL
 from allocator.evaluation.forecasts.pooled import Skipped
 from allocator.risk import AUTO, MODELS, check_model, windows_of
-
-if TYPE_CHECKING:
-    from allocator.domain import Covariates, Panel
-
 
 DEFAULTS = EvaluationSection()
 CURVE_SHARES = tuple(float(f"{share:.4g}") for share in np.geomspace(0.001, 1.0, 46))

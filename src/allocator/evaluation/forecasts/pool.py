@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from allocator.config import RiskSection
+from allocator.domain import Panel, Tessellation
 from allocator.errors import SolverError
 from allocator.evaluation.forecasts.cases import score
 from allocator.evaluation.forecasts.folds import Fold, design_of
@@ -62,11 +63,7 @@ def _all_or_none(tasks: Sequence[Future[Any]]) -> Iterator[None]:
 
 def warm_up() -> None:
     """Compile the kernels of every model into the cache, in this process, before others use it (numba #4807)."""
-    from allocator.domain import (
-        Panel,  # only where workers are used
-        Tessellation,
-    )
-    from allocator.synthetic.city import make_city
+    from allocator.synthetic.city import make_city  # only where workers are used
 
     area = make_city(width_km=2, height_km=2, weeks=1, events_per_week=7).area
     city = Tessellation.squares(area, 500)

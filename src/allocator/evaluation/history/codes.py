@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from allocator.domain import Ints
-
-if TYPE_CHECKING:
-    from allocator.domain import Events, Panel
+from allocator.domain import Events, Ints, Panel
 
 
 def complete_until(panel: Panel, week: dt.date) -> tuple[dt.date, str, bool]:

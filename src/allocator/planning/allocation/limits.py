@@ -5,18 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from allocator.config import AllocationSection, Equity, Place
-from allocator.domain import AllocationProblem, Bools, Edit, Givens, Limit, Roster
+from allocator.domain import AllocationProblem, Bools, Edit, Givens, Limit, Roster, Tessellation
 from allocator.errors import DataError
-
-if TYPE_CHECKING:
-    from allocator.domain import Tessellation
-
 
 UNBOUNDED = int(np.iinfo(np.int32).max)
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

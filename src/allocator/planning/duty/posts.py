@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from allocator.domain import ASSIGNMENT_COLUMNS, AllocationProblem, Ints, Roster
+from allocator.domain import ASSIGNMENT_COLUMNS, AllocationProblem, Ints, Roster, Tessellation
 from allocator.errors import DataError, SolverError
 from allocator.planning.allocation import Rows
 from allocator.planning.programs import Program, maximise
-
-if TYPE_CHECKING:
-    from allocator.domain import Tessellation
-
 
 RESERVE, OFF_DUTY = -1, -2
 """Postings of a unit that has no district in a shift."""

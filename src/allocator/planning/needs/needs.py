@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,8 @@ import pandas as pd
 from allocator.config import NeedsSection
 from allocator.domain import NEED_COLUMNS, Floats, Needs, OutreachAreas
 from allocator.errors import DataError
+from allocator.planning.needs.area_estimates import AreaEstimates
 from allocator.planning.needs.counts import AreaCounts, shrunk_trend
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from allocator.planning.needs.area_estimates import AreaEstimates
-
 
 _COUNT = 1000.0
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from allocator.domain import CHANGE_COLUMNS, Allocation, AllocationProblem, Ints, Plan, RiskSurface, Roster, empty_table
+from allocator.domain import (
+    CHANGE_COLUMNS,
+    Allocation,
+    AllocationProblem,
+    Ints,
+    Plan,
+    RiskSurface,
+    Roster,
+    Tessellation,
+    empty_table,
+)
 from allocator.planning.allocation import block_share, covered
 from allocator.planning.duty import OFF_DUTY, RESERVE, assignments_frame, posting_cost
 from allocator.planning.patrol import margins_of, staffing_frame, visits_frame
@@ -28,9 +37,6 @@ from allocator.planning.replan.now import (
 from allocator.planning.replan.rest import remaining, solved
 from allocator.planning.replan.urgent import URGENT, visit_at_once
 from allocator.planning.routes import RouteTerms, route_tasks
-
-if TYPE_CHECKING:
-    from allocator.domain import Tessellation
 
 
 def replan(plan: Plan, surface: RiskSurface, *, terms: RouteTerms, before: AllocationProblem, change: Change) -> Plan:

@@ -6,17 +6,13 @@ import datetime as dt
 import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from allocator.config import PlaceWindow
-from allocator.domain import Bools, Ints, Roster, Shift
+from allocator.domain import Bools, Ints, Roster, Shift, Tessellation
 from allocator.errors import ConfigError, nearest
 from allocator.planning.allocation import cells_of
-
-if TYPE_CHECKING:
-    from allocator.domain import Tessellation
 
 
 @dataclass(frozen=True, eq=False)

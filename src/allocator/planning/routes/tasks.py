@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from allocator.config import AllocationSection, RoutesSection
-from allocator.domain import AllocationProblem, Bools, Floats, Ints, Roster, Travel
+from allocator.domain import AllocationProblem, Bools, Floats, Ints, Roster, Tessellation, Travel
 from allocator.planning.allocation import block_share
 from allocator.planning.routes.openings import Openings
-
-if TYPE_CHECKING:
-    from allocator.domain import Tessellation
 
 
 @dataclass(frozen=True, eq=False)

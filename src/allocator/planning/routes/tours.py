@@ -7,24 +7,19 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from allocator.config import AllocationSection, RoutesSection
-from allocator.domain import LOTTERY_COLUMNS, AllocationProblem, Bools, Floats, Ints, Roster, Travel
+from allocator.domain import LOTTERY_COLUMNS, AllocationProblem, Bools, Floats, Ints, Roster, Tessellation, Travel
 from allocator.kernels.tours import closed_tours
 from allocator.planning.routes.lottery import entropy, even_odds, seed_of
 from allocator.planning.routes.orienteering import Orienteering, Tours, tours_of
 from allocator.planning.routes.search import near_best
 from allocator.planning.routes.tasks import Routed, RouteTerms, Task, Visits, straight, tasks_of
 from allocator.planning.routes.timetable import thinned, timetable, with_break
-
-if TYPE_CHECKING:
-    from allocator.domain import Tessellation
-
 
 ROAMING = 0.5
 """Share of its window that a visit keeps in the runs of the lottery that roam, so that variants differ in time."""

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import io
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from allocator.domain import Run
 from allocator.report.briefings.briefings import FOLDER
 from allocator.report.briefings.pdf_flow import Flow
 from allocator.report.briefings.pdf_pen import Pen
 from allocator.report.briefings.pdf_text import HIGH, MARGIN, MM, QUIET, WIDE, Kit, kit_of_fonts
 from allocator.report.briefings.records import Sheet
 from allocator.report.briefings.sheets import ShiftSheets, sheets
-
-if TYPE_CHECKING:
-    from allocator.domain import Run
 
 
 def briefing_pdfs(run: Run) -> dict[str, bytes]:

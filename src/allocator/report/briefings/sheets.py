@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from allocator.domain import Edit, Shift, Unit
+from allocator.config import PlaceLimit
+from allocator.domain import Edit, Run, Shift, Unit
 from allocator.report.briefings.records import DISTRICT_MAP, LARGE_MAP, LONG, UNIT_MAP, USUAL, Crew, Sheet, Visit
 from allocator.report.briefings.sheet_maps import Atlas, Ground, SheetMap
 from allocator.report.briefings.wording import (
@@ -28,11 +29,6 @@ from allocator.report.briefings.wording import (
 )
 from allocator.report.look import file_names, harm_word, mark, said
 from allocator.report.routes import degrees
-
-if TYPE_CHECKING:
-    from allocator.config import PlaceLimit
-    from allocator.domain import Run
-
 
 _MOST_NOTE = 300  # characters of what every page repeats; the report has the whole note
 _FEW = 25

@@ -6,16 +6,12 @@ import datetime as dt
 import itertools
 import zoneinfo
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from allocator.config import PlaceLimit
 from allocator.domain import Edit
 from allocator.report.look import said
-
-if TYPE_CHECKING:
-    from allocator.config import PlaceLimit
-
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

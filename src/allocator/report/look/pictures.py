@@ -6,7 +6,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,13 +15,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from allocator.domain import ALL_KINDS
+from allocator.domain import ALL_KINDS, Floats
 from allocator.report.look.fonts import label
 from allocator.report.look.palette import FALL, LINE, RISE, SERIES
-
-if TYPE_CHECKING:
-    from allocator.domain import Floats
-
 
 MOST_PANELS = 12
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -14,7 +14,7 @@ import json
 import re
 import zoneinfo
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,12 +26,8 @@ from bokeh.models import BoxZoomTool, ColumnDataSource, HoverTool, LinearColorMa
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
-from allocator.domain import harm_classes
+from allocator.domain import Floats, Run, Tessellation, harm_classes
 from allocator.report.look import BORDER, OUTREACH, RISK, VISIT
-
-if TYPE_CHECKING:
-    from allocator.domain import Floats, Run, Tessellation
-
 
 _LEAST = 1e-5
 """Expected harm below this share of the largest counts as none; 254 steps of 4.6 % lead from there to the largest."""

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
+from allocator.domain import Run
 from allocator.report.look import Blocks, Table, Text, harm_word
-
-if TYPE_CHECKING:
-    from allocator.domain import Run
 
 
 def limits(run: Run) -> Blocks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import shapely
@@ -15,11 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from allocator.domain import harm_classes
+from allocator.domain import Run, harm_classes
 from allocator.report.look import RISK, VISIT, label, risk_names
-
-if TYPE_CHECKING:
-    from allocator.domain import Run
 
 
 def map_png(run: Run, *, dpi: int = 130) -> bytes:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
-from allocator.domain import ALL_KINDS
+from allocator.domain import ALL_KINDS, Run
 from allocator.report.look import (
     Blocks,
     Picture,
@@ -21,9 +19,6 @@ from allocator.report.look import (
     hours_png,
     series_png,
 )
-
-if TYPE_CHECKING:
-    from allocator.domain import Run
 
 
 def against_part(against: tuple[str, pd.DataFrame] | None) -> Blocks:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from allocator.domain import Run
 from allocator.evaluation import coverage
-
-if TYPE_CHECKING:
-    from allocator.domain import Run
-
 
 _MOST_CAUSES = 6
 

@@ -6,29 +6,27 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from allocator.config import Job, Policy
-from allocator.domain import ALL_KINDS
+from allocator.domain import (
+    ALL_KINDS,
+    AllocationProblem,
+    Covariates,
+    Events,
+    Floats,
+    OutreachPlan,
+    Panel,
+    Plan,
+    RiskSurface,
+    Roster,
+)
 from allocator.evaluation import Case, coverage, hit_rate
 from allocator.report.look import ONE_DAY, harm_word, mark
 from allocator.risk import READERS
-
-if TYPE_CHECKING:
-    from allocator.domain import (
-        AllocationProblem,
-        Covariates,
-        Events,
-        Floats,
-        OutreachPlan,
-        Panel,
-        Plan,
-        RiskSurface,
-        Roster,
-    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,21 +5,17 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from allocator.domain import ALL_KINDS
+from allocator.evaluation import Scorecard
 from allocator.report.look import SERIES, label
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from allocator.evaluation import Scorecard
-
 
 _LINES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 _MARKERS = "osD^vPX*<>hp"

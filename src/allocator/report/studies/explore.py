@@ -5,11 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from allocator.config import Job
 from allocator.domain import ALL_KINDS
 from allocator.evaluation import ALL_DISTRICTS, Changes, CodeReview, NearRepeat, Trends, WeeklyCounts
 from allocator.report.look import (
@@ -26,10 +27,6 @@ from allocator.report.look import (
     series_png,
     stamp,
 )
-
-if TYPE_CHECKING:
-    from allocator.config import Job
-
 
 _MOST_ROWS = 40
 _SHARE = "{:+.0%}"

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from allocator.evaluation import Scenarios
 from allocator.evaluation.plans import BASE, BUDGET, EQUITY, PLANNED, STAFF
 from allocator.report.look import Part, Picture, Table, Text, page
-
-if TYPE_CHECKING:
-    from allocator.evaluation import Scenarios
-
 
 _LINE, _OWN, _NO_PLAN = "#0072B2", "#D55E00", "#777777"
 

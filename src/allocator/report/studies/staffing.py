@@ -5,17 +5,14 @@ from __future__ import annotations
 import io
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from allocator.domain import Staffing
 from allocator.report.look import Part, Picture, Table, Text, page
-
-if TYPE_CHECKING:
-    from allocator.domain import Staffing
-
 
 _NEED, _HAVE = "#9ECAE1", "#D55E00"  # a light blue for the bars; Okabe & Ito for the marks on them
 _MOST_LINES, _MOST_OVERLOADS = 12, 8

@@ -10,22 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from allocator.config import RiskSection
+from allocator.domain import Floats, Panel, Tessellation
 from allocator.kernels.spatial import spread
-from allocator.risk.features import Csr, within
+from allocator.risk.features import Csr, Space, View, within
 from allocator.risk.known import known_on, sums
 from allocator.risk.models.mixture import fit_weights
-
-if TYPE_CHECKING:
-    from allocator.config import RiskSection
-    from allocator.domain import Floats, Panel, Tessellation
-    from allocator.risk.features import Space, View
-    from allocator.risk.training import Training
-
+from allocator.risk.training import Training
 
 RECENT_DAYS = 56
 """Window of `recent`: eight weeks."""
