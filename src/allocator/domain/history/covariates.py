@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,21 @@ class DatedPoints:
         start = 0 if self.last_days is None else stop - self.last_days
         first, end = np.searchsorted(self.day, (start, stop))
         return np.bincount(self.cell[first:end], minlength=n_cells)
+
+
+class PointOptions(TypedDict, total=False):
+    """How points are counted; see `Covariates.of_points`."""
+
+    day: Ints | None
+    last_days: int | None
+    within_m: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Counted:
+    day: Ints | None = None
+    last_days: int | None = None
+    within_m: float = WITHIN_M
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,10 +142,7 @@ class Covariates:
         name: str,
         x: Floats,
         y: Floats,
-        *,
-        day: Ints | None = None,
-        last_days: int | None = None,
-        within_m: float = WITHIN_M,
+        **options: Unpack[PointOptions],
     ) -> Covariates:
         """Return the number of points in each cell, and of those near its centre.
 
@@ -155,16 +167,19 @@ class Covariates:
         DataError
             If no point lies in a cell, or the points near cells are more than memory allows.
         """
-        cell = city.locate(x, y)
+        asked, cell = _Counted(**options), city.locate(x, y)
         if not (cell >= 0).any():
             raise DataError(f"{name}: none of the {len(cell):,} points lies in the area", count=len(cell))
         found: dict[str, tuple[Ints, Ints]] = {name: (np.flatnonzero(cell >= 0), cell[cell >= 0])}
-        if within_m > 0:
-            found[f"{name} within {within_m:g} m"] = _near(city, x, y, within_m)
-        if day is None:
+        if asked.within_m > 0:
+            found[f"{name} within {asked.within_m:g} m"] = _near(city, x, y, asked.within_m)
+        if asked.day is None:
             counts = {n: np.bincount(one, minlength=city.n_cells).astype(np.float32) for n, (_, one) in found.items()}
             return cls(city.n_cells, counts)
-        dated = {n: DatedPoints(one, day[point].astype(np.int32), last_days) for n, (point, one) in found.items()}
+        dated = {
+            n: DatedPoints(cells, asked.day[point].astype(np.int32), asked.last_days)
+            for n, (point, cells) in found.items()
+        }
         return cls(city.n_cells, {}, dated)
 
     @classmethod

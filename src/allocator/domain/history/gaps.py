@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from allocator.domain.arrays import local_clock
+from allocator.domain.arrays import Ints, local_clock
 from allocator.domain.history.counts import Counts, places_of
 from allocator.domain.history.events import Events
 from allocator.errors import DataError
@@ -30,7 +30,7 @@ def known_day(events: Events, day: npt.NDArray[np.int64]) -> npt.NDArray[np.int6
     return known
 
 
-def usual_rate(per_day: npt.NDArray[np.integer[Any]], a: int, b: int) -> float:
+def usual_rate(per_day: Ints, a: int, b: int) -> float:
     """Return events a day to be expected from day `a` to before `b`: the least of what lies beside and elsewhere."""
     sides = [per_day[max(0, a - 28) : a]] * (a > 0) + [per_day[b : b + 28]] * (b < len(per_day))
     rest = np.concatenate([per_day[:a], per_day[b:]])

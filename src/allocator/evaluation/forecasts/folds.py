@@ -94,12 +94,24 @@ class FoldScore:
     skipped: tuple[Skipped, ...]
 
 
-def design_of(
-    panel: Panel, models: Sequence[str] | None, horizon: int | ShiftSection, options: RiskSection | None, seed: int,
-    harm: Mapping[str, float] | None, area_shares: Sequence[float],
-) -> Design:  # fmt: skip
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What a backtest is asked for; see `backtest`."""
+
+    models: Sequence[str] | None = None
+    folds: int = DEFAULTS.folds
+    horizon: int | ShiftSection = 7
+    step: int | None = None
+    options: RiskSection | None = None
+    seed: int = 0
+    harm: Mapping[str, float] | None = None
+    area_shares: Sequence[float] = DEFAULTS.area_shares
+    covariates: Covariates | None = None
+
+
+def design_of(panel: Panel, asked: Asked) -> Design:
     """Return what a backtest tests and on which panel, its arguments checked."""
-    options = (options or RiskSection()).model_copy(update={"interval": NOMINAL})
+    horizon, options = asked.horizon, (asked.options or RiskSection()).model_copy(update={"interval": NOMINAL})
     shift = horizon if isinstance(horizon, ShiftSection) else None
     if isinstance(horizon, ShiftSection):
         _check_times_of_day(panel, horizon)
@@ -112,10 +124,10 @@ def design_of(
             f"({panel.first_day} to {panel.stop_day}, exclusive): give a shorter horizon or a longer history",
             count=panel.n_days,
         )
-    shares = tuple(sorted({*sound_shares(area_shares), *CURVE_SHARES}))
+    shares = tuple(sorted({*sound_shares(asked.area_shares), *CURVE_SHARES}))
     return Design(
-        models=_known_models(models), kinds=(*panel.kinds, ALL_KINDS), days=days, shift=shift, fit_days=fit_days,
-        options=options, seed=seed, harm=_weights(panel, harm), shares=shares,
+        models=_known_models(asked.models), kinds=(*panel.kinds, ALL_KINDS), days=days, shift=shift, fit_days=fit_days,
+        options=options, seed=asked.seed, harm=_weights(panel, asked.harm), shares=shares, covariates=asked.covariates,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from allocator.config import RiskSection
 from allocator.domain import Panel, Tessellation
 from allocator.errors import SolverError
 from allocator.evaluation.forecasts.cases import score
-from allocator.evaluation.forecasts.folds import Fold, design_of
+from allocator.evaluation.forecasts.folds import Asked, Fold, design_of
 
 Progress = Callable[[str], None]
 T = TypeVar("T")
@@ -74,5 +74,5 @@ def warm_up() -> None:
         kind=np.zeros(150, np.int16), count=np.ones(150, np.int8),
     )  # fmt: skip
     options = RiskSection(train_weeks=8, holdout_weeks=2, burn_in_days=14)
-    design = design_of(panel, None, 7, options, 0, None, (0.01,))
+    design = design_of(panel, Asked(options=options, area_shares=(0.01,)))
     score(panel, design, Fold(0, panel.stop_day - dt.timedelta(days=7)))

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from allocator.domain import AllocationProblem, Ints, Limit
 from allocator.errors import SolverError
-from allocator.planning.allocation.cellwise import all_columns, cell_program, crews_of
+from allocator.planning.allocation.cellwise import Scope, all_columns, cell_program, crews_of
 from allocator.planning.allocation.solvers import limited
 from allocator.planning.allocation.solvers.bundles import NODES, SMALL
 from allocator.planning.programs import Program, maximise
@@ -107,7 +107,7 @@ def _soften_limits(problem: AllocationProblem) -> tuple[AllocationProblem, tuple
     """Return the problem with sums and floors of cells bent until the relaxation has a solution."""
     columns = limited.working_columns(problem)
     small = len(columns.cell) <= SMALL
-    model = cell_program(problem, columns, whole=np.full(len(columns.cell), small))
+    model = cell_program(problem, columns, Scope(whole=np.full(len(columns.cell), small)))
     rows = np.array([row for row, _ in model.limits], int)
     size = np.array([_size(limit, scale) for limit, (_, scale) in zip(problem.limits, model.limits, strict=True)])
     cells, start = model.week

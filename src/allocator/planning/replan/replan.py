@@ -26,6 +26,7 @@ from allocator.planning.patrol import margins_of, staffing_frame, visits_frame
 from allocator.planning.replan.now import (
     Change,
     Now,
+    Revision,
     affected_by,
     in_order,
     in_places,
@@ -73,8 +74,9 @@ def replan(plan: Plan, surface: RiskSurface, *, terms: RouteTerms, before: Alloc
         rest = remaining(problem, now, units, affected, change)
         answer, notes = solved(rest, terms.allocation.solver)
         posting[:, affected] = _posted(answer.units, now.posting[:, affected], terms.roster, city, affected)
-    touched = touched_tours(problem, before, now, posting, affected, change)
-    tasks = [task_of(terms, now, posting, answer, affected, place, change) for place in touched]
+    revision = Revision(change, posting, affected, answer)
+    touched = touched_tours(problem, now, revision)
+    tasks = [task_of(terms, now, revision, place) for place in touched]
     routed = route_tasks([task for task in tasks if len(task.crew)], terms)
     keep = now.done | ~in_places(now, problem, touched)
     keep &= now.done | (posting[now.unit, now.shift] != OFF_DUTY)

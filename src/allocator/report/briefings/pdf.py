@@ -16,7 +16,7 @@ from allocator.domain import Run
 from allocator.report.briefings.briefings import FOLDER
 from allocator.report.briefings.pdf_flow import Flow
 from allocator.report.briefings.pdf_pen import Pen
-from allocator.report.briefings.pdf_text import HIGH, MARGIN, MM, QUIET, WIDE, Kit, kit_of_fonts
+from allocator.report.briefings.pdf_text import HIGH, MARGIN, MM, QUIET, WIDE, Kit, Letters, kit_of_fonts
 from allocator.report.briefings.records import Sheet
 from allocator.report.briefings.sheets import ShiftSheets, sheets
 
@@ -52,9 +52,8 @@ def _file(made: ShiftSheets, kit: Kit) -> bytes:
             _bookmark(paper, page.sheet)
         for draw in page.drawn:
             draw(pen)
-        pen.text(
-            WIDE - MARGIN - 40, HIGH - MARGIN + 3.5, f"{made.plan} · page {n} of {total}", 6.5, colour=QUIET, right=40
-        )
+        foot = f"{made.plan} · page {n} of {total}"
+        pen.text(WIDE - MARGIN - 40, HIGH - MARGIN + 3.5, foot, Letters(6.5, colour=QUIET), right=40)
         paper.showPage()
     paper.save()
     return content.getvalue()

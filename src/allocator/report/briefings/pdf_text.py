@@ -25,6 +25,15 @@ FROM_RIGHT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00
 
 
 @dataclass(frozen=True)
+class Letters:
+    """How a line is written: size in points, font, colour."""
+
+    size: float
+    font: str = PLAIN
+    colour: str = INK
+
+
+@dataclass(frozen=True)
 class Kit:
     """What is imported only when it is needed."""
 

@@ -123,11 +123,9 @@ class _Sheet:
             va="baseline",
         )  # fmt: skip
 
-    def lines(
-        self, x: float, text: str, size: float, colour: str, *, most: int, bold: bool = False, right: float = _RIGHT
-    ) -> None:
+    def lines(self, x: float, text: str, size: float, colour: str, *, most: int, bold: bool = False) -> None:
         """Write wrapped lines below what is there, at most `most`."""
-        for line in wrap(text, size, right - x, most=most, bold=bold):
+        for line in wrap(text, size, _RIGHT - x, most=most, bold=bold):
             self.y += size * _LINE
             self.text(x, self.y, line, size, colour, bold=bold)
 

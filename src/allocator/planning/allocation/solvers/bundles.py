@@ -13,6 +13,7 @@ from allocator.errors import SolverError
 from allocator.planning.allocation.cellwise import (
     Columns,
     Rows,
+    Scope,
     add_unit_rows,
     all_columns,
     broken_limits,
@@ -217,7 +218,7 @@ def blocks_for(
     """Return the allocation of given units: the relaxation decides most blocks, those near its margin are chosen."""
     last = np.maximum(last_gain(problem, guide, units), 1e-300)[problem.district].T[:, :, None]
     columns = all_columns(problem, (guide.gain > 0.7 * last) | asked_for(problem))
-    model = cell_program(problem, columns, posted=units)
+    model = cell_program(problem, columns, Scope(posted=units))
     relaxed = maximise(model.program)
     if relaxed is None or relaxed.duals is None:
         return None
@@ -230,7 +231,7 @@ def blocks_for(
         free[np.argsort(margin, kind="stable")[:core]] = True
         kept = _with_those_before(columns, free | (value > 0.5))
         part = columns.take(kept)
-        model = cell_program(problem, part, fixed=~free[kept], whole=free[kept], posted=units)
+        model = cell_program(problem, part, Scope(fixed=~free[kept], whole=free[kept], posted=units))
         solution = attempt(model.program, within=slack, nodes=NODES)
         if solution is not None:
             blocks = part.counts(solution.values[: len(part.cell)] > 0.5, problem.value.shape)

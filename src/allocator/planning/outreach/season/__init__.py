@@ -3,7 +3,15 @@
 from allocator.planning.outreach.season.build import build_season, crew_of_unit
 from allocator.planning.outreach.season.coarse import Coarse
 from allocator.planning.outreach.season.limits import Column, Limits, Row
-from allocator.planning.outreach.season.season import SLOT_MINUTES, WEEK_SLOTS, Holding, Patrol, Season, strongest_of
+from allocator.planning.outreach.season.season import (
+    SLOT_MINUTES,
+    WEEK_SLOTS,
+    Holding,
+    Patrol,
+    Season,
+    Terms,
+    strongest_of,
+)
 
 __all__ = [
     "SLOT_MINUTES",
@@ -15,6 +23,7 @@ __all__ = [
     "Patrol",
     "Row",
     "Season",
+    "Terms",
     "build_season",
     "crew_of_unit",
     "strongest_of",
