@@ -4,7 +4,7 @@ Times are UTC `datetime64[s]`; local time exists only in shifts and reports. Cel
 and units are rows counted from 0; -1 means "belongs nowhere".
 """
 
-from allocator.domain.arrays import Bools, Floats, Ints, Times, freeze, local_clock
+from allocator.domain.arrays import Arrays, Bools, Figures, Floats, Ints, Record, Times, freeze, local_clock
 from allocator.domain.history import (
     ALL_KINDS,
     ARRIVAL_IMPUTED,
@@ -78,7 +78,7 @@ from allocator.domain.patrol import (
 )
 from allocator.domain.roster import DutyWishes, Edit, OutreachTeam, Roster, Shift, Unit, hours_of, shifts_of
 from allocator.domain.run import Run
-from allocator.domain.space import Area, Geometries, Lattice, Streets, Tessellation, Travel, dissolved
+from allocator.domain.space import Adjacency, Area, Geometries, Lattice, Streets, Tessellation, Travel, dissolved
 from allocator.domain.staffing import HOURS, Staffing
 from allocator.domain.surface import CLASS_SHARES, Reasons, RiskSurface, count_interval, harm_classes
 
@@ -118,10 +118,12 @@ __all__ = [
     "VISIT_COLUMNS",
     "WHOLE_CITY",
     "WORTH_COLUMNS",
+    "Adjacency",
     "Allocation",
     "AllocationProblem",
     "Answer",
     "Area",
+    "Arrays",
     "Bools",
     "Calls",
     "Channel",
@@ -131,6 +133,7 @@ __all__ = [
     "DutyWishes",
     "Edit",
     "Events",
+    "Figures",
     "Floats",
     "Fund",
     "Geometries",
@@ -149,6 +152,7 @@ __all__ = [
     "Plan",
     "Point",
     "Reasons",
+    "Record",
     "Requests",
     "RiskSurface",
     "Roster",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,18 @@ Bools = npt.NDArray[np.bool_]
 
 
 Times = npt.NDArray[np.datetime64]
+
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+"""Arrays of any type by name, as a file of arrays holds them."""
+
+
+Record = Any
+"""A row of a table, by column or by key: pandas does not tell the types of columns."""
+
+
+Figures = dict[str, Any]
+"""Numbers and words by name, fit for JSON."""
 
 
 def freeze(record: Any) -> None:

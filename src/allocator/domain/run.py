@@ -6,13 +6,12 @@ import dataclasses
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from allocator.config import Job
+from allocator.domain.arrays import Arrays, Figures
 from allocator.domain.outreach import OutreachPlan
 from allocator.domain.patrol import AllocationProblem, Plan
 from allocator.domain.roster import Roster
@@ -59,9 +58,9 @@ class Run:
     outreach: OutreachPlan
     skill: pd.DataFrame
     model_text: str
-    histories: Mapping[str, npt.NDArray[Any]]
-    figures: Mapping[str, Any]
-    manifest: Mapping[str, Any]
+    histories: Arrays
+    figures: Figures
+    manifest: Figures
     history: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
@@ -91,7 +90,7 @@ class Run:
         return "\n".join(lines)
 
 
-def _same(left: Any, right: Any) -> bool:
+def _same(left: object, right: object) -> bool:
     """Return whether two values of a run hold the same data."""
     if isinstance(left, np.ndarray):
         equal_nan = left.dtype.kind == "f"
@@ -102,7 +101,9 @@ def _same(left: Any, right: Any) -> bool:
         names = [one.name for one in dataclasses.fields(left)]
         return type(left) is type(right) and all(_same(getattr(left, n), getattr(right, n)) for n in names)
     if isinstance(left, Mapping):
-        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+        if not isinstance(right, Mapping) or left.keys() != right.keys():
+            return False
+        return all(_same(left[key], right[key]) for key in left)
     if isinstance(left, tuple):
         return isinstance(right, tuple) and len(left) == len(right) and all(map(_same, left, right))
     return bool(left == right)

@@ -6,7 +6,6 @@ import dataclasses
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -249,7 +248,7 @@ class RiskSurface:
 
 
 def count_interval(
-    mean: npt.NDArray[Any], dispersion: npt.NDArray[Any], nominal: float
+    mean: Floats | Ints, dispersion: Floats, nominal: float
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return predictive intervals of negative-binomial counts, two arrays shaped as `mean`.
 

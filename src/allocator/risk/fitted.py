@@ -5,14 +5,25 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from allocator.config import RiskSection, ShiftSection
-from allocator.domain import ALL_KINDS, Floats, Ints, Panel, Reasons, RiskSurface, Shift, count_interval, shifts_of
+from allocator.domain import (
+    ALL_KINDS,
+    Arrays,
+    Floats,
+    Ints,
+    Panel,
+    Reasons,
+    RiskSurface,
+    Shift,
+    count_interval,
+    shifts_of,
+)
 from allocator.errors import DataError, some
 from allocator.kernels.likelihood import poisson_loglik
 from allocator.risk.features import View, near_counts
@@ -144,7 +155,7 @@ class Fitted:
         part, _ = shift_shares(self.panel.netted, days, self.country)
         return np.asarray(shares / (weeks + part.sum(axis=0))), source
 
-    def state(self) -> dict[str, npt.NDArray[Any]]:
+    def state(self) -> Arrays:
         """Return what a fast update of the forecast starts from: histories, weights and their settings."""
         histories = self.history.histories
         state = {

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from allocator.domain import Ints, RiskSurface, Tessellation
+from allocator.domain import Arrays, Floats, Ints, RiskSurface, Tessellation
 from allocator.errors import DataError
 from allocator.kernels.history import decay
 from allocator.kernels.spatial import gaussian_rows
@@ -19,8 +16,8 @@ UPDATED = ("mixture", "boosted")
 
 
 def update_histories(
-    histories: Mapping[str, npt.NDArray[Any]], city: Tessellation, *, day: Ints, cell: Ints, kind: Ints, until: float
-) -> dict[str, npt.NDArray[Any]]:
+    histories: Arrays, city: Tessellation, *, day: Ints, cell: Ints, kind: Ints, until: float
+) -> Arrays:
     """Return the histories after new events, equal to histories built anew from all events.
 
     Parameters
@@ -72,7 +69,7 @@ def _spread_of(city: Tessellation, cell: int, bandwidth_m: float) -> tuple[Ints,
     return near, weight.astype(np.float64)
 
 
-def mixture_rates(histories: Mapping[str, npt.NDArray[Any]], area_km2: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+def mixture_rates(histories: Arrays, area_km2: npt.NDArray[np.float64]) -> Floats:
     """Return the mixture's rates before they are scaled to a level, (n_kinds, n_cells) float64."""
     state, weights = np.asarray(histories["state"]), np.asarray(histories["mixture_weights"])
     scale = float(histories["window"]) / np.maximum(np.asarray(histories["exposure"]), 1e-9)
@@ -88,9 +85,7 @@ def mixture_rates(histories: Mapping[str, npt.NDArray[Any]], area_km2: npt.NDArr
     return np.maximum(rates, 1e-9)
 
 
-def update_surface(
-    surface: RiskSurface, before: Mapping[str, npt.NDArray[Any]], after: Mapping[str, npt.NDArray[Any]]
-) -> RiskSurface:
+def update_surface(surface: RiskSurface, before: Arrays, after: Arrays) -> RiskSurface:
     """Return the forecast with each cell's rate moved as the mixture's rate of the cell moved.
 
     The events expected in the whole city stay: new events tell where, for how many there is the level of the forecast.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -280,7 +280,7 @@ class Covariates:
     def at(self, day: dt.date) -> npt.NDArray[np.float32]:
         """Return the columns per cell as known at the start of `day`, (n_cells, n) float32."""
         counts = [points.counts(day, self.n_cells) for points in self.points.values()]
-        columns: list[npt.NDArray[Any]] = [*self.cells.values(), *counts]
+        columns: list[Floats | Ints] = [*self.cells.values(), *counts]
         return np.stack(columns, axis=1).astype(np.float32) if columns else np.empty((self.n_cells, 0), np.float32)
 
     def daily(self, first_day: dt.date, n_days: int, *, known: int | None = None) -> Floats | None:
@@ -327,7 +327,7 @@ def _near(city: Tessellation, x: Floats, y: Floats, within_m: float) -> tuple[In
     return placed[point], cell.astype(np.int32)
 
 
-def _shares(city: Tessellation, tree: Any, polygon: Any) -> tuple[Ints, Floats]:
+def _shares(city: Tessellation, tree: shapely.STRtree, polygon: Geometries) -> tuple[Ints, Floats]:
     """Return the cells that a polygon overlaps, and the share of its area in each."""
     cell = tree.query(polygon, predicate="intersects")
     shapely.prepare(polygon)

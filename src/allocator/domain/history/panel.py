@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ from allocator.domain.history.gaps import (
     usual_rate,
     whole_days,
 )
-from allocator.domain.space import Tessellation
+from allocator.domain.space import Adjacency, Tessellation
 from allocator.errors import DataError
 
 _GAP_NOTE = ": taken as not covered by the source, not as zero"
@@ -57,7 +57,7 @@ class _Published:
     y: npt.ArrayLike | None = None
     labels: Sequence[dt.date | str] | None = None
 
-    def city(self, adjacency: Any) -> Tessellation:
+    def city(self, adjacency: Adjacency | Tessellation) -> Tessellation:
         """Return the regions."""
         if not isinstance(adjacency, Tessellation):
             return Tessellation.regions(adjacency, x=self.x, y=self.y, area_km2=self.area_km2)
@@ -209,8 +209,9 @@ class Panel:
 
     @classmethod
     def from_counts(
-        cls, counts: npt.ArrayLike, adjacency: Any, *, first_day: dt.date | str, **options: Unpack[CountOptions]
-    ) -> Panel:
+        cls, counts: npt.ArrayLike, adjacency: Adjacency | Tessellation, *, first_day: dt.date | str,
+        **options: Unpack[CountOptions],
+    ) -> Panel:  # fmt: skip
         """Return the panel of an array of counts, such as published tensor benchmarks.
 
         Parameters

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def in_folds(
-    work: Callable[..., T], folds: Sequence[tuple[Any, ...]], *, executor: Executor | None = None,
+    work: Callable[..., T], folds: Sequence[tuple[object, ...]], *, executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> list[T]:  # fmt: skip
     """Return what `work` makes of each fold's arguments, in order, done by the executor where there is one.
@@ -49,7 +49,7 @@ def in_folds(
 
 
 @contextmanager
-def _all_or_none(tasks: Sequence[Future[Any]]) -> Iterator[None]:
+def _all_or_none(tasks: Sequence[Future[T]]) -> Iterator[None]:
     try:
         yield
     except BrokenExecutor as error:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from allocator.domain import Floats
+from allocator.domain import Figures, Floats
 from allocator.errors import ConfigError
 from allocator.evaluation.bootstrap import resample, verdict
 from allocator.evaluation.forecasts.metrics import METRICS, N_DECILES, ratio
@@ -95,7 +94,7 @@ class Scorecard(Pooled):
             known = ", ".join(f"{one:g}" for one in self.area_shares)
             raise ConfigError(f"the backtest has no area share {share:g}; there are {known}")
         kept = self.estimates[self.estimates["area_share"].isna() | (self.estimates["area_share"] == share)]
-        wide: dict[tuple[Any, Any], dict[str, float]] = {}
+        wide: dict[tuple[str, str], dict[str, float]] = {}
         for row in kept.itertuples():
             values = {"": row.value, "_low": row.low, "_high": row.high}
             named = {f"{row.metric}{end}": value for end, value in values.items()}
@@ -221,7 +220,7 @@ class Scorecard(Pooled):
         """Return what a planner should know, baselines that win or tie included, in lines of at most `width`."""
         return summary(self, self._tables, width=width)
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Figures:
         """Return the main numbers and the summary, fit for JSON."""
         return figures(self, self._tables)
 
@@ -245,7 +244,7 @@ class Scorecard(Pooled):
             }
         )
 
-    def _facts(self, kind: str, model: str, share: float) -> dict[str, Any]:
+    def _facts(self, kind: str, model: str, share: float) -> dict[str, object]:
         m, k, s = self.models.index(model), self.kinds.index(kind), self.shares.index(share)
         events = self.sums["events"][:, m, k, 0]
         return {
@@ -260,7 +259,7 @@ class Scorecard(Pooled):
             "saturated": float(np.nanmean(self.sums["saturated"][:, m, k, s])) if np.isfinite(events).any() else np.nan,
         }
 
-    def _against_best(self, k: int, kind: str, name: str, s: int) -> list[dict[str, Any]]:
+    def _against_best(self, k: int, kind: str, name: str, s: int) -> list[dict[str, object]]:
         value, draws = self._pooled[name][:, k, s], self._drawn[name][:, :, k, s]
         known = [m for m, model in enumerate(self.models) if model in self.baselines and np.isfinite(value[m])]
         if not known:

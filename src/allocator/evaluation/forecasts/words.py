@@ -6,11 +6,10 @@ import datetime as dt
 import math
 import textwrap
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
-from allocator.domain import ALL_KINDS
+from allocator.domain import ALL_KINDS, Figures, Record
 from allocator.evaluation.bootstrap import BETTER, FEW_FOLDS, MIN_FOLDS, NEITHER, UNKNOWN, WORSE
 from allocator.evaluation.forecasts.pooled import Pooled
 
@@ -39,7 +38,7 @@ def summary(card: Pooled, tables: Tables, *, width: int = 110) -> str:
     return "\n".join(line for paragraph in wrapped for line in paragraph)
 
 
-def figures(card: Pooled, tables: Tables) -> dict[str, Any]:
+def figures(card: Pooled, tables: Tables) -> Figures:
     """Return `values` (numbers by name) and `lines` (label and text), fit for JSON: what is undefined is None."""
     return {
         "values": {
@@ -88,7 +87,7 @@ def _head(card: Pooled, table: pd.DataFrame) -> list[tuple[str, str]]:
     ]
 
 
-def _place(card: Pooled, row: pd.Series[Any]) -> str:
+def _place(card: Pooled, row: pd.Series) -> str:
     if not row["events"]:
         empty = f"{row['folds']} folds" if row["folds"] else "all folds, skipped"
         return f"no events in {empty}: nothing to find ({row['expected']:.1f} expected)"
@@ -99,13 +98,13 @@ def _place(card: Pooled, row: pd.Series[Any]) -> str:
     )
 
 
-def _saturated(row: pd.Series[Any]) -> str:
+def _saturated(row: pd.Series) -> str:
     if not row["saturated"]:
         return ""
     return f" (saturated in {row['saturated']:.0%} of folds: as many cells are picked as hold events)"
 
 
-def _range(row: pd.Series[Any], name: str, form: str) -> str:
+def _range(row: pd.Series, name: str, form: str) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     return "[no interval]" if math.isnan(low) else f"[{low:{form}} to {high:{form}}]"
 
@@ -126,7 +125,7 @@ def _rivals(card: Pooled, kind: str, differences: pd.DataFrame) -> list[str]:
     return said
 
 
-def _trust(row: pd.Series[Any]) -> str:
+def _trust(row: pd.Series) -> str:
     parts = [f"observed/expected {row['observed_over_expected']:.2f} {_range(row, 'observed_over_expected', '.2f')}"]
     if not math.isnan(row["coverage90"]):
         parts.append(f"90 % intervals held {row['coverage90']:.0%} of district-windows")
@@ -186,5 +185,5 @@ def _notes(card: Pooled, table: pd.DataFrame) -> list[str]:
     return notes + [f"{kind}: {n} folds skipped: {reason}" for (kind, reason), n in by_reason.items()]
 
 
-def _plain(row: dict[Any, Any]) -> dict[str, Any]:
+def _plain(row: Record) -> Figures:
     return {str(key): None if isinstance(one, float) and not math.isfinite(one) else one for key, one in row.items()}

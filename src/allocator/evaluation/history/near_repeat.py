@@ -8,13 +8,12 @@ Quantitative Criminology 23; bands and limits as in Ratcliffe's Near Repeat Calc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from allocator.domain import Events, Floats, Ints, local_clock
+from allocator.domain import Events, Floats, Ints, Record, local_clock
 from allocator.errors import DataError
 from allocator.kernels.pairs import count_pairs
 
@@ -67,7 +66,7 @@ class NearRepeat:
         return f"{kind}: more pairs of events than places and times alone explain, {'; '.join(parts)}."
 
 
-def _one_day(row: Any) -> str:
+def _one_day(row: Record) -> str:
     return f" ({row.busiest_day:.0%} of them on one day)" if row.busiest_day >= 0.2 else ""
 
 

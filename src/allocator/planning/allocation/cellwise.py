@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +69,10 @@ class Rows:
     def __len__(self) -> int:
         return len(self.least)
 
-    def add(self, row: Any, column: Any, weight: Any, *, least: Any, most: Any) -> slice:
+    def add(
+        self, row: npt.ArrayLike, column: npt.ArrayLike, weight: npt.ArrayLike, *, least: npt.ArrayLike,
+        most: npt.ArrayLike,
+    ) -> slice:  # fmt: skip
         """Add rows numbered from 0 in `row`, and return where they are."""
         row, column, weight = np.broadcast_arrays(row, column, np.asarray(weight, float))
         low, high = np.broadcast_arrays(np.atleast_1d(np.asarray(least, float)), np.atleast_1d(np.asarray(most, float)))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from allocator.domain import Floats
 from allocator.errors import DataError
 
 Codes = npt.NDArray[np.int64]
+Counted = float | Mapping[Hashable, float] | None
 
 WHOLE = "all"
 """Domain of the last row of `survey_means`: everyone asked."""
@@ -53,7 +54,7 @@ class SurveyOptions(TypedDict, total=False):
     stratum: npt.ArrayLike | None
     cluster: npt.ArrayLike | None
     domain: npt.ArrayLike | None
-    population: float | Mapping[Any, float] | None
+    population: Counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,7 @@ class _Drawn:
     stratum: npt.ArrayLike | None = None
     cluster: npt.ArrayLike | None = None
     domain: npt.ArrayLike | None = None
-    population: float | Mapping[Any, float] | None = None
+    population: Counted = None
 
 
 def survey_means(values: npt.ArrayLike, *, confidence: float = 0.95, **drawn: Unpack[SurveyOptions]) -> pd.DataFrame:
@@ -172,7 +173,7 @@ def _wrong_weights(weight: Floats) -> list[str]:
     return faults
 
 
-def _codes(labels: npt.ArrayLike | None, n: int, what: str, faults: list[str]) -> tuple[Codes, tuple[Any, ...]]:
+def _codes(labels: npt.ArrayLike | None, n: int, what: str, faults: list[str]) -> tuple[Codes, tuple[Hashable, ...]]:
     """Return numbers of the labels, and the labels."""
     if labels is None:
         return np.zeros(n, np.int64), (None,)
@@ -203,7 +204,7 @@ def _domains(domain: npt.ArrayLike | None, n: int) -> tuple[Codes, tuple[str, ..
     return inside, tuple(str(name) for name in names)
 
 
-def _population(population: float | Mapping[Any, float] | None, names: tuple[Any, ...], size: Floats) -> Floats:
+def _population(population: Counted, names: tuple[Hashable, ...], size: Floats) -> Floats:
     """Return how many clusters there are in each stratum, inf where it is not told."""
     if population is None:
         return np.full(len(names), np.inf)
@@ -219,7 +220,7 @@ def _population(population: float | Mapping[Any, float] | None, names: tuple[Any
     return np.array([float(told[name]) for name in names])
 
 
-def _domain_row(design: _Design, rows: npt.NDArray[np.bool_], label: str, confidence: float) -> dict[str, Any]:
+def _domain_row(design: _Design, rows: npt.NDArray[np.bool_], label: str, confidence: float) -> dict[str, object]:
     used = rows & design.used
     n, no = int(used.sum()), math.nan
     row = {"domain": label, "n": n, "clusters": 0, "mean": no, "se": no, "lower": no, "upper": no, "df": 0}

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import io
 import itertools
-from typing import Any
 
 from allocator.domain import Run
 from allocator.report.briefings.briefings import FOLDER
 from allocator.report.briefings.pdf_flow import Flow
 from allocator.report.briefings.pdf_pen import Pen
-from allocator.report.briefings.pdf_text import HIGH, MARGIN, MM, QUIET, WIDE, Kit, Letters, kit_of_fonts
+from allocator.report.briefings.pdf_text import HIGH, MARGIN, MM, QUIET, WIDE, Kit, Letters, Untyped, kit_of_fonts
 from allocator.report.briefings.records import Sheet
 from allocator.report.briefings.sheets import ShiftSheets, sheets
 
@@ -59,7 +58,7 @@ def _file(made: ShiftSheets, kit: Kit) -> bytes:
     return content.getvalue()
 
 
-def _bookmark(paper: Any, sheet: Sheet) -> None:
+def _bookmark(paper: Untyped, sheet: Sheet) -> None:
     paper.bookmarkPage(sheet.id)
     below = sheet.kind == "unit" and sheet.map is not None  # units on reserve stand beside the districts
     paper.addOutlineEntry(f"{sheet.kind.capitalize()} {sheet.short}", sheet.id, level=int(below), closed=True)

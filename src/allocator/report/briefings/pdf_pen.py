@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
 
-from allocator.report.briefings.pdf_text import ACCENT, BOLD, DEEP, FROM_RIGHT, HIGH, INK, MM, QUIET, Kit, Letters, fit
+from allocator.report.briefings.pdf_text import (
+    ACCENT,
+    BOLD,
+    DEEP,
+    FROM_RIGHT,
+    HIGH,
+    INK,
+    MM,
+    QUIET,
+    Kit,
+    Letters,
+    Untyped,
+    fit,
+)
 from allocator.report.briefings.sheet_maps import SHADES, Ground, Ring, SheetMap, View
 
 _WATER = "#e9edf1"
@@ -15,7 +27,7 @@ _WATER = "#e9edf1"
 class Pen:
     """Draws on the paper; lengths are millimetres from the upper left corner, sizes of letters are points."""
 
-    def __init__(self, paper: Any, kit: Kit) -> None:
+    def __init__(self, paper: Untyped, kit: Kit) -> None:
         self.paper, self._kit = paper, kit
         self._colour = functools.cache(
             kit.colour

@@ -6,12 +6,12 @@ import datetime as dt
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NotRequired, TypedDict, Unpack
+from typing import NotRequired, TypedDict, Unpack
 
 import pandas as pd
 
 from allocator.config import BulletinSection
-from allocator.domain import OutreachPlan
+from allocator.domain import Figures, OutreachPlan
 from allocator.errors import ConfigError, DataError
 from allocator.report.bulletins.drafts import Compared, Draft, drafts_of
 from allocator.report.bulletins.infographic import PLACES, infographic
@@ -59,7 +59,7 @@ class Bulletins:
             }
         )
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Figures:
         """Return the numbers of the summary."""
         table = self.table()
         values = {
@@ -187,7 +187,7 @@ def bulletin_references(outreach: OutreachPlan, *, title: str, first_day: dt.dat
     return references_of([str(area) for area in areas], key=key, first_day=first_day)
 
 
-def _counted(feedback: pd.DataFrame | None) -> list[dict[str, Any]]:
+def _counted(feedback: pd.DataFrame | None) -> list[Figures]:
     return [] if feedback is None else [{str(k): v for k, v in row.items()} for row in feedback.to_dict("records")]
 
 

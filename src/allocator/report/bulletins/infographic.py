@@ -17,6 +17,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from allocator.domain import Ints
 from allocator.report.bulletins.drafts import Compared, Draft, PublicEvent
 from allocator.report.bulletins.language import Language
 from allocator.report.look import drawable, font_face
@@ -78,7 +79,7 @@ def _png(figure: Figure, title: str, alt: str) -> bytes:
     return content.getvalue()
 
 
-def _exact(found: Any) -> bytes:
+def _exact(found: Ints) -> bytes:
     """Return the colours found in a picture, those beside one of our own (254 for 255) as that."""
     own = np.array([[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in PALETTE.values()])
     away = np.abs(found[:, None] - own[None]).max(axis=2)

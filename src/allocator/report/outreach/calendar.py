@@ -8,15 +8,14 @@ import functools
 import hashlib
 import re
 import zoneinfo
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import icalendar
 import numpy as np
 import pandas as pd
 
-from allocator.domain import called_off
+from allocator.domain import Record, called_off
 from allocator.report.look import file_names
 
 DOMAIN = "allocator.invalid"
@@ -138,7 +137,7 @@ def calendar(items: pd.DataFrame, about: About, *, owner: str, name: str, others
 
 
 def _event(
-    row: Mapping[Any, Any], who: str, zone: zoneinfo.ZoneInfo, stamp: dt.datetime, others: Sequence[str]
+    row: Record, who: str, zone: zoneinfo.ZoneInfo, stamp: dt.datetime, others: Sequence[str]
 ) -> icalendar.Event:
     event = icalendar.Event()
     event.add("uid", f"{_line(row['id'])}.{who}@{DOMAIN}")
@@ -158,7 +157,7 @@ def _event(
     return event
 
 
-def _description(row: Mapping[Any, Any], others: Sequence[str]) -> str:
+def _description(row: Record, others: Sequence[str]) -> str:
     told = not any(one.casefold() in row["reason"].casefold() for one in others)
     facts = {
         "Area": _listed(row["area"]), "Audience": row["audience"], "Languages": _listed(row["languages"]),
@@ -182,12 +181,12 @@ def _line(value: object) -> str:
     return " ".join(_text(value).split("\n")).strip()
 
 
-def _moment(value: Any) -> dt.datetime:
+def _moment(value: pd.Timestamp) -> dt.datetime:
     moment: dt.datetime = pd.Timestamp(value).to_pydatetime()
     return moment.astimezone(dt.UTC)
 
 
-def _local(value: Any, zone: zoneinfo.ZoneInfo) -> dt.datetime:
+def _local(value: pd.Timestamp, zone: zoneinfo.ZoneInfo) -> dt.datetime:
     """Return the local time; in UTC for the second of two equal local times, which a local time cannot name."""
     moment = _moment(value)
     local = moment.astimezone(zone)
@@ -225,9 +224,9 @@ def _change(low: dt.datetime, high: dt.datetime, zone: zoneinfo.ZoneInfo) -> dt.
     return high
 
 
-def _rule(before: dt.datetime, after: dt.datetime) -> Any:
+def _rule(before: dt.datetime, after: dt.datetime) -> icalendar.Component:
     """Return the part of a zone that begins at a change, from a time just before and the time at it."""
-    part: Any = icalendar.TimezoneDaylight() if after.dst() else icalendar.TimezoneStandard()
+    part: icalendar.Component = icalendar.TimezoneDaylight() if after.dst() else icalendar.TimezoneStandard()
     shift = before.utcoffset() or dt.timedelta()
     part.add("dtstart", (after.astimezone(dt.UTC) + shift).replace(tzinfo=None))
     part.add("tzoffsetfrom", shift)

@@ -6,7 +6,6 @@ import dataclasses
 import datetime as dt
 import zoneinfo
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -72,7 +71,7 @@ def _timed(items: pd.DataFrame, timezone: str) -> pd.DataFrame:
     return items.assign(**{name: [_iso(time, zone) for time in items[name]] for name in ("start", "stop")})
 
 
-def _iso(time: Any, zone: zoneinfo.ZoneInfo) -> str:
+def _iso(time: pd.Timestamp, zone: zoneinfo.ZoneInfo) -> str:
     moment: dt.datetime = pd.Timestamp(time).to_pydatetime()
     return moment.astimezone(zone).isoformat(timespec="seconds")
 

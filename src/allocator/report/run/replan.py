@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from allocator.domain import Run
+from allocator.domain import Figures, Run
 from allocator.evaluation import coverage
 
 _MOST_CAUSES = 6
 
 
-def replan_figures(revised: Run, earlier: Run, asked: Mapping[str, Any]) -> dict[str, Any]:
+def replan_figures(revised: Run, earlier: Run, asked: Figures) -> Figures:
     """Return `values` and `lines` of a re-planned run, as `figures` does for a run.
 
     Parameters
@@ -64,7 +61,7 @@ def _before(earlier: Run) -> str:
     return f"{coverage(earlier.plan.delivered, earlier.problem.value):.2%}"
 
 
-def said_of(asked: Mapping[str, Any]) -> str:
+def said_of(asked: Figures) -> str:
     """Return what happened, in words: from when, which units, cells and events."""
     parts = [f"from {asked['at']}"]
     if asked["out_of_service"]:

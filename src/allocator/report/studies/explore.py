@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from allocator.config import Job
-from allocator.domain import ALL_KINDS
+from allocator.domain import ALL_KINDS, Figures
 from allocator.evaluation import ALL_DISTRICTS, Changes, CodeReview, NearRepeat, Trends, WeeklyCounts
 from allocator.report.look import (
     MOST_PANELS,
@@ -63,7 +63,7 @@ class Exploration:
     codes: CodeReview
     repeats: Mapping[str, NearRepeat]
     notes: tuple[str, ...]
-    manifest: Mapping[str, Any]
+    manifest: Figures
 
     def summary(self, *, width: int = 110) -> str:
         """Return the findings in plain words, in lines of at most `width` characters."""
@@ -95,7 +95,7 @@ class Exploration:
             "weekly": self.weekly.table(),
         }  # fmt: skip
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Figures:
         """Return `values` (numbers by name) and `lines` (label and text), fit for JSON."""
         alarms = self.changes.alarms
         strongest = {kind: one.table["ratio"].max() for kind, one in self.repeats.items()}
@@ -160,7 +160,7 @@ def _strongest_first(alarms: pd.DataFrame) -> pd.DataFrame:
     return alarms.loc[rank.sort_values(kind="stable").index]
 
 
-def _age(codes: CodeReview, week: Any) -> str:
+def _age(codes: CodeReview, week: dt.date) -> str:
     if codes.age_days <= 0:
         return f"complete up to {codes.last_day}, the day before the planned week"
     stale = "; it is stale: alarms and forecasts speak of the time up to then" if codes.age_days > 14 else ""

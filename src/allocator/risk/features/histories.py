@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,8 +30,8 @@ REACH = 2.5
 class Csr:
     """Rows of weights on neighbours: `indices[indptr[c]:indptr[c + 1]]`, with `weight` beside them."""
 
-    indptr: npt.NDArray[np.integer[Any]]
-    indices: npt.NDArray[np.integer[Any]]
+    indptr: Ints
+    indices: Ints
     weight: npt.NDArray[np.float32]
 
 

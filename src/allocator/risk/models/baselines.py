@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -217,7 +216,7 @@ class Baseline:
 
     def fit(self, training: Training) -> FittedBaseline:
         """Return the fitted baseline."""
-        blocks: list[list[Any]] = [[] for _ in training.kinds]
+        blocks: list[list[tuple[Floats, Floats]]] = [[] for _ in training.kinds]
         totals = np.zeros((len(training.kinds), 1))
         for number, day in enumerate(training.days):
             moment = Moment(training.panel, day, training.horizon, training.space)

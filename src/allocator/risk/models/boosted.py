@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import lightgbm
 import numpy as np
@@ -82,7 +81,7 @@ class Boosted:
             params={"max_bin": 63, "verbosity": -1, "num_threads": self.options.threads},
             free_raw_data=True,
         )
-        parameters: dict[str, Any] = {
+        parameters: dict[str, object] = {
             "objective": "none",  # `_poisson` gives the gradients
             "learning_rate": options.learning_rate,
             "num_leaves": options.leaves,
