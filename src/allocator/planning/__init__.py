@@ -2,6 +2,7 @@
 
 from allocator.planning.allocation import (
     SOLVERS,
+    Terms,
     build_problem,
     check_feasible,
     check_solver,
@@ -11,6 +12,7 @@ from allocator.planning.allocation import (
     shift_rows,
     soften,
     solve,
+    terms_of,
     with_classes,
 )
 from allocator.planning.duty import allocation_edits, check_pins, edited, make_roster
@@ -36,6 +38,7 @@ __all__ = [
     "Change",
     "Openings",
     "RouteTerms",
+    "Terms",
     "allocate",
     "allocation_edits",
     "area_counts",
@@ -64,6 +67,7 @@ __all__ = [
     "staff",
     "staffing_columns",
     "survey_means",
+    "terms_of",
     "visits_changed",
     "with_classes",
     "with_workload",

@@ -11,7 +11,7 @@ from allocator.domain.patrol.plan import (
     Plan,
     empty_table,
 )
-from allocator.domain.patrol.problem import Allocation, AllocationProblem, Givens, Limit, gap
+from allocator.domain.patrol.problem import Allocation, AllocationProblem, AllocationTerms, Givens, Limit, gap
 
 __all__ = [
     "ASSIGNMENT_COLUMNS",
@@ -23,6 +23,7 @@ __all__ = [
     "WORTH_COLUMNS",
     "Allocation",
     "AllocationProblem",
+    "AllocationTerms",
     "Givens",
     "Limit",
     "Plan",
