@@ -4,7 +4,9 @@ Times are UTC `datetime64[s]`; local time exists only in shifts and reports. Cel
 and units are rows counted from 0; -1 means "belongs nowhere".
 """
 
-from allocator.domain.arrays import Bools, Floats, Ints, Times, freeze, local_clock
+from allocator.domain.arrays import Bools, Floats, Ints, Times, date_of, day_number, freeze, local_clock
+from allocator.domain.forecast import ForecastState, Origin
+from allocator.domain.forecast.surface import CLASS_SHARES, Reasons, RiskSurface, count_interval, harm_classes
 from allocator.domain.history import (
     ALL_KINDS,
     ARRIVAL_IMPUTED,
@@ -73,6 +75,7 @@ from allocator.domain.patrol import (
     AllocationTerms,
     Givens,
     Limit,
+    Openings,
     Plan,
     empty_table,
     gap,
@@ -81,7 +84,6 @@ from allocator.domain.roster import DutyWishes, Edit, OutreachTeam, Roster, Shif
 from allocator.domain.run import Run
 from allocator.domain.space import Area, Geometries, Lattice, Streets, Tessellation, Travel, dissolved
 from allocator.domain.staffing import HOURS, Staffing
-from allocator.domain.surface import CLASS_SHARES, Reasons, RiskSurface, count_interval, harm_classes
 
 __all__ = [
     "ALL_KINDS",
@@ -134,6 +136,7 @@ __all__ = [
     "Edit",
     "Events",
     "Floats",
+    "ForecastState",
     "Fund",
     "Geometries",
     "Givens",
@@ -143,6 +146,8 @@ __all__ = [
     "Limit",
     "Needs",
     "Offers",
+    "Openings",
+    "Origin",
     "OutreachAreas",
     "OutreachPlan",
     "OutreachTeam",
@@ -166,6 +171,8 @@ __all__ = [
     "Venue",
     "called_off",
     "count_interval",
+    "date_of",
+    "day_number",
     "delivery_table",
     "dissolved",
     "empty_table",

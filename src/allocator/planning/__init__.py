@@ -28,7 +28,7 @@ from allocator.planning.needs import (
 from allocator.planning.outreach import patrol_of, plan_outreach
 from allocator.planning.patrol import allocate, plan_patrol
 from allocator.planning.replan import Change, replan, visits_changed
-from allocator.planning.routes import Openings, RouteTerms, openings_of
+from allocator.planning.routes import RouteTerms, openings_of
 from allocator.planning.staffing import expected_waits, overloads, staff, staffing_columns, with_workload
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "AreaCounts",
     "AreaEstimates",
     "Change",
-    "Openings",
     "RouteTerms",
     "Terms",
     "allocate",

@@ -1,5 +1,6 @@
 """What a patrol solver may know, what it answers, and the plan."""
 
+from allocator.domain.patrol.openings import Openings
 from allocator.domain.patrol.plan import (
     ASSIGNMENT_COLUMNS,
     CHANGE_COLUMNS,
@@ -26,6 +27,7 @@ __all__ = [
     "AllocationTerms",
     "Givens",
     "Limit",
+    "Openings",
     "Plan",
     "empty_table",
     "gap",

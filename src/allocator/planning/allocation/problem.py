@@ -43,6 +43,8 @@ class Terms:
         Sections of the job.
     givens : Givens
         Places, residents, workload of calls and hand edits.
+    staffing : StaffingSection
+        The fewest units; rows of `minimums_file` among `minimums`.
     plain : AllocationTerms
         Units, caps, minimums and bands, without the limits of `[allocation]`.
     """
@@ -52,7 +54,15 @@ class Terms:
     policy: Policy
     allocation: AllocationSection
     givens: Givens
+    staffing: StaffingSection
     plain: AllocationTerms
+
+    def changed(self, *, roster: Roster | None = None, givens: Givens | None = None) -> Terms:
+        """Return the terms for another roster or other givens."""
+        return terms_of(
+            self.city, roster or self.roster, self.policy, allocation=self.allocation, staffing=self.staffing,
+            givens=givens or self.givens,
+        )  # fmt: skip
 
     def limited(self) -> AllocationTerms:
         """Return the terms with every limit that needs no forecast: what can be checked before there is one."""
@@ -138,7 +148,7 @@ def terms_of(
         indptr=np.asarray(city.indptr, np.int32) if allocation.spillover else None,
         indices=np.asarray(city.indices, np.int32) if allocation.spillover else None,
     )
-    return Terms(city, roster, policy, allocation, givens, plain)
+    return Terms(city, roster, policy, allocation, givens, staffing, plain)
 
 
 def build_problem(

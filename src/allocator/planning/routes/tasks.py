@@ -10,12 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocator.config import AllocationSection, RoutesSection
-from allocator.domain import AllocationProblem, Bools, Floats, Ints, Roster, Travel
+from allocator.domain import AllocationProblem, Bools, Floats, Ints, Openings, Roster, Travel
 from allocator.planning.allocation import block_share
-from allocator.planning.routes.openings import Openings
 
 if TYPE_CHECKING:
-    from allocator.domain import Tessellation
+    from allocator.domain import Openings, Tessellation
 
 
 @dataclass(frozen=True, eq=False)
