@@ -15,6 +15,17 @@ from allocator.synthetic.city import make_city
 from allocator.synthetic.ground import TIMEZONE
 
 
+WHOLE_JOBS = {"demo_run", "quick_run", "made_run", "season", "chicago", "portland"}
+"""Fixtures that run a whole job: tests that ask for one are slow, however little they do themselves."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that run whole jobs."""
+    for item in items:
+        if WHOLE_JOBS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def synthetic_city():
     """An invented city of 4 km × 4 km with a year of events and known true rates."""
