@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench stress catalogues readme clean
+.PHONY: demo test test-fast check bench stress catalogues readme clean
 
 demo: $(VENV)/ready
 	$(BIN)/allocator run configs/demo.toml --overwrite
@@ -13,6 +13,10 @@ demo: $(VENV)/ready
 # Two at a time: 9 minutes of work in 5 on 2 cores. A file's tests stay together, for they share what they set up.
 test: $(VENV)/ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Without the tests that run whole jobs, for work in between.
+test-fast: $(VENV)/ready
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 check: $(VENV)/ready
 	$(BIN)/ruff check .
@@ -23,8 +27,8 @@ check: $(VENV)/ready
 # The full counts that CI takes a fixed sample of: 500 toy cities per family of limits, 10,000 random larger ones;
 # 300 and more toy calendars of outreach, 5,000 random seasons.
 stress: $(VENV)/ready
-	ALLOCATOR_TOYS=500 ALLOCATOR_CASES=10000 $(BIN)/python -m pytest tests/test_limits.py -q
-	ALLOCATOR_CALENDARS=400 ALLOCATOR_SEASONS=5000 $(BIN)/python -m pytest tests/test_planning_outreach.py -q
+	ALLOCATOR_TOYS=500 ALLOCATOR_CASES=10000 $(BIN)/python -m pytest tests/planning/allocation/test_limits.py -q
+	ALLOCATOR_CALENDARS=400 ALLOCATOR_SEASONS=5000 $(BIN)/python -m pytest tests/planning/outreach/test_outreach_plan.py -q
 
 # The texts of bulletins in other languages, after a change of a .po file.
 catalogues:

@@ -117,7 +117,7 @@ def _markdown(rows: list[dict]) -> str:
 def _machine() -> str:
     from cpuinfo import get_cpu_info
 
-    from allocator.pipeline.old import versions
+    from allocator.pipeline import versions
 
     gigabytes = 256e6 / copy_seconds(256_000_000) / 1e9
     engines = ", ".join(f"{name} {version}" for name, version in versions().items())

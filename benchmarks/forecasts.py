@@ -47,7 +47,7 @@ def chicago():
 
 def st_louis():
     import allocator as al
-    from allocator.pipeline.old import since
+    from allocator.pipeline.inputs.known import since
 
     columns = {"time": "occurred_at", "kind": "ucr", "lon": "lon", "lat": "lat", "count": "count", "id": "complaint"}
     events = al.read_events(

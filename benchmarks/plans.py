@@ -22,10 +22,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import allocator as al
+from allocator import pipeline
 from allocator.evaluation.plans.rivals import FORESIGHT, OURS
 from allocator.evaluation.plans.scenarios import Scenarios
 from allocator.evaluation.plans.scorecard import NOT_PREVENTED, PlanScorecard
-from allocator.pipeline import old as pipeline
 
 HERE = Path(__file__).resolve().parent
 JOBS = {"Chicago": "chicago.toml", "Demo city (synthetic)": "demo.toml"}

@@ -79,7 +79,7 @@ def our_side(folder: Path, model: str) -> dict[str, object]:
         result["seconds"].append(time.perf_counter() - wall)
         result["cpu"].append(time.process_time() - cpu)
         result["values"].append(surface.mean[0, :, 0].astype(float).tolist())
-    from allocator.pipeline.old import versions
+    from allocator.pipeline import versions
 
     return {**{name: part[1:] for name, part in result.items()}, "versions": versions()}
 

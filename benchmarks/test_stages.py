@@ -6,11 +6,10 @@ import datetime as dt
 
 import pytest
 
-from allocator import risk
+from allocator import pipeline, risk
 from allocator.config import RiskSection
 from allocator.domain import shifts_of
 from allocator.io.job import read_job
-from allocator.pipeline import old as pipeline
 from allocator.risk.features.extras import Extras
 from allocator.risk.training import read_history
 from planning_city import DAY

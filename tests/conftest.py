@@ -1,17 +1,28 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does; see cli.main
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from allocator import cli, pipeline
 from allocator.io.history.events import read_events
 from allocator.io.job import read_job
-from allocator.pipeline import old as pipeline
 from allocator.synthetic.city import make_city
 from allocator.synthetic.ground import TIMEZONE
+
+WHOLE_JOBS = {"demo_run", "quick_run", "made_run", "season", "chicago", "portland"}
+"""Fixtures that run a whole job: tests that ask for one are slow, however little they do themselves."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that run whole jobs."""
+    for item in items:
+        if WHOLE_JOBS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +49,17 @@ def demo_folder(tmp_path_factory):
 def demo_run(demo_folder):
     """The run of the demo job; saving it makes no products, which tests of theirs ask for."""
     return pipeline.run(read_job(demo_folder / "job.toml", overrides=["output.products=[]"]))
+
+
+@pytest.fixture
+def call(capsys, monkeypatch):
+    """Run the command line in this process; returns exit code, stdout and stderr."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["allocator", *map(str, words)])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(caught.value.code or 0), out, err
+
+    return run

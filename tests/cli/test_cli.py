@@ -15,27 +15,12 @@ from pathlib import Path
 import pytest
 
 import allocator as al
-from allocator.cli import old as cli
 
 
 @pytest.fixture
 def city(demo_folder, tmp_path):
     """A copy of the demo job folder, to be broken."""
     return Path(shutil.copytree(demo_folder, tmp_path / "city"))
-
-
-@pytest.fixture
-def call(capsys, monkeypatch):
-    """Run the command line in this process; returns exit code, stdout and stderr."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["allocator", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        out, err = capsys.readouterr()
-        return int(caught.value.code or 0), out, err
-
-    return run
 
 
 def edit(path: Path, old: str, new: str, *, count: int = 1) -> None:
@@ -251,7 +236,7 @@ def test_a_usage_error_is_short(call):
 
 
 def test_what_nobody_foresaw_is_no_traceback(city, call, monkeypatch):
-    from allocator.pipeline import old as pipeline
+    from allocator import pipeline
 
     def fails(*args, **kwargs):
         raise ZeroDivisionError("by zero")
@@ -333,7 +318,7 @@ def test_validate_finds_what_run_would(city, call, old, new, words):
 
 def test_nothing_after_the_week_has_any_say(city):
     """Events after the planned week, of a new kind and in any number, change no byte of the plan."""
-    from allocator.pipeline import old as pipeline
+    from allocator import pipeline
 
     options = ["risk.model=mixture", "data.bad_rows=drop"]
     edit(city / "job.toml", "2026-03-02", "2026-01-05")

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from allocator.config import ShiftSection
-from allocator.domain import RiskSurface, Roster, Unit, shifts_of
+from allocator.domain import AllocationProblem, RiskSurface, Roster, Unit, shifts_of
+from allocator.planning.allocation.problem import NO_LIMIT
 
 DAY = (
     ShiftSection(name="day", start=dt.time(7), stop=dt.time(15)),
@@ -66,4 +67,24 @@ def surface_of(city, roster: Roster, *, seed: int = 0, kinds=("BURGLARY", "THEFT
         dispersion=np.full((city.n_cells, len(kinds) + 1), 0.1, np.float32),
         district_dispersion=np.full(len(kinds) + 1, 0.02),
         city_dispersion=np.full(len(kinds) + 1, 0.01),
+    )
+
+
+def toy(seed: int, *, cells=4, districts=2, shifts=2, units=2, blocks=2, most_blocks=2) -> AllocationProblem:
+    """A random problem small enough for brute force."""
+    rng = np.random.default_rng(seed)
+    on_duty = rng.integers(1, units + 1, shifts).astype(np.int32)
+    return AllocationProblem(
+        value=rng.gamma(0.7, 1, (shifts, cells)),
+        district=np.sort(np.arange(cells) % districts).astype(np.int32),
+        cap=rng.integers(1, most_blocks + 1, (shifts, cells)).astype(np.int16),
+        on_duty=on_duty,
+        minimum=np.zeros((districts, shifts), np.int32),
+        least=np.zeros(districts, np.int32),
+        most=np.full(districts, NO_LIMIT, np.int32),
+        blocks=np.full(shifts, blocks, np.int32),
+        diminishing=0.7,
+        districts=tuple(f"D{d}" for d in range(districts)),
+        shifts=tuple(f"2017-12-{25 + s}/day" for s in range(shifts)),
+        day=np.arange(shifts, dtype=np.int32),
     )

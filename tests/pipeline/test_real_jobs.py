@@ -105,7 +105,7 @@ def test_portland_falls_back_to_the_shares_of_the_job():
 
 
 def test_st_louis_corrections_are_netted_and_old_rows_left_out():
-    from allocator.pipeline.old import since
+    from allocator.pipeline.inputs.known import since
 
     path = real("stlouis", "events.parquet")
     area = al.read_area(real("stlouis", "neighborhoods.geojson"), district="nhd_num")

@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 
 import allocator as al
+from allocator import pipeline
 from allocator.errors import ConfigError, DataError
 from allocator.io.outreach.delivery import delivery_template
 from allocator.io.tables.exports import csv_text
-from allocator.pipeline import old as pipeline
-from allocator.pipeline import outreach as seasons
+from allocator.pipeline.inputs import ground_of
+from allocator.pipeline.inputs.outreach import read_outreach
 
 ROOT = Path(__file__).parents[2]
 QUICK = (
@@ -121,7 +122,7 @@ def test_delivery_is_read_against_the_plan_and_learnt_from(season, job_file, tmp
     told = job.model_copy(
         update={"outreach": job.outreach.model_copy(update={"delivered": (str(tmp_path / "delivery.csv"),)})}
     )
-    before, after = (seasons.read_outreach(one, season.surface.city) for one in (job, told))
+    before, after = (read_outreach(one, season.surface.city) for one in (job, told))
     assert sum(one.reach for one in after.offers.initiatives) < sum(one.reach for one in before.offers.initiatives)
     assert after.notes
 
@@ -159,7 +160,7 @@ def test_bulletins_come_from_a_run_and_check_their_contact(season):
 
 def test_areas_need_residents_and_a_row_each(job_file, tmp_path):
     job = al.read_job(job_file, overrides=QUICK)
-    city = pipeline.tessellate(job, pipeline.io.read_job_area(job))
+    city = ground_of(job).city
     profile = pd.read_csv(job.outreach.areas.profile, dtype=str)
     profile.loc[0, "languages"] = "en=lots"
     profile.loc[1, "residents"] = "-5"
@@ -167,7 +168,7 @@ def test_areas_need_residents_and_a_row_each(job_file, tmp_path):
     areas = job.outreach.areas.model_copy(update={"profile": str(tmp_path / "areas.csv")})
     broken = job.model_copy(update={"outreach": job.outreach.model_copy(update={"areas": areas})})
     with pytest.raises(DataError) as error:
-        seasons.read_outreach(broken, city)
+        read_outreach(broken, city)
     for words in ("not a language with its share", "residents = '-5'", "1 areas have no row"):
         assert words in str(error.value)
-    assert np.isclose(seasons.read_outreach(job, city).areas.residents.sum(), 60_000)
+    assert np.isclose(read_outreach(job, city).areas.residents.sum(), 60_000)

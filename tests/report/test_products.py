@@ -11,12 +11,12 @@ import sys
 import openpyxl
 import pytest
 
+from allocator import pipeline
 from allocator.config import PRODUCTS
 from allocator.errors import ConfigError, DataError, OutputError
 from allocator.io.duty.edits import read_edits
 from allocator.io.folders.runs import load_run
 from allocator.io.gis.layers import layers_of
-from allocator.pipeline import old as pipeline
 from allocator.pipeline.replan import replan
 from allocator.report.briefings import pdf as briefings_pdf
 from page_runs import city_of, run_of, with_products

@@ -59,7 +59,7 @@ def measure(
 
 
 def _measured(name: str, size: Size, repeats: int, seed: int) -> dict[str, Any]:
-    from allocator.pipeline.old import peak_mb, versions
+    from allocator.pipeline import peak_mb, versions
 
     with tempfile.TemporaryDirectory() as folder:
         task = TASKS[name](size, seed, Path(folder))
@@ -141,8 +141,8 @@ def _fit(size: Size, seed: int, folder: Path) -> Task:
 
 
 def _run(size: Size, seed: int, folder: Path) -> Task:
+    from allocator import pipeline
     from allocator.io import read_job
-    from allocator.pipeline import old as pipeline
 
     job = read_job(pipeline.new_job(folder / "city", seed=seed))
 
@@ -168,8 +168,8 @@ def warm_up() -> None:
 
     The set-up calls it, so that a first run does not wait for the compiler (about 12 s on two cores).
     """
+    from allocator import pipeline
     from allocator.io import read_job
-    from allocator.pipeline import old as pipeline
 
     small = ["tessellation.size_m=600.0", "risk.train_weeks=8", "risk.boosted.rounds=10", "risk.boosted.rows=10000"]
     with tempfile.TemporaryDirectory() as folder:

@@ -6,7 +6,7 @@ import importlib.util
 import os
 from typing import Any
 
-from allocator.pipeline.old import ENGINES, versions
+from allocator.pipeline import ENGINES, versions
 
 
 def examine() -> dict[str, Any]:

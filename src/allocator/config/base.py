@@ -25,7 +25,11 @@ class Section(BaseModel):
     """A strict, frozen section of the job file."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        defer_build=True,  # most commands use a few of the sections
     )
 
 

@@ -4,7 +4,21 @@ Times are UTC `datetime64[s]`; local time exists only in shifts and reports. Cel
 and units are rows counted from 0; -1 means "belongs nowhere".
 """
 
-from allocator.domain.arrays import Arrays, Bools, Figures, Floats, Ints, Record, Times, freeze, local_clock
+from allocator.domain.arrays import (
+    Arrays,
+    Bools,
+    Figures,
+    Floats,
+    Ints,
+    Record,
+    Times,
+    date_of,
+    day_number,
+    freeze,
+    local_clock,
+)
+from allocator.domain.forecast import ForecastState, Origin
+from allocator.domain.forecast.surface import CLASS_SHARES, Reasons, RiskSurface, count_interval, harm_classes
 from allocator.domain.history import (
     ALL_KINDS,
     ARRIVAL_IMPUTED,
@@ -70,8 +84,10 @@ from allocator.domain.patrol import (
     WORTH_COLUMNS,
     Allocation,
     AllocationProblem,
+    AllocationTerms,
     Givens,
     Limit,
+    Openings,
     Plan,
     empty_table,
     gap,
@@ -80,7 +96,6 @@ from allocator.domain.roster import DutyWishes, Edit, OutreachTeam, Roster, Shif
 from allocator.domain.run import Run
 from allocator.domain.space import Adjacency, Area, Geometries, Lattice, Streets, Tessellation, Travel, dissolved
 from allocator.domain.staffing import HOURS, Staffing
-from allocator.domain.surface import CLASS_SHARES, Reasons, RiskSurface, count_interval, harm_classes
 
 __all__ = [
     "ALL_KINDS",
@@ -121,6 +136,7 @@ __all__ = [
     "Adjacency",
     "Allocation",
     "AllocationProblem",
+    "AllocationTerms",
     "Answer",
     "Area",
     "Arrays",
@@ -135,6 +151,7 @@ __all__ = [
     "Events",
     "Figures",
     "Floats",
+    "ForecastState",
     "Fund",
     "Geometries",
     "Givens",
@@ -144,6 +161,8 @@ __all__ = [
     "Limit",
     "Needs",
     "Offers",
+    "Openings",
+    "Origin",
     "OutreachAreas",
     "OutreachPlan",
     "OutreachTeam",
@@ -168,6 +187,8 @@ __all__ = [
     "Venue",
     "called_off",
     "count_interval",
+    "date_of",
+    "day_number",
     "delivery_table",
     "dissolved",
     "empty_table",

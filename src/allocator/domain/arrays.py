@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,6 +35,9 @@ Figures = dict[str, Any]
 """Numbers and words by name, fit for JSON."""
 
 
+_EPOCH = dt.date(1970, 1, 1).toordinal()
+
+
 def freeze(record: Any) -> None:
     """Make the arrays of a frozen record read-only; the caller's own arrays stay as they are."""
     for one in dataclasses.fields(record):
@@ -49,3 +53,13 @@ def local_clock(time: Times, timezone: str) -> tuple[npt.NDArray[np.int64], npt.
     local = pd.DatetimeIndex(time).tz_localize("UTC").tz_convert(timezone).tz_localize(None)
     seconds = local.to_numpy().astype("datetime64[s]").astype(np.int64)
     return seconds // 86_400, seconds % 86_400 // 60
+
+
+def day_number(day: dt.date) -> int:
+    """Return the number of a day, counted from 1970-01-01."""
+    return day.toordinal() - _EPOCH
+
+
+def date_of(number: int) -> dt.date:
+    """Return the day of a number that `day_number` gives."""
+    return dt.date.fromordinal(number + _EPOCH)

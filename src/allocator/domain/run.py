@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from allocator.config import Job
-from allocator.domain.arrays import Arrays, Figures
+from allocator.domain.arrays import Figures
+from allocator.domain.forecast import ForecastState, RiskSurface
 from allocator.domain.outreach import OutreachPlan
-from allocator.domain.patrol import AllocationProblem, Plan
+from allocator.domain.patrol import AllocationProblem, Openings, Plan
 from allocator.domain.roster import Roster
-from allocator.domain.surface import RiskSurface
+from allocator.domain.space import Travel
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +41,12 @@ class Run:
         Held-out log-likelihood per event, by kind and model.
     model_text : str
         The boosted trees in LightGBM's format, if used.
-    histories : mapping of str to array
-        State of the feature kernels at the cutoff: what a fast update of the risk starts from.
+    state : ForecastState
+        What a fast renewal of the forecast starts from.
+    travel : Travel
+        Minutes between cells; re-planning reads no file again.
+    openings : Openings
+        When places may be visited.
     figures : mapping
         The numbers of `summary`; all can be recomputed from the rest.
     manifest : mapping
@@ -58,7 +63,9 @@ class Run:
     outreach: OutreachPlan
     skill: pd.DataFrame
     model_text: str
-    histories: Arrays
+    state: ForecastState
+    travel: Travel
+    openings: Openings
     figures: Figures
     manifest: Figures
     history: Mapping[str, pd.DataFrame] = field(default_factory=dict)

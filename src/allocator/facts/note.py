@@ -95,7 +95,7 @@ class _Formatter(string.Formatter):
             if format_spec.startswith("some"):
                 return some(value, int(format_spec.removeprefix("some") or 3))
             return ", ".join(map(str, value))
-        return super().format_field(str(value) if isinstance(value, Note) else value, format_spec)
+        return str(super().format_field(str(value) if isinstance(value, Note) else value, format_spec))
 
 
 _FORMATTER = _Formatter()

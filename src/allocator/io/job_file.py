@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import datetime as dt
+import inspect
+import itertools
 import json
 import textwrap
 import tomllib
@@ -46,20 +49,34 @@ def commented_job(short: str) -> str:
 def _section(path: str, model: type[Section], values: Mapping[str, Any], *, active: bool) -> Iterator[str]:
     """Yield the lines of a section: first its keys, then the sections in it, as TOML wants it."""
     nested = []
+    texts = _texts(model)
     for name, field in model.model_fields.items():
         inner, many = _inner(field.annotation)
         if inner is None:
-            yield from _key(name, field, values, active=active)
+            yield from _key(name, field, values, text=texts.get(name, ""), active=active)
         else:
-            nested.append((name, field, inner, many))
+            nested.append((name, texts.get(name) or _first_line(inner), inner, many))
     if path:
         yield ""
-    for name, field, inner, many in nested:
-        yield from _nested(f"{path}.{name}" if path else name, field, inner, values.get(name), many=many)
+    for name, text, inner, many in nested:
+        yield from _nested(f"{path}.{name}" if path else name, text, inner, values.get(name), many=many)
 
 
-def _nested(path: str, field: FieldInfo, inner: type[Section], given: Any, *, many: bool) -> Iterator[str]:
-    told = _told(field.description or _first_line(inner))
+def _texts(model: type[Section]) -> dict[str, str]:
+    """Return what stands under each key of a section, by the source: Pydantic reads it at import, for 0.13 s."""
+    texts: dict[str, str] = {}
+    for part in reversed(model.__mro__[: model.__mro__.index(Section)]):
+        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(part))).body
+        assert isinstance(tree, ast.ClassDef)
+        for key, text in itertools.pairwise(tree.body):
+            match key, text:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                    texts[name] = inspect.cleandoc(words)
+    return texts
+
+
+def _nested(path: str, text: str, inner: type[Section], given: Any, *, many: bool) -> Iterator[str]:
+    told = _told(text)
     entries = given if isinstance(given, list) else [{} if given is None else given]
     for entry in entries or [{}]:
         active = bool(given) if many else given is not None
@@ -76,14 +93,14 @@ def _first_line(model: type[Section]) -> str:
     return said[:1].upper() + said[1:]
 
 
-def _key(name: str, field: FieldInfo, values: Mapping[str, Any], *, active: bool) -> Iterator[str]:
+def _key(name: str, field: FieldInfo, values: Mapping[str, Any], *, text: str, active: bool) -> Iterator[str]:
     if field.is_required():
         default = "Required"
     elif field.get_default(call_default_factory=True) is None:
         default = f"Default: none ({_kind(field.annotation)[0]})"
     else:
         default = f"Default: {_toml(field.get_default(call_default_factory=True))}"
-    yield from _told(f"{(field.description or '').rstrip()} {default}.")
+    yield from _told(f"{text.rstrip()} {default}.")
     if active and name in values:
         yield f"{name} = {_toml(values[name])}"
     else:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from pyproj import Transformer
 
-from allocator import evaluation, io, planning
-from allocator.config import Job, OutreachSection
+from allocator import planning
+from allocator.config import Job
 from allocator.domain import (
     AllocationProblem,
     Bools,
-    Floats,
     Givens,
     Limit,
     Needs,
-    Offers,
     OutreachAreas,
     OutreachPlan,
     Panel,
@@ -31,78 +28,10 @@ from allocator.domain import (
     item_key,
     with_sequences,
 )
-from allocator.errors import DataError, nearest
-from allocator.planning import AreaEstimates
+from allocator.pipeline.inputs import Asked, Known, OutreachInputs
 
 NEAR_M = 300.0
 """Metres from a venue within which a patrol visit counts as near its event."""
-
-
-@dataclass(frozen=True, eq=False)
-class OutreachInputs:
-    """What the files of an outreach section say.
-
-    Parameters
-    ----------
-    areas : OutreachAreas
-        Areas and residents.
-    offers : Offers
-        What can be held, with what was learnt from earlier plans, and what partners answered.
-    survey : AreaEstimates, optional
-        Estimates by area.
-    requests : (n_areas,) float64, optional
-        Requests by communities.
-    notes : tuple of str
-        What a planner should know.
-    """
-
-    areas: OutreachAreas
-    offers: Offers
-    survey: AreaEstimates | None = None
-    requests: Floats | None = None
-    notes: tuple[str, ...] = ()
-
-
-def read_outreach(job: Job, city: Tessellation) -> OutreachInputs | None:
-    """Return what the outreach files of a job say, None where it has none.
-
-    Raises
-    ------
-    DataError
-        With every fault of a file at once.
-    """
-    section = job.outreach
-    if section is None:
-        return None
-    areas = io.read_areas(job, city)
-    offers, notes = io.read_offers(section, areas.names), list[str]()
-    _check_floors(section, areas, city)
-    if section.answers:
-        answers, told = io.read_answers(section.answers)
-        offers, notes = dataclasses.replace(offers, answers=answers), [*notes, *told]
-    if section.delivered:
-        offers, told = evaluation.learnt([io.read_delivery(path) for path in section.delivered], offers)
-        notes += told
-    survey = requests = None
-    if section.survey is not None:
-        own = section.survey
-        survey = planning.area_estimates(
-            io.read_survey(own, areas.names), confidence=own.confidence, min_answers=own.min_answers, small=own.small
-        )
-    if section.needs.requests is not None:
-        asked = io.read_requests(section.needs.requests, areas.names)
-        requests, notes = asked.counts, [*notes, *asked.notes]
-    return OutreachInputs(areas, offers, survey, requests, tuple(notes))
-
-
-def _check_floors(section: OutreachSection, areas: OutreachAreas, city: Tessellation) -> None:
-    faults = []
-    for floor in section.floors:
-        for what, name, known in (("area", floor.area, areas.names), ("district", floor.district, city.districts)):
-            if name is not None and name not in known:
-                faults.append(f"outreach.floors: unknown {what} {name!r}{nearest(name, known)}")
-    if faults:
-        raise DataError("the floors of outreach name places that do not exist", faults=faults)
 
 
 def weeks_of(job: Job) -> int:
@@ -150,11 +79,10 @@ def outreach_of(
         patrol=patrol,
     )  # fmt: skip
     items = plan.items
-    if section.earlier is not None:
-        earlier = io.read_items(section.earlier)
+    if len(earlier := inputs.earlier):
         known = [(item_key(row), row.id, row.start) for row in earlier.itertuples()]
         items = with_sequences(items.assign(id=pd.array(item_ids(items, known), dtype="str")), earlier)
-    return dataclasses.replace(plan, items=items, notes=(*inputs.notes, *plan.notes))
+    return dataclasses.replace(plan, items=items, earlier=earlier, notes=(*inputs.notes, *plan.notes))
 
 
 def area_districts(areas: OutreachAreas, city: Tessellation) -> tuple[str, ...]:
@@ -172,21 +100,39 @@ def without_detached(roster: Roster, plan: OutreachPlan) -> Roster:
     return dataclasses.replace(roster, duty=roster.duty - gone) if gone else roster
 
 
-def asked_of_patrol(
-    job: Job, plan: OutreachPlan, surface: RiskSurface, *, roster: Roster, inputs: OutreachInputs | None,
-    problem: AllocationProblem, givens: Givens,
-) -> tuple[Givens, tuple[str, ...]]:  # fmt: skip
+def season_of(asked: Asked, known: Known, surface: RiskSurface) -> tuple[OutreachPlan, planning.Terms, tuple[str, ...]]:
+    """Return the outreach plan of a job, the terms that it leaves to patrol, and events that no visit can be near to.
+
+    Raises
+    ------
+    SolverError
+        If an engine fails.
+    """
+    job, inputs, terms, roster = asked.duty.ground.job, asked.outreach, asked.terms, asked.duty.roster
+    if inputs is None:
+        return OutreachPlan.none(), terms, ()
+    problem = terms.valued(surface)
+    plan = outreach_of(job, inputs, surface, known.panel, roster=roster, problem=problem)
+    left = without_detached(roster, plan)
+    givens, unkept = _asked_of_patrol(asked, plan, surface, left, problem)
+    return plan, terms.changed(roster=left, givens=givens), unkept
+
+
+def _asked_of_patrol(
+    asked: Asked, plan: OutreachPlan, surface: RiskSurface, roster: Roster, problem: AllocationProblem
+) -> tuple[Givens, tuple[str, ...]]:
     """Return the givens with what outreach asks of patrol, and notes on events that no visit can be near to.
 
     It asks for visits near events, and for room under the burden caps, where the visits near events come first.
     """
-    if inputs is None or job.outreach is None:
-        return givens, ()
+    job, inputs = asked.duty.ground.job, asked.outreach
+    assert job.outreach is not None
+    assert inputs is not None
     left = problem.replace(on_duty=np.array([len(roster.on_duty(shift)) for shift in roster.shifts], np.int32))
     visits, notes = _visits(plan, surface, roster, left) if job.outreach.visits_near_events else ({}, ())
     cap = job.outreach.most_minutes_per_area_week
     limits = () if cap is None else tuple(_burden(job, plan, roster, inputs.areas, cap, tuple(visits)))
-    return dataclasses.replace(givens, visits=tuple(sorted(visits)), visit_reasons=visits, limits=limits), notes
+    return dataclasses.replace(asked.givens, visits=tuple(sorted(visits)), visit_reasons=visits, limits=limits), notes
 
 
 def with_event_visits(plan: Plan, givens: Givens, shifts: tuple[str, ...]) -> Plan:

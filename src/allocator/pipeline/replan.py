@@ -13,15 +13,25 @@ import numpy as np
 import pandas as pd
 
 from allocator import io, planning, report, risk
-from allocator.domain import AllocationProblem, Bools, Events, Givens, RiskSurface, Roster, Run, Unit, local_clock
+from allocator.config import RoutesSection
+from allocator.domain import (
+    AllocationProblem,
+    Bools,
+    Events,
+    ForecastState,
+    Givens,
+    Origin,
+    RiskSurface,
+    Roster,
+    Run,
+    Unit,
+    day_number,
+    local_clock,
+)  # fmt: skip
 from allocator.errors import DataError, nearest, some
-from allocator.pipeline import old as pipeline
 
 Added: TypeAlias = Iterable[str | Unit] | Mapping[str, str | Sequence[str]]
 Closed: TypeAlias = str | Path | Iterable[int]
-
-BASE = "base_"
-"""Head of the names of histories as they were before new events."""
 
 SEARCH = {"runs": 1, "iterations": 8, "variants": 6}
 """Budget of the routes of a re-plan: a dispatcher waits for it. A district of 16 units then takes about 0.3 s."""
@@ -75,7 +85,7 @@ def replan(
     polygons += [run.surface.city.geometry[cell] for cell in before]
     duty = _check(run, gone=gone, duty=_new_duty(run, added, minute), urgent=urgent, closed=cells)
     roster = _roster_after(run.roster, gone, duty, minute)
-    surface, histories, news = _renewed(run, events, minute)
+    surface, state, news = _renewed(run, events, minute)
     row = {unit.name: u for u, unit in enumerate(roster.units)}
     shifts = {shift.id: s for s, shift in enumerate(roster.shifts)}
     change = planning.Change(
@@ -85,11 +95,10 @@ def replan(
     )  # fmt: skip
     problem = _problem_after(run, roster, surface, change)
     job = run.job
-    travel = io.read_job_travel(job, surface.city)
     terms = planning.RouteTerms(
-        problem, roster, travel.without(polygons) if len(polygons) else travel, job.allocation,
-        job.routes.model_copy(update=_budget(job.routes)),
-        openings=pipeline.openings_of(job, surface.city, roster) if job.routes.windows else None, seed=job.job.seed,
+        problem, roster, run.travel.without(polygons) if len(polygons) else run.travel, job.allocation,
+        job.routes.model_copy(update=_budget(job.routes)), openings=run.openings if job.routes.windows else None,
+        seed=job.job.seed,
     )  # fmt: skip
     plan = planning.replan(run.plan, surface, terms=terms, before=run.problem, change=change)
     asked = {
@@ -98,13 +107,13 @@ def replan(
         "events": news,
     }  # fmt: skip
     revised = dataclasses.replace(
-        run, roster=roster, surface=surface, problem=problem, plan=plan, histories=histories,
+        run, roster=roster, surface=surface, problem=problem, plan=plan, state=state,
         manifest={**run.manifest, "replanned": [*run.manifest.get("replanned", []), asked]},
     )  # fmt: skip
     return dataclasses.replace(revised, figures=report.replan_figures(revised, run, asked))
 
 
-def _budget(routes: Any) -> dict[str, int]:
+def _budget(routes: RoutesSection) -> dict[str, int]:
     return {name: min(getattr(routes, name), most) for name, most in SEARCH.items()}
 
 
@@ -219,44 +228,46 @@ def _roster_after(roster: Roster, gone: tuple[str, ...], duty: list[tuple[Unit, 
     return dataclasses.replace(roster, units=(*roster.units, *new), duty=frozenset(left | more))
 
 
-def _renewed(run: Run, events: Events | pd.DataFrame | str | Path | None, minute: int) -> tuple[RiskSurface, Any, str]:
-    """Return forecast and histories after new events, and what they were in words."""
+def _renewed(
+    run: Run, events: Events | pd.DataFrame | str | Path | None, minute: int
+) -> tuple[RiskSurface, ForecastState, str]:
+    """Return forecast and its state after new events, and what they were in words."""
     if events is None:
-        return run.surface, run.histories, ""
+        return run.surface, run.state, ""
     job = run.job
     surface, state = _as_forecast(run)
     if isinstance(events, pd.DataFrame) and not len(events):
-        return run.surface, run.histories, ""
+        return run.surface, run.state, ""
     given = events if isinstance(events, Events) else io.read_job_events(job, events)
     kept = io.screen(given.to_crs(surface.city.crs), job.policy)
     cell = surface.city.locate(kept.x, kept.y)
     kind_of = np.array([surface.kinds.index(name) if name in surface.kinds else -1 for name in kept.kinds] or [-1])
     kind = kind_of[kept.kind]
     day, _ = local_clock(kept.time, job.job.timezone)
-    cutoff = surface.cutoff.toordinal() - dt.date(1970, 1, 1).toordinal()
+    cutoff = day_number(surface.cutoff)
     now = np.datetime64(minute * 60, "s")
     new = (cell >= 0) & (kind >= 0) & (day >= cutoff) & (kept.time < now)
-    first = cutoff - int(state["day"])
+    first = cutoff - state.day
     today, second = local_clock(np.array([now]), job.job.timezone)
     until = float(today[0] - first + second[0] / 86_400)
-    histories = risk.update_histories(
+    renewed = risk.update_histories(
         state, surface.city, day=day[new] - first, cell=cell[new], kind=kind[new], until=until
     )
     others = len(given) - int(new.sum())
     aside = f" ({others:,} others are known already, later, outside or of other kinds)" if others else ""
     news = f"{int(new.sum()):,} new incidents since the forecast{aside}"
-    base = {f"{BASE}{name}": state[name] for name in ("day", "state", "exposure", "last")}
-    base[f"{BASE}mean"] = surface.mean
-    return risk.update_surface(surface, state, histories), {**histories, **base}, news
+    origin = Origin(state.day, state.state, state.last, state.exposure, surface.mean)
+    return risk.update_surface(surface, state, renewed), dataclasses.replace(renewed, origin=origin), news
 
 
-def _as_forecast(run: Run) -> tuple[RiskSurface, Mapping[str, Any]]:
-    """Return forecast and histories as they were before any new events: what every renewal starts from."""
-    base = {name.removeprefix(BASE): array for name, array in run.histories.items() if name.startswith(BASE)}
-    if not base:
-        return run.surface, run.histories
-    plain = {name: array for name, array in run.histories.items() if not name.startswith(BASE)}
-    return run.surface.with_mean(base.pop("mean")), {**plain, **base}
+def _as_forecast(run: Run) -> tuple[RiskSurface, ForecastState]:
+    """Return forecast and state as they were before any new events: what every renewal starts from."""
+    if (origin := run.state.origin) is None:
+        return run.surface, run.state
+    state = dataclasses.replace(
+        run.state, day=origin.day, state=origin.state, last=origin.last, exposure=origin.exposure, origin=None
+    )
+    return run.surface.with_mean(origin.mean), state
 
 
 def _problem_after(run: Run, roster: Roster, surface: RiskSurface, change: planning.Change) -> AllocationProblem:

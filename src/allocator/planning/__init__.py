@@ -2,6 +2,7 @@
 
 from allocator.planning.allocation import (
     SOLVERS,
+    Terms,
     build_problem,
     check_feasible,
     check_solver,
@@ -11,6 +12,7 @@ from allocator.planning.allocation import (
     shift_rows,
     soften,
     solve,
+    terms_of,
     with_classes,
 )
 from allocator.planning.duty import allocation_edits, check_pins, edited, make_roster
@@ -26,7 +28,7 @@ from allocator.planning.needs import (
 from allocator.planning.outreach import patrol_of, plan_outreach
 from allocator.planning.patrol import allocate, plan_patrol
 from allocator.planning.replan import Change, replan, visits_changed
-from allocator.planning.routes import Openings, RouteTerms, openings_of
+from allocator.planning.routes import RouteTerms, openings_of
 from allocator.planning.staffing import expected_waits, overloads, staff, staffing_columns, with_workload
 
 __all__ = [
@@ -34,8 +36,8 @@ __all__ = [
     "AreaCounts",
     "AreaEstimates",
     "Change",
-    "Openings",
     "RouteTerms",
+    "Terms",
     "allocate",
     "allocation_edits",
     "area_counts",
@@ -64,6 +66,7 @@ __all__ = [
     "staff",
     "staffing_columns",
     "survey_means",
+    "terms_of",
     "visits_changed",
     "with_classes",
     "with_workload",

@@ -21,6 +21,7 @@ from allocator.domain import (
     Bools,
     Givens,
     Ints,
+    Openings,
     Plan,
     Reasons,
     RiskSurface,
@@ -31,7 +32,7 @@ from allocator.domain import (
 from allocator.errors import DataError
 from allocator.planning.allocation import build_problem, covered, reduce, shift_rows, solve, worth_of_limits
 from allocator.planning.duty import RESERVE, assignments_frame, post_units
-from allocator.planning.routes import Openings, RouteTerms, Visits, openings_of, route_tasks, straight, tasks_of
+from allocator.planning.routes import RouteTerms, Visits, openings_of, route_tasks, straight, tasks_of
 
 PURPOSE = "directed patrol"
 

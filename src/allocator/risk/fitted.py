@@ -14,8 +14,8 @@ import pandas as pd
 from allocator.config import RiskSection, ShiftSection
 from allocator.domain import (
     ALL_KINDS,
-    Arrays,
     Floats,
+    ForecastState,
     Ints,
     Panel,
     Reasons,
@@ -155,25 +155,18 @@ class Fitted:
         part, _ = shift_shares(self.panel.netted, days, self.country)
         return np.asarray(shares / (weeks + part.sum(axis=0))), source
 
-    def state(self) -> Arrays:
+    def state(self) -> ForecastState:
         """Return what a fast update of the forecast starts from: histories, weights and their settings."""
-        histories = self.history.histories
-        state = {
-            "day": np.array(histories.day),
-            "state": histories.state,
-            "half_lives": np.array(histories.space.half_lives),
-            "bandwidths": np.array(histories.space.bandwidths),
-            "last": histories.last,
-            "exposure": histories.exposure,
-            "window": np.array(self.history.training.horizon),
-            "rate": self.rate,
-            "dispersion": self.dispersion,
-        }
+        histories, weights = self.history.histories, None
         if isinstance(base := self.models.get("mixture"), FittedMixture):
-            state["mixture_weights"] = base.weights
+            weights = base.weights
         elif isinstance(boosted := self.models.get("boosted"), FittedBoosted):
-            state["mixture_weights"] = boosted.base.weights
-        return state
+            weights = boosted.base.weights
+        return ForecastState(
+            day=histories.day, state=histories.state, half_lives=np.array(histories.space.half_lives),
+            bandwidths=np.array(histories.space.bandwidths), last=histories.last, exposure=histories.exposure,
+            window=self.history.training.horizon, rate=self.rate, dispersion=self.dispersion, mixture_weights=weights,
+        )  # fmt: skip
 
     def forecast(
         self, *, shifts: Sequence[Shift] | None = None, harm: Mapping[str, float] | None = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import numpy.typing as npt
 
-from allocator.domain import Arrays, Floats, Ints, RiskSurface, Tessellation
+from allocator.domain import Floats, ForecastState, Ints, RiskSurface, Tessellation
 from allocator.errors import DataError
 from allocator.kernels.history import decay
 from allocator.kernels.spatial import gaussian_rows
@@ -16,14 +18,14 @@ UPDATED = ("mixture", "boosted")
 
 
 def update_histories(
-    histories: Arrays, city: Tessellation, *, day: Ints, cell: Ints, kind: Ints, until: float
-) -> Arrays:
-    """Return the histories after new events, equal to histories built anew from all events.
+    before: ForecastState, city: Tessellation, *, day: Ints, cell: Ints, kind: Ints, until: float
+) -> ForecastState:
+    """Return the state after new events, its histories equal to those built anew from all events.
 
     Parameters
     ----------
-    histories : mapping of str to array
-        `Run.histories`.
+    before : ForecastState
+        `Run.state`.
     city : Tessellation
         The cells.
     day, cell, kind : (n,) int
@@ -33,28 +35,26 @@ def update_histories(
 
     Returns
     -------
-    dict of str to array
+    ForecastState
         `day, state, exposure, last` renewed, the rest as it was.
     """
-    before, lives = float(histories["day"]), np.asarray(histories["half_lives"], np.float64)
+    lives = np.asarray(before.half_lives, np.float64)
     newest = int(np.ceil(until))
-    fading = 0.5 ** ((newest - before) / lives)
-    state = np.array(histories["state"])
+    fading = 0.5 ** ((newest - before.day) / lives)
+    state = np.array(before.state)
     decay(state, fading)
     amount = 0.5 ** ((newest - 1 - np.asarray(day))[:, None] / lives)
-    for band, width in enumerate(np.asarray(histories["bandwidths"], np.float64)):
+    for band, width in enumerate(np.asarray(before.bandwidths, np.float64)):
         for n, (c, k) in enumerate(zip(np.asarray(cell), np.asarray(kind), strict=True)):
             near, weight = _spread_of(city, int(c), float(width))
             state[k, band, near] += weight[:, None] * amount[n]
-    days = np.arange(int(before), newest)
+    days = np.arange(before.day, newest)
     covered = np.minimum(until - days, 1.0)  # the day of the change is known in part
     more = (covered[:, None] * 0.5 ** ((newest - 1 - days)[:, None] / lives)).sum(axis=0)
-    last = np.array(histories["last"])
+    last = np.array(before.last)
     np.maximum.at(last, (np.asarray(kind), np.asarray(cell)), np.asarray(day, np.float64))
-    return {
-        **histories, "day": np.array(newest), "state": state, "last": last,
-        "exposure": np.asarray(histories["exposure"]) * fading + more,
-    }  # fmt: skip
+    exposure = np.asarray(before.exposure) * fading + more
+    return dataclasses.replace(before, day=newest, state=state, last=last, exposure=exposure)
 
 
 def _spread_of(city: Tessellation, cell: int, bandwidth_m: float) -> tuple[Ints, npt.NDArray[np.float64]]:
@@ -69,10 +69,10 @@ def _spread_of(city: Tessellation, cell: int, bandwidth_m: float) -> tuple[Ints,
     return near, weight.astype(np.float64)
 
 
-def mixture_rates(histories: Arrays, area_km2: npt.NDArray[np.float64]) -> Floats:
+def mixture_rates(known: ForecastState, area_km2: Floats) -> Floats:
     """Return the mixture's rates before they are scaled to a level, (n_kinds, n_cells) float64."""
-    state, weights = np.asarray(histories["state"]), np.asarray(histories["mixture_weights"])
-    scale = float(histories["window"]) / np.maximum(np.asarray(histories["exposure"]), 1e-9)
+    state, weights = np.asarray(known.state), np.asarray(known.mixture_weights)
+    scale = float(known.window) / np.maximum(np.asarray(known.exposure), 1e-9)
     own = np.maximum(state, 0.0) * scale[:, None, None, :]
     parts = [own] if len(own) == 1 else [own, own.sum(axis=0) - own]
     rates = np.outer(weights[:, -1], area_km2 / area_km2.sum())
@@ -85,7 +85,7 @@ def mixture_rates(histories: Arrays, area_km2: npt.NDArray[np.float64]) -> Float
     return np.maximum(rates, 1e-9)
 
 
-def update_surface(surface: RiskSurface, before: Arrays, after: Arrays) -> RiskSurface:
+def update_surface(surface: RiskSurface, before: ForecastState, after: ForecastState) -> RiskSurface:
     """Return the forecast with each cell's rate moved as the mixture's rate of the cell moved.
 
     The events expected in the whole city stay: new events tell where, for how many there is the level of the forecast.
@@ -96,7 +96,7 @@ def update_surface(surface: RiskSurface, before: Arrays, after: Arrays) -> RiskS
     DataError
         If the run holds no mixture to renew.
     """
-    if "mixture_weights" not in before or "window" not in before:
+    if before.mixture_weights is None:
         raise DataError("this run holds no mixture whose histories new events could renew: run the job again instead")
     area = np.asarray(surface.city.area_km2, np.float64)
     old, new = mixture_rates(before, area), mixture_rates(after, area)

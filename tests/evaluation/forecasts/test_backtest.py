@@ -14,8 +14,7 @@ import pytest
 
 import allocator as al
 import naive
-from allocator import risk
-from allocator.cli import old as cli
+from allocator import cli, risk
 from allocator.config import BoostedOptions, RiskSection, ShiftSection
 from allocator.domain import Panel, Tessellation
 from allocator.errors import ConfigError, DataError, OutputError, SolverError

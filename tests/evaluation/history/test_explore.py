@@ -21,15 +21,14 @@ from hypothesis import strategies as st
 
 import allocator as al
 import naive
-from allocator import evaluation
-from allocator.cli import old as cli
+from allocator import cli, evaluation, pipeline
+from allocator.domain import local_clock
 from allocator.errors import DataError
 from allocator.evaluation.history.monitor import monitor
 from allocator.evaluation.history.near_repeat import knox_test, near_repeats
 from allocator.evaluation.history.trends import WeeklyCounts
 from allocator.io.tables.exports import csv_text
 from allocator.kernels.pairs import count_pairs
-from allocator.pipeline import old as pipeline
 from places import real
 
 SERIES, WEEKS = 250, 112
@@ -191,7 +190,7 @@ def test_weeks_that_still_fill_up_are_left_out(panel):
 
 
 def test_new_and_vanished_codes(synthetic_events):
-    day = pipeline.local_clock(synthetic_events.time, synthetic_events.timezone)[0]
+    day = local_clock(synthetic_events.time, synthetic_events.timezone)[0]
     last = int(day.max())
     robbery, drugs = (synthetic_events.kinds.index(kind) for kind in ("ROBBERY", "DRUGS"))
     kept = ~((synthetic_events.kind == robbery) & (day < last - 20)) & ~(

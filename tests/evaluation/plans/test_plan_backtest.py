@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 
 import allocator as al
-from allocator import io
-from allocator.cli import old as cli
+from allocator import cli, io, pipeline
 from allocator.config import AllocationSection, BoostedOptions, Policy, RiskSection, ShiftSection, StaffingSection
 from allocator.domain import Allocation, Calls, Panel, Roster, Tessellation, Unit, shifts_of
 from allocator.errors import ConfigError, DataError, InfeasibleError, OutputError
@@ -21,7 +20,8 @@ from allocator.evaluation.plans.backtest import PlanTerms, PlanWeek, moved_roste
 from allocator.evaluation.plans.occurred import day_profile, occurred, past_rates
 from allocator.evaluation.plans.rivals import FORESIGHT, OURS, PLANS, even_values, level, make_plans
 from allocator.evaluation.plans.scorecard import COLUMNS, NOT_PREVENTED
-from allocator.pipeline import old as pipeline
+from allocator.pipeline.inputs import duty_of, ground_of
+from allocator.pipeline.studies.backtests import past_weeks
 from allocator.planning.allocation.problem import build_problem
 from allocator.planning.allocation.reduction import covered
 from planning_city import DAY, roster_of, square_city, surface_of
@@ -405,10 +405,8 @@ def test_a_duty_file_by_date_stands_for_earlier_weeks_and_says_so(demo_folder):
     path = demo_folder / "duty_by_date.csv"
     by_date.to_csv(path, index=False)
     dated = job.model_copy(update={"roster": job.roster.model_copy(update={"duty": str(path)})})
-    area = io.read_job_area(job)
-    city = pipeline.tessellate(job, area)
-    plain, none = pipeline._past_weeks(job, city, 2)
-    moved, told = pipeline._past_weeks(dated, city, 2)
+    plain, none = past_weeks(duty_of(ground_of(job)), 2)
+    moved, told = past_weeks(duty_of(ground_of(dated)), 2)
     assert none == ()
     assert "does not cover 2 of 2 weeks" in told[0]
     assert [week.roster.duty for week in plain] == [week.roster.duty for week in moved]

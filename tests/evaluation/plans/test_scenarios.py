@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from allocator import io
-from allocator.cli import old as cli
+from allocator import cli, io, pipeline
 from allocator.config import AllocationSection, Cost, Equity, Policy, ScenariosSection, StaffingSection
 from allocator.domain import Givens
 from allocator.errors import ConfigError, OutputError
@@ -26,7 +25,6 @@ from allocator.evaluation.plans.scenarios import (
     compare_scenarios,
     with_staff,
 )
-from allocator.pipeline import old as pipeline
 from allocator.planning.allocation.problem import build_problem
 from allocator.planning.allocation.reduction import covered
 from allocator.planning.allocation.solve import solve

@@ -18,19 +18,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from test_cli import call  # noqa: F401  the fixture
 
 import allocator as al
 import planning_city
 from allocator.config import AllocationSection, Policy, RosterSection, StaffingSection
-from allocator.domain import Edit, OutreachPlan, Run, Unit
+from allocator.domain import Edit, ForecastState, Openings, OutreachPlan, Run, Travel, Unit
 from allocator.errors import DataError, InfeasibleError
 from allocator.io.duty.edits import read_edits
 from allocator.io.duty.rosters import read_roster
 from allocator.io.duty.workbook import OFF_DUTY, cell_text, read_workbook, row_check
 from allocator.io.job import read_job
 from allocator.io.tables.exports import csv_text
-from allocator.pipeline import old as pipeline
+from allocator.pipeline.inputs import duty_of, ground_of
 from allocator.planning.allocation.conflicts import naming_edits
 from allocator.planning.allocation.problem import build_problem
 from allocator.planning.patrol import plan_patrol
@@ -50,6 +49,12 @@ def picture(width=90, height=60) -> bytes:
     return stream.getvalue()
 
 
+BARE = ForecastState(
+    day=0, state=np.empty(0), half_lives=np.empty(0), bandwidths=np.empty(0), last=np.empty(0), exposure=np.empty(0),
+    window=7, rate=np.empty(0), dispersion=np.empty(0),
+)  # fmt: skip
+
+
 def toy_run(job) -> Run:
     """A planned toy city of two days."""
     city = planning_city.square_city(8)
@@ -59,7 +64,9 @@ def toy_run(job) -> Run:
     plan = plan_patrol(problem, surface, roster, allocation=AllocationSection(worth=False))
     return Run(
         job=job, surface=surface, roster=roster, problem=problem, plan=plan, outreach=OutreachPlan.none(),
-        skill=pd.DataFrame(), model_text="", histories={}, figures={}, manifest={},
+        skill=pd.DataFrame(), model_text="", state=BARE, travel=Travel(city.x, city.y),
+        openings=Openings(np.empty((0, city.n_cells), bool), *np.empty((2, 0, len(roster.shifts)), np.int64)),
+        figures={}, manifest={},
     )  # fmt: skip
 
 
@@ -560,7 +567,7 @@ def edited_book(demo_run, tmp_path_factory):
     return path, meant
 
 
-def test_edits_of_a_workbook_reach_the_next_run(edited_book, demo_folder, call, tmp_path):  # noqa: F811
+def test_edits_of_a_workbook_reach_the_next_run(edited_book, demo_folder, call, tmp_path):
     path, meant = edited_book
     code, out, err = call(
         "run", demo_folder / "job.toml", "--edits", path, "--out", tmp_path / "again", "--set", "risk.model=mixture",
@@ -580,7 +587,7 @@ def test_edits_of_a_workbook_reach_the_next_run(edited_book, demo_folder, call, 
     assert taken(tmp_path / "next.xlsx", run)[0] == meant
 
 
-def test_bad_edits_end_with_a_clear_message(edited_book, demo_folder, demo_run, call, tmp_path):  # noqa: F811
+def test_bad_edits_end_with_a_clear_message(edited_book, demo_folder, demo_run, call, tmp_path):
     path, _ = edited_book
     out = tmp_path / "never"
     code, _, err = call("run", demo_folder / "job.toml", "--edits", tmp_path / "none.xlsx", "--out", out, "-q")
@@ -612,12 +619,8 @@ def test_pins_that_leave_too_few_elsewhere_are_named(demo_run, demo_folder):
           *[f"pin,{shift},{unit},1,,captain,parade" for unit in units])  # fmt: skip
     job = read_job(demo_folder / "job.toml")
     job = job.model_copy(update={"roster": job.roster.model_copy(update={"edits": str(demo_folder / "pins.csv")})})
-    roster = pipeline.duty_of(job, demo_run.surface.city, demo_run.roster.shifts)
-    staffed = pipeline.with_minimums(job, roster, demo_run.surface.city)
-    problem = build_problem(
-        demo_run.surface, roster, job.policy, allocation=job.allocation, staffing=staffed.staffing,
-        givens=pipeline._givens(job, demo_run.surface.city, roster),
-    )  # fmt: skip
+    there = duty_of(ground_of(job), soften=True)
+    roster, problem = there.roster, there.terms.valued(demo_run.surface)
     with pytest.raises(InfeasibleError, match="made by hand: pin of") as error, naming_edits(roster.edits):
         plan_patrol(problem, demo_run.surface, roster, allocation=job.allocation)
     assert "parade" in str(error.value)

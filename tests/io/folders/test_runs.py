@@ -25,7 +25,7 @@ from allocator.errors import DataError, OutputError
 from allocator.io.folders import runs
 from allocator.io.folders.files import check_output, whole_folder
 from allocator.io.folders.runs import FILES
-from allocator.pipeline import old as pipeline
+from allocator.pipeline.inputs import duty_of, ground_of
 from page_runs import with_products
 
 
@@ -69,7 +69,6 @@ def test_a_changed_run_is_not_equal(demo_run):
 
 
 def test_a_loaded_run_locates_and_replans(saved, demo_run):
-    from allocator.planning.allocation.problem import build_problem
     from allocator.planning.patrol import plan_patrol
 
     loaded = al.load_run(saved)
@@ -80,8 +79,8 @@ def test_a_loaded_run_locates_and_replans(saved, demo_run):
     )
     assert again.objective == loaded.plan.objective
     fewer = loaded.roster.without([loaded.plan.visits["unit"].iloc[0]])
-    job = pipeline.with_minimums(loaded.job, loaded.roster, city)
-    problem = build_problem(loaded.surface, fewer, job.policy, allocation=job.allocation, staffing=job.staffing)
+    there = duty_of(ground_of(loaded.job))
+    problem = there.terms.changed(roster=fewer).valued(loaded.surface)
     assert problem.on_duty.sum() < loaded.problem.on_duty.sum()
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pyproj import Transformer
 
 import allocator as al
+from allocator import pipeline
 from allocator.config import BoostedOptions, CovariateSection, RiskSection
 from allocator.domain import Area, Covariates, DatedPoints, Panel, Tessellation
 from allocator.errors import ConfigError, DataError
@@ -24,7 +25,6 @@ from allocator.evaluation.forecasts.folds import Asked, Fold, design_of
 from allocator.io.history.covariates import local_days
 from allocator.io.job import dump_job, input_files, read_job
 from allocator.io.tables.times import parse_times
-from allocator.pipeline import old as pipeline
 from allocator.risk.fit import fit_all
 from allocator.risk.models import glm
 from allocator.synthetic.ground import CRS

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import planning_city
+from allocator import pipeline
 from allocator.config import (
     AllocationSection,
     Band,
@@ -24,7 +25,6 @@ from allocator.config import (
 from allocator.domain import Edit, Givens, Unit
 from allocator.errors import ConfigError, DataError, InfeasibleError
 from allocator.io.job import read_job
-from allocator.pipeline import old as pipeline
 from allocator.planning.allocation.cellwise import broken_limits
 from allocator.planning.allocation.conflicts import check_feasible
 from allocator.planning.allocation.problem import build_problem

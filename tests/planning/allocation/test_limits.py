@@ -8,36 +8,17 @@ import numpy as np
 import pytest
 
 import naive
-from allocator.domain import AllocationProblem, Limit
+from allocator.domain import Limit
 from allocator.errors import SolverError
 from allocator.planning.allocation.cellwise import broken_limits
-from allocator.planning.allocation.problem import NO_LIMIT
 from allocator.planning.allocation.solvers import limited
+from planning_city import toy
 
 TOYS = int(os.environ.get("ALLOCATOR_TOYS", "8"))
 """Random toy cities for each family of limits; `make stress` takes 500."""
 
 CASES = int(os.environ.get("ALLOCATOR_CASES", "30"))
 """Random larger cities with a random mixture of limits; `make stress` takes 10,000."""
-
-
-def toy(seed: int, *, cells=4, districts=2, shifts=2, units=2, blocks=2, most_blocks=2) -> AllocationProblem:
-    rng = np.random.default_rng(seed)
-    on_duty = rng.integers(1, units + 1, shifts).astype(np.int32)
-    return AllocationProblem(
-        value=rng.gamma(0.7, 1, (shifts, cells)),
-        district=np.sort(np.arange(cells) % districts).astype(np.int32),
-        cap=rng.integers(1, most_blocks + 1, (shifts, cells)).astype(np.int16),
-        on_duty=on_duty,
-        minimum=np.zeros((districts, shifts), np.int32),
-        least=np.zeros(districts, np.int32),
-        most=np.full(districts, NO_LIMIT, np.int32),
-        blocks=np.full(shifts, blocks, np.int32),
-        diminishing=0.7,
-        districts=tuple(f"D{d}" for d in range(districts)),
-        shifts=tuple(f"2017-12-{25 + s}/day" for s in range(shifts)),
-        day=np.arange(shifts, dtype=np.int32),
-    )
 
 
 def exposure(problem, rng):

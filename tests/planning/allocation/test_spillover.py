@@ -6,7 +6,6 @@ import itertools
 
 import numpy as np
 import pytest
-from test_limits import toy
 
 import naive
 from allocator.domain import Limit
@@ -14,6 +13,7 @@ from allocator.errors import ConfigError
 from allocator.kernels.cover import greedy_cover, swap_cover
 from allocator.planning.allocation.reduction import covered
 from allocator.planning.allocation.solve import solve
+from planning_city import toy
 
 SHARE, A = 0.3, 0.7
 

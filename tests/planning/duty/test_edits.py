@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 import allocator as al
 import planning_city
+from allocator import pipeline
 from allocator.config import AllocationSection, Need, Policy, RoutesSection, StaffingSection
 from allocator.domain import Edit, Givens, Roster
 from allocator.errors import DataError, SolverError
 from allocator.io.duty.edits import read_edits
 from allocator.io.job import read_job
-from allocator.pipeline import old as pipeline
+from allocator.pipeline.inputs import duty_of, ground_of
 from allocator.planning.allocation.problem import build_problem
 from allocator.planning.allocation.solvers.limited import is_feasible
 from allocator.planning.allocation.solvers.limited import solve as solve_limited
@@ -291,6 +292,6 @@ def test_the_made_duty_and_its_edits_can_be_given_again(made_run):
         update={"make": None, "duty": str(folder / "duty.csv"), "edits": str(folder / "edits.csv")}
     )
     job = run.job.model_copy(update={"roster": content})
-    again = pipeline.duty_of(job, run.surface.city, run.roster.shifts)
+    again = duty_of(ground_of(job)).roster
     assert again.duty == run.roster.duty
     assert again.edits == run.roster.edits

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 import allocator as al
-from allocator import planning, risk
-from allocator.domain import Panel, Unit
+from allocator import pipeline, planning
+from allocator.domain import ForecastState, Panel, Unit
 from allocator.errors import DataError, OutputError
 from allocator.io.job import read_job
-from allocator.pipeline import old as pipeline
 from allocator.planning.routes.tasks import minutes_of
+from allocator.risk.features.context import components
 from allocator.risk.features.histories import Histories, Space
 from allocator.risk.state import mixture_rates, update_histories
 
@@ -232,25 +232,26 @@ def test_histories_renewed_by_new_events_equal_those_built_anew(synthetic_events
     early, late = Histories(space, len(panel.kinds)), Histories(space, len(panel.kinds))
     early.advance(panel, cut)
     late.advance(panel, cut + 5)
-    state = {
-        "day": np.array(cut), "state": early.state, "exposure": early.exposure, "last": early.last,
-        "half_lives": np.array(space.half_lives), "bandwidths": np.array(space.bandwidths), "window": np.array(7),
-    }  # fmt: skip
+    weights = np.random.default_rng(0).random((len(panel.kinds), space.n_components(len(panel.kinds))))
+    state = ForecastState(
+        day=cut, state=early.state, exposure=early.exposure, last=early.last, half_lives=np.array(space.half_lives),
+        bandwidths=np.array(space.bandwidths), window=7, rate=np.empty(0), dispersion=np.empty(0),
+        mixture_weights=weights,
+    )  # fmt: skip
     rows = np.flatnonzero((panel.day >= cut) & (panel.day < cut + 5))
     day, cell, kind = (np.repeat(one[rows], panel.count[rows]) for one in (panel.day, panel.cell, panel.kind))
     renewed = update_histories(state, city, day=day, cell=cell, kind=kind, until=float(cut + 5))
-    np.testing.assert_allclose(renewed["state"], late.state, rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose(renewed["exposure"], late.exposure, rtol=1e-9)
-    np.testing.assert_array_equal(renewed["last"], late.last)
-    assert int(renewed["day"]) == cut + 5
-    weights = np.random.default_rng(0).random((len(panel.kinds), space.n_components(len(panel.kinds))))
-    rates = mixture_rates({**renewed, "mixture_weights": weights}, city.area_km2)
-    expected = np.einsum("kcj,kj->kc", risk.features.components(late, 7).astype(float), weights)
+    np.testing.assert_allclose(renewed.state, late.state, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(renewed.exposure, late.exposure, rtol=1e-9)
+    np.testing.assert_array_equal(renewed.last, late.last)
+    assert renewed.day == cut + 5
+    rates = mixture_rates(renewed, city.area_km2)
+    expected = np.einsum("kcj,kj->kc", components(late, 7).astype(float), weights)
     np.testing.assert_allclose(rates, expected, rtol=1e-4)
 
 
 def test_a_run_without_a_mixture_says_so(quick_run):
-    bare = dataclasses.replace(quick_run, histories={k: v for k, v in quick_run.histories.items() if k != "window"})
+    bare = dataclasses.replace(quick_run, state=dataclasses.replace(quick_run.state, mixture_weights=None))
     with pytest.raises(DataError, match="holds no mixture"):
         al.replan(bare, at=AT, events=pd.read_csv(quick_run.job.data.events[0], nrows=3))
 
@@ -278,7 +279,7 @@ def test_a_second_renewal_starts_from_the_forecast_again(quick_run):
     first = al.replan(quick_run, at="2026-03-03T23:30", events=rows.iloc[:5])
     second, once = (al.replan(run, at=AT, events=rows) for run in (first, quick_run))
     for name in ("state", "exposure", "last", "day"):
-        np.testing.assert_array_equal(second.histories[name], once.histories[name])
+        np.testing.assert_array_equal(getattr(second.state, name), getattr(once.state, name))
     np.testing.assert_allclose(second.surface.mean, once.surface.mean, rtol=1e-5)
     same = al.replan(quick_run, at=AT, events=rows.iloc[:0])
     pd.testing.assert_frame_equal(same.plan.visits, quick_run.plan.visits)

@@ -15,12 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import allocator as al
-from allocator import report
-from allocator.cli import old as cli
+from allocator import cli, pipeline, report
 from allocator.config import StaffingSection
 from allocator.domain import CALL, OFFICER, Calls
 from allocator.errors import ConfigError, DataError
-from allocator.pipeline import old as pipeline
 from allocator.planning.staffing.arrivals import expect, hours_of_shifts
 from allocator.planning.staffing.queueing import mean_wait, priority_waits
 from allocator.planning.staffing.workload import expected_waits, overloads

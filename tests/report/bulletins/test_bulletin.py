@@ -21,11 +21,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import allocator
-from allocator.cli import old as cli
+from allocator import cli, pipeline
 from allocator.config import BulletinSection
 from allocator.errors import ConfigError, DataError
 from allocator.io.outreach.feedback import read_feedback
-from allocator.pipeline import old as pipeline
 from allocator.report.bulletins.bulletin import bulletin_references, bulletins, post
 from allocator.report.bulletins.drafts import drafts_of
 from allocator.report.bulletins.infographic import PAIRS, PALETTE, infographic, wrap

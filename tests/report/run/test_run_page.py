@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from allocator.pipeline import old as pipeline
+from allocator import pipeline
 from allocator.report.look.page import render
 from allocator.report.run.past import compared
 from allocator.report.run.run_page import run_page

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from allocator.domain.arrays import Bools, Floats, Ints, Times, freeze, local_clock
+from allocator.domain.arrays import Bools, Floats, Ints, Times, day_number, freeze, local_clock
 from allocator.domain.history.events import CALL, OFFICER
 from allocator.domain.space import Tessellation
 from allocator.errors import DataError
@@ -62,6 +62,8 @@ class Calls:
         What a planner should know about the file.
     dropped_columns : tuple of str
         Columns that were not read because they look personal.
+    placed_in : Tessellation, optional
+        The cells whose districts `districts` are, once placed: calls are located once.
     """
 
     time: Times
@@ -84,6 +86,7 @@ class Calls:
     ledger: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     dropped_columns: tuple[str, ...] = ()
+    placed_in: Tessellation | None = None
 
     def __post_init__(self) -> None:
         freeze(self)
@@ -122,7 +125,7 @@ class Calls:
         DataError
             If there are none.
         """
-        stop = day.toordinal() - dt.date(1970, 1, 1).toordinal()
+        stop = day_number(day)
         known = local_clock(self.time, self.timezone)[0] < stop
         if not known.any():
             raise DataError(f"no call was received before {day}")
@@ -141,11 +144,14 @@ class Calls:
         DataError
             If labels are no districts of the city.
         """
+        if self.placed_in is city:
+            return self
         if self.x is not None and self.y is not None:
             return self._located(city)
         if self.district is None:
             names = city.districts if len(city.districts) == 1 else (WHOLE_CITY,)
-            return dataclasses.replace(self, district=np.zeros(len(self), np.int32), districts=names)
+            district = np.zeros(len(self), np.int32)
+            return dataclasses.replace(self, district=district, districts=names, placed_in=city)
         rows = np.array([city.districts.index(name) if name in city.districts else -1 for name in self.districts])
         if strange := [name for name, row in zip(self.districts, rows, strict=True) if row < 0]:
             raise DataError(
@@ -154,7 +160,7 @@ class Calls:
                 column="district", count=len(strange), examples=strange[:3],
             )  # fmt: skip
         district = np.append(rows, -1)[self.district].astype(np.int32)
-        return dataclasses.replace(self, district=district, districts=city.districts)
+        return dataclasses.replace(self, district=district, districts=city.districts, placed_in=city)
 
     def _located(self, city: Tessellation) -> Calls:
         x, y = self.x, self.y
@@ -164,4 +170,6 @@ class Calls:
             x, y = map(np.asarray, Transformer.from_crs(self.crs, city.crs, always_xy=True).transform(x, y))
         cell = city.locate(x, y)  # type: ignore[arg-type]
         district = np.where(cell >= 0, city.district[cell], -1).astype(np.int32)
-        return dataclasses.replace(self, x=x, y=y, crs=city.crs, district=district, districts=city.districts)
+        return dataclasses.replace(
+            self, x=x, y=y, crs=city.crs, district=district, districts=city.districts, placed_in=city
+        )

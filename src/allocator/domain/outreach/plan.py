@@ -107,6 +107,8 @@ class OutreachPlan:
         Formula of the need, assumptions and their sources, what fairness cost.
     offers : Offers
         What the plan was made of.
+    earlier : DataFrame
+        Items of the plan before, `OUTREACH_TYPES`: what is there no more is sent as cancelled.
     """
 
     items: pd.DataFrame
@@ -124,6 +126,7 @@ class OutreachPlan:
     needs: pd.DataFrame = field(default_factory=lambda: typed_table(NEED_COLUMNS))
     worth: pd.DataFrame = field(default_factory=lambda: empty_table(WORTH_COLUMNS))
     offers: Offers = field(default_factory=Offers)
+    earlier: pd.DataFrame = field(default_factory=lambda: typed_table(OUTREACH_TYPES))
 
     @classmethod
     def none(cls) -> OutreachPlan:

@@ -1,5 +1,6 @@
 """What a patrol solver may know, what it answers, and the plan."""
 
+from allocator.domain.patrol.openings import Openings
 from allocator.domain.patrol.plan import (
     ASSIGNMENT_COLUMNS,
     CHANGE_COLUMNS,
@@ -11,7 +12,7 @@ from allocator.domain.patrol.plan import (
     Plan,
     empty_table,
 )
-from allocator.domain.patrol.problem import Allocation, AllocationProblem, Givens, Limit, gap
+from allocator.domain.patrol.problem import Allocation, AllocationProblem, AllocationTerms, Givens, Limit, gap
 
 __all__ = [
     "ASSIGNMENT_COLUMNS",
@@ -23,8 +24,10 @@ __all__ = [
     "WORTH_COLUMNS",
     "Allocation",
     "AllocationProblem",
+    "AllocationTerms",
     "Givens",
     "Limit",
+    "Openings",
     "Plan",
     "empty_table",
     "gap",

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -100,14 +100,12 @@ class Limit:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class AllocationProblem:
-    """Everything a solver may know about a week of patrol; arrays only.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AllocationTerms:
+    """What is asked of a week of patrol, whatever the forecast; arrays only.
 
     Parameters
     ----------
-    value : (n_shifts, n_cells) float64
-        Expected harm; the value of covering the cell fully in that shift.
     district : (n_cells,) int32
         District of each cell, -1 for none.
     cap : (n_shifts, n_cells) int16
@@ -124,8 +122,6 @@ class AllocationProblem:
         a of the visit value: k visits are worth value × (1 - exp(-a k)).
     districts, shifts : tuple of str
         Names, for messages only.
-    notes : tuple of str
-        What the policy leaves out, in plain words; shown with the plan.
     busy : (n_districts, n_shifts) int32, optional
         Visit blocks of the district that calls take from its units as a whole. The fewest units there have to
         answer them: `blocks` × `minimum` ≥ `busy`.
@@ -149,19 +145,12 @@ class AllocationProblem:
         Classes that count for a need.
     need_names : tuple of str
         What each need asks for, such as "units with skill bike".
-    fair : tuple of Limit
-        Sums (their bounds do not count) whose smallest is to be as large as can be, before harm counts.
-    incumbent : (n_districts, n_shifts) int32, optional
-        Units of an earlier plan; each that stays is worth `stay_bonus`, which is no part of the objective.
-    stay_bonus : float
-        Expected harm that has to be gained before a unit of the earlier plan is moved.
     spillover : float
         Share of a visit's effect that each neighbouring cell has of it; needs `indptr`, `indices`.
     indptr, indices : int32, optional
         Neighbours of each cell, as compressed rows.
     """
 
-    value: npt.NDArray[np.float64]
     district: npt.NDArray[np.int32]
     cap: npt.NDArray[np.int16]
     on_duty: npt.NDArray[np.int32]
@@ -172,7 +161,6 @@ class AllocationProblem:
     diminishing: float
     districts: tuple[str, ...]
     shifts: tuple[str, ...]
-    notes: tuple[str, ...] = ()
     busy: npt.NDArray[np.int32] | None = None
     day: npt.NDArray[np.int32] | None = None
     week_least: npt.NDArray[np.int32] | None = None
@@ -185,9 +173,6 @@ class AllocationProblem:
     needs: npt.NDArray[np.int32] | None = None
     need_classes: npt.NDArray[np.bool_] | None = None
     need_names: tuple[str, ...] = ()
-    fair: tuple[Limit, ...] = ()
-    incumbent: npt.NDArray[np.int32] | None = None
-    stay_bonus: float = 0.0
     spillover: float = 0.0
     indptr: npt.NDArray[np.int32] | None = None
     indices: npt.NDArray[np.int32] | None = None
@@ -195,9 +180,34 @@ class AllocationProblem:
     def __post_init__(self) -> None:
         freeze(self)
 
-    def replace(self, **changes: Any) -> AllocationProblem:
+    def replace(self, **changes: Any) -> Self:
         """Return a copy with some arrays changed."""
         return dataclasses.replace(self, **changes)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AllocationProblem(AllocationTerms):
+    """Everything a solver may know about a week of patrol: the terms, and what each place is worth.
+
+    Parameters
+    ----------
+    value : (n_shifts, n_cells) float64
+        Expected harm; the value of covering the cell fully in that shift.
+    notes : tuple of str
+        What the policy leaves out, in plain words; shown with the plan.
+    fair : tuple of Limit
+        Sums (their bounds do not count) whose smallest is to be as large as can be, before harm counts.
+    incumbent : (n_districts, n_shifts) int32, optional
+        Units of an earlier plan; each that stays is worth `stay_bonus`, which is no part of the objective.
+    stay_bonus : float
+        Expected harm that has to be gained before a unit of the earlier plan is moved.
+    """
+
+    value: npt.NDArray[np.float64]
+    notes: tuple[str, ...] = ()
+    fair: tuple[Limit, ...] = ()
+    incumbent: npt.NDArray[np.int32] | None = None
+    stay_bonus: float = 0.0
 
     @property
     def is_network(self) -> bool:

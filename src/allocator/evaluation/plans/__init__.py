@@ -10,6 +10,7 @@ from allocator.evaluation.plans.scenarios import (
     PLANNED,
     STAFF,
     Scenarios,
+    check_target,
     compare_scenarios,
     with_staff,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "PlanWeek",
     "Scenarios",
     "Setting",
+    "check_target",
     "compare_scenarios",
     "moved_roster",
     "occurred",

@@ -210,6 +210,7 @@ class _Maker:
         cost = next(limit.on_units for limit in self.plain.limits if limit.source == "allocation.budget")
         self.cost = np.zeros(self.plain.minimum.shape) if cost is None else cost
         self.expected = float(self.plain.value[:, self.plain.district >= 0].sum())
+        check_target(options, surface.kinds)
         self.other = _other_target(surface, options.harm) if options.harm else None
 
     def staff(self) -> Iterator[Figures]:
@@ -308,10 +309,19 @@ def _on_duty(roster: Roster) -> npt.NDArray[np.int64]:
     return np.array([len(roster.on_duty(shift)) for shift in roster.shifts])
 
 
-def _other_target(surface: RiskSurface, harm: dict[str, float]) -> RiskSurface:
-    if wrong := [f"no kind {kind!r} is forecast{nearest(kind, surface.kinds)}" for kind in harm
-                 if kind not in surface.kinds]:  # fmt: skip
+def check_target(options: ScenariosSection, kinds: tuple[str, ...]) -> None:
+    """Refuse another target that names a kind that is not forecast.
+
+    Raises
+    ------
+    ConfigError
+        With every such kind.
+    """
+    if wrong := [f"no kind {kind!r} is forecast{nearest(kind, kinds)}" for kind in options.harm if kind not in kinds]:
         raise ConfigError("the other target names kinds that are not forecast", faults=wrong)
+
+
+def _other_target(surface: RiskSurface, harm: dict[str, float]) -> RiskSurface:
     return dataclasses.replace(surface, harm=np.array([harm.get(kind, 0.0) for kind in surface.kinds]))
 
 

@@ -13,14 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from allocator.config import parse_job
-from allocator.domain import ALL_KINDS, OUTREACH_COLUMNS, OutreachPlan, Plan, RiskSurface, Run, Tessellation
+from allocator.domain import ALL_KINDS, OUTREACH_COLUMNS, Openings, OutreachPlan, Plan, RiskSurface, Run, Tessellation
 from allocator.errors import DataError, OutputError, some
 from allocator.io.folders.files import sha256, whole_folder
 from allocator.io.folders.kept import offers_from
 from allocator.io.folders.state import (
     load_city,
+    load_forecast_state,
     load_problem,
     load_surface,
+    load_travel,
     npz,
     read_json,
     roster_from,
@@ -38,7 +40,7 @@ FILES = (
 )  # fmt: skip
 """Files of every run folder, beside `history/`, `state/` and the pictures and pages of the report room."""
 
-LAYOUT = 2
+LAYOUT = 3
 """Number of the layout of run folders; told in `manifest.json`, and raised with every change that readers notice."""
 
 
@@ -178,11 +180,14 @@ def _load(place: Path, manifest: Mapping[str, Any]) -> Run:
             funds=pd.read_parquet(place / "funds.parquet"),
             detached=pd.read_parquet(place / "state" / "detached.parquet"),
             worth=pd.read_parquet(place / "state" / "outreach_worth.parquet"),
+            earlier=_read_timed(place / "state" / "earlier.parquet"),
             **tuples(state["outreach"]) | {"offers": offers_from(state["outreach"]["offers"])},
         ),
         skill=pd.read_parquet(place / "skill.parquet"),
         model_text=(place / "model.txt").read_text("utf-8"),
-        histories=npz(place / "state" / "histories.npz"),
+        state=load_forecast_state(place),
+        travel=load_travel(place, tuple(state["travel"]["notes"]), state["travel"]["detour"]),
+        openings=Openings(**npz(place / "state" / "openings.npz")),
         figures=read_json(place / "summary.json"),
         manifest={key: value for key, value in manifest.items() if key not in ("layout", "files")},
         history={path.stem: pd.read_parquet(path) for path in sorted((place / "history").glob("*.parquet"))},

@@ -13,19 +13,24 @@ import geopandas
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+import shapely
 
 from allocator.domain import (
     AllocationProblem,
     Edit,
+    ForecastState,
     Lattice,
     Limit,
+    Origin,
     OutreachTeam,
     Reasons,
     RiskSurface,
     Roster,
     Run,
     Shift,
+    Streets,
     Tessellation,
+    Travel,
     Unit,
 )
 from allocator.io.folders.kept import plain_offers
@@ -39,7 +44,10 @@ def write_state(run: Run, place: Path) -> None:
     run.outreach.detached.to_parquet(place / "detached.parquet", index=False)
     run.outreach.worth.to_parquet(place / "outreach_worth.parquet", index=False)
     plan.changes.to_parquet(place / "changes.parquet", index=False)
-    _save_arrays(place / "histories.npz", run.histories)
+    _save_arrays(place / "forecast.npz", _nested_arrays(run.state))
+    _save_arrays(place / "travel.npz", _nested_arrays(run.travel))
+    _save_arrays(place / "openings.npz", _arrays_of(run.openings))
+    run.outreach.earlier.to_parquet(place / "earlier.parquet", index=False)
     city = surface.city
     arrays: dict[str, Any] = {"indptr": city.indptr, "indices": city.indices, "beat": city.beat}
     if city.lattice is not None:
@@ -69,6 +77,7 @@ def write_state(run: Run, place: Path) -> None:
             "plan": _plain_of(plan),
             "outreach": _plain_of(run.outreach) | {"offers": plain_offers(run.outreach.offers)},
             "roster": _roster_plain(run.roster),
+            "travel": {"detour": run.travel.detour, "notes": run.travel.notes},
         },
     )  # fmt: skip
 
@@ -107,6 +116,48 @@ def load_surface(place: Path, state: Mapping[str, Any], city: Tessellation) -> R
         interval=plain["interval"], profile_source=plain["profile_source"], reasons=reasons,
         **npz(place / "state" / "uncertainty.npz"),
     )  # fmt: skip
+
+
+def load_forecast_state(place: Path) -> ForecastState:
+    """Return what a fast renewal of a run's forecast starts from."""
+    arrays = npz(place / "state" / "forecast.npz")
+    origin = _part(arrays, "origin/")
+    own = {name: array for name, array in arrays.items() if "/" not in name}
+    for part, names in ((own, ("day", "window")), (origin, ("day",) if origin else ())):
+        part |= {name: int(part[name]) for name in names}
+    return ForecastState(**own, origin=Origin(**origin) if origin else None)
+
+
+def load_travel(place: Path, notes: tuple[str, ...], detour: float) -> Travel:
+    """Return the minutes between the cells of a run, by the matrix or the streets that were read for it."""
+    arrays = npz(place / "state" / "travel.npz")
+    streets = _part(arrays, "streets/")
+    if streets:
+        ends, content = streets.pop("geometry_ends"), streets.pop("geometry").tobytes()
+        lines = [content[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+        streets["geometry"] = shapely.from_wkb(np.array(lines, dtype=object))
+    own = {name: array for name, array in arrays.items() if "/" not in name}
+    return Travel(**own, detour=detour, streets=Streets(**streets) if streets else None, notes=notes)
+
+
+def _part(arrays: Mapping[str, Any], head: str) -> dict[str, Any]:
+    return {name.removeprefix(head): array for name, array in arrays.items() if name.startswith(head)}
+
+
+def _nested_arrays(record: Any) -> dict[str, Any]:
+    """Return the arrays and whole numbers of a record and of the records in it: "streets/x"; geometry as WKB."""
+    arrays: dict[str, Any] = {}
+    for field in dataclasses.fields(record):
+        value = getattr(record, field.name)
+        if dataclasses.is_dataclass(value):
+            arrays |= {f"{field.name}/{name}": array for name, array in _nested_arrays(value).items()}
+        elif isinstance(value, np.ndarray) and value.dtype == object:
+            lines = shapely.to_wkb(value)
+            arrays[field.name] = np.frombuffer(b"".join(lines), np.uint8)
+            arrays[f"{field.name}_ends"] = np.cumsum([len(line) for line in lines], dtype=np.int64)
+        elif isinstance(value, np.ndarray | int):
+            arrays[field.name] = np.asarray(value)
+    return arrays
 
 
 def _arrays_of(record: Any) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 import numpy as np
 import numpy.typing as npt
 
-from allocator.domain import AllocationProblem, Edit
+from allocator.domain import AllocationProblem, AllocationTerms, Edit
 from allocator.errors import InfeasibleError, some
 from allocator.planning.allocation.solvers import limited
 
 
-def check_feasible(problem: AllocationProblem) -> None:
+def check_feasible(problem: AllocationTerms) -> None:
     """Raise if it can be told before solving that no allocation satisfies the problem.
 
     For a network the checks are complete: a free unit may go to any district, so a problem that passes them has a
@@ -33,7 +33,7 @@ def check_feasible(problem: AllocationProblem) -> None:
         raise InfeasibleError("no plan can satisfy the limits of this job", faults=faults)
 
 
-def _short_shifts(problem: AllocationProblem) -> Iterable[str]:
+def _short_shifts(problem: AllocationTerms) -> Iterable[str]:
     needed = problem.minimum.sum(axis=0)
     for s in np.flatnonzero(needed > problem.on_duty):
         order = np.argsort(-problem.minimum[:, s], kind="stable")
@@ -44,7 +44,7 @@ def _short_shifts(problem: AllocationProblem) -> Iterable[str]:
         )
 
 
-def _broken_bands(problem: AllocationProblem) -> Iterable[str]:
+def _broken_bands(problem: AllocationTerms) -> Iterable[str]:
     committed = problem.minimum.sum(axis=1, dtype=np.int64)
     on_duty = int(problem.on_duty.sum())
     for d in np.flatnonzero(committed > problem.most):
@@ -68,7 +68,7 @@ def _broken_bands(problem: AllocationProblem) -> Iterable[str]:
         )
 
 
-def _short_crews(problem: AllocationProblem) -> Iterable[str]:
+def _short_crews(problem: AllocationTerms) -> Iterable[str]:
     """Yield needs for which too few units that count are on duty."""
     if problem.needs is None or problem.need_classes is None or problem.crews is None:
         return
@@ -82,7 +82,7 @@ def _short_crews(problem: AllocationProblem) -> Iterable[str]:
             yield f"shift {problem.shifts[s]} needs {n} {name}, {there[name, s]} are on duty"
 
 
-def _beyond_reach(problem: AllocationProblem) -> Iterable[str]:
+def _beyond_reach(problem: AllocationTerms) -> Iterable[str]:
     """Yield limits that ask for more than all visits, or allow less than the minimums cost."""
     most_there = np.minimum(problem.cap, np.where(problem.district >= 0, NO_CAP, 0))
     for limit in problem.limits:

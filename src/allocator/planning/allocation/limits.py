@@ -5,22 +5,22 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from allocator.config import AllocationSection, Equity, Place
-from allocator.domain import AllocationProblem, Bools, Edit, Givens, Limit, Roster, Tessellation
+from allocator.domain import AllocationProblem, AllocationTerms, Bools, Edit, Givens, Limit, Roster, Tessellation
 from allocator.errors import DataError
 
+P = TypeVar("P", bound=AllocationTerms)
 UNBOUNDED = int(np.iinfo(np.int32).max)
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def with_limits(
-    problem: AllocationProblem, roster: Roster, city: Tessellation, *, allocation: AllocationSection, givens: Givens
-) -> AllocationProblem:
-    """Return a problem with the limits of `[allocation]` and the hand edits.
+def with_limits(terms: P, roster: Roster, city: Tessellation, *, allocation: AllocationSection, givens: Givens) -> P:
+    """Return terms, or a problem, with the limits of `[allocation]` and the hand edits; equity needs a problem.
 
     Raises
     ------
@@ -29,21 +29,19 @@ def with_limits(
     """
     limits = [
         *_exposures(allocation, givens),
-        *_requests(problem, roster, city, allocation, givens.places),
+        *_requests(terms, roster, city, allocation, givens.places),
         *_community(city, allocation, givens.places),
-        *_budget(problem, roster, allocation),
+        *_budget(terms, roster, allocation),
         *givens.limits,
     ]
-    fair: tuple[Limit, ...] = ()
-    if allocation.equity is not None:
+    least, most = _dosage(terms, city, allocation, givens.places)
+    made = terms.replace(week_least=least, week_most=most, days_running=allocation.max_days_running)
+    if isinstance(made, AllocationProblem) and allocation.equity is not None:
         if allocation.equity.form == "max_min":
-            fair = tuple(_shares(problem, allocation.equity, allocation.block_minutes))
+            made = made.replace(fair=tuple(_shares(made, allocation.equity, allocation.block_minutes)))
         else:
-            limits += _equity_band(problem, allocation.equity, allocation.block_minutes)
-    least, most = _dosage(problem, city, allocation, givens.places)
-    made = problem.replace(
-        limits=tuple(limits), fair=fair, week_least=least, week_most=most, days_running=allocation.max_days_running
-    )
+            limits += _equity_band(made, allocation.equity, allocation.block_minutes)
+    made = made.replace(limits=tuple(limits))
     return with_classes(_with_visits(_with_edited_cells(made, givens), givens), roster, allocation, givens)
 
 
@@ -118,7 +116,7 @@ def _equity_band(problem: AllocationProblem, equity: Equity, block_minutes: int)
 
 
 def _requests(
-    problem: AllocationProblem, roster: Roster, city: Tessellation, allocation: AllocationSection,
+    problem: AllocationTerms, roster: Roster, city: Tessellation, allocation: AllocationSection,
     places: Mapping[str, Bools],
 ) -> Iterator[Limit]:  # fmt: skip
     for one in allocation.requests:
@@ -145,7 +143,7 @@ def _community(city: Tessellation, allocation: AllocationSection, places: Mappin
         )
 
 
-def _budget(problem: AllocationProblem, roster: Roster, allocation: AllocationSection) -> Iterator[Limit]:
+def _budget(problem: AllocationTerms, roster: Roster, allocation: AllocationSection) -> Iterator[Limit]:
     if allocation.budget is None:
         return
     cost = np.full(len(roster.shifts), allocation.unit_cost)
@@ -164,7 +162,7 @@ def _budget(problem: AllocationProblem, roster: Roster, allocation: AllocationSe
 
 
 def _dosage(
-    problem: AllocationProblem, city: Tessellation, allocation: AllocationSection, places: Mapping[str, Bools]
+    problem: AllocationTerms, city: Tessellation, allocation: AllocationSection, places: Mapping[str, Bools]
 ) -> tuple[npt.NDArray[np.int32] | None, npt.NDArray[np.int32] | None]:
     """Return least and most blocks of each cell over the plan; the strictest of several entries holds."""
     if not allocation.dosage:
@@ -179,7 +177,7 @@ def _dosage(
     return least, most
 
 
-def _with_edited_cells(problem: AllocationProblem, givens: Givens) -> AllocationProblem:
+def _with_edited_cells(problem: P, givens: Givens) -> P:
     """Return the problem with visits that were pinned or forbidden by hand."""
     edits = [edit for edit in givens.edits if edit.cell >= 0 and edit.shift in problem.shifts]
     if not edits:
@@ -191,14 +189,14 @@ def _with_edited_cells(problem: AllocationProblem, givens: Givens) -> Allocation
             cap[s, edit.cell] = 0
         else:
             cap[s, edit.cell] = max(int(cap[s, edit.cell]), 1)
-            there = np.zeros(problem.value.shape)
+            there = np.zeros(problem.cap.shape)
             there[s, edit.cell] = 1.0
             name = f"visit to cell {edit.cell} in {edit.shift}, pinned by {edit.who} ({edit.why})"
             limits.append(Limit(name, "roster.edits", least=1.0, on_blocks=there, unit="visits"))
     return problem.replace(cap=cap, limits=tuple(limits))
 
 
-def _with_visits(problem: AllocationProblem, givens: Givens) -> AllocationProblem:
+def _with_visits(problem: P, givens: Givens) -> P:
     """Return the problem with one visit to each cell near an event.
 
     Each gets at most one, and all together as many as there are: one limit instead of one for each event.
@@ -206,7 +204,7 @@ def _with_visits(problem: AllocationProblem, givens: Givens) -> AllocationProble
     wanted = list(givens.visits)
     if not wanted:
         return problem
-    cap, there = problem.cap.copy(), np.zeros(problem.value.shape)
+    cap, there = problem.cap.copy(), np.zeros(problem.cap.shape)
     for s, cell in wanted:
         cap[s, cell], there[s, cell] = 1, 1.0
     limit = Limit(
@@ -231,9 +229,7 @@ def allowed_districts(
     return allowed
 
 
-def with_classes(
-    problem: AllocationProblem, roster: Roster, allocation: AllocationSection, givens: Givens
-) -> AllocationProblem:
+def with_classes(problem: P, roster: Roster, allocation: AllocationSection, givens: Givens) -> P:
     """Return the problem with units told apart by what the needs and edits make of them."""
     on_units = [edit for edit in givens.edits if edit.unit and edit.cell < 0 and edit.shift in problem.shifts]
     if not allocation.needs and not on_units:
@@ -271,7 +267,7 @@ def with_classes(
 
 
 def _need_rows(
-    problem: AllocationProblem, roster: Roster, allocation: AllocationSection, meets: Bools
+    problem: AllocationTerms, roster: Roster, allocation: AllocationSection, meets: Bools
 ) -> tuple[list[tuple[int, int, int]], list[Bools], list[str]]:
     rows, counted, names = [], [], []
     for n, need in enumerate(allocation.needs):

@@ -2,40 +2,110 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from allocator.config import AllocationSection, Place, Policy, StaffingSection
-from allocator.domain import AllocationProblem, Bools, Givens, Ints, RiskSurface, Roster
+from allocator.config import AllocationSection, Place, PlaceLimit, Policy, StaffingSection
+from allocator.domain import (
+    AllocationProblem,
+    AllocationTerms,
+    Bools,
+    Floats,
+    Givens,
+    Ints,
+    RiskSurface,
+    Roster,
+    Tessellation,
+)  # fmt: skip
 from allocator.errors import ConfigError, DataError, nearest, some
 from allocator.planning.allocation.limits import cells_of, with_limits
-
-if TYPE_CHECKING:
-    from allocator.domain import Tessellation
-
+from allocator.planning.staffing import minimums_of
 
 NO_LIMIT = int(np.iinfo(np.int32).max)
 """`AllocationProblem.most` of a district without a ceiling."""
 
 
-def build_problem(
-    surface: RiskSurface,
-    roster: Roster,
-    policy: Policy,
-    *,
-    allocation: AllocationSection,
-    staffing: StaffingSection,
-    givens: Givens | None = None,
-) -> AllocationProblem:
-    """Return the arrays that a solver needs.
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """What a job asks of patrol in its week, before any forecast; `valued` makes a problem of it.
 
     Parameters
     ----------
-    surface : RiskSurface
-        Forecast of every planned shift.
+    city : Tessellation
+        Cells and districts.
+    roster : Roster
+        Planned shifts and who is on duty.
+    policy, allocation
+        Sections of the job.
+    givens : Givens
+        Places, residents, workload of calls and hand edits.
+    staffing : StaffingSection
+        The fewest units; rows of `minimums_file` among `minimums`.
+    plain : AllocationTerms
+        Units, caps, minimums and bands, without the limits of `[allocation]`.
+    """
+
+    city: Tessellation
+    roster: Roster
+    policy: Policy
+    allocation: AllocationSection
+    givens: Givens
+    staffing: StaffingSection
+    plain: AllocationTerms
+
+    def changed(self, *, roster: Roster | None = None, givens: Givens | None = None) -> Terms:
+        """Return the terms for another roster or other givens."""
+        return terms_of(
+            self.city, roster or self.roster, self.policy, allocation=self.allocation, staffing=self.staffing,
+            givens=givens or self.givens,
+        )  # fmt: skip
+
+    def limited(self) -> AllocationTerms:
+        """Return the terms with every limit that needs no forecast: what can be checked before there is one."""
+        return with_limits(self.plain, self.roster, self.city, allocation=self.allocation, givens=self.givens)
+
+    def valued(self, surface: RiskSurface) -> AllocationProblem:
+        """Return the arrays that a solver needs, for the expected harm of a forecast.
+
+        Raises
+        ------
+        DataError
+            If the forecast and the roster are not about the same shifts and districts, or the forecast is broken.
+        """
+        value = np.ascontiguousarray(surface.expected_harm[shift_rows(surface, self.roster)])
+        if wrong := int((~np.isfinite(value) | (value < 0)).sum()):
+            raise DataError(f"expected harm is negative or not a number in {wrong:,} cells and shifts", count=wrong)
+        notes = tuple(self._left_out(limit, value) for limit in self.policy.limits)
+        own = {field.name: getattr(self.plain, field.name) for field in dataclasses.fields(self.plain)}
+        problem = AllocationProblem(**own, value=value, notes=notes)
+        return with_limits(problem, self.roster, self.city, allocation=self.allocation, givens=self.givens)
+
+    def _left_out(self, limit: PlaceLimit, value: Floats) -> str:
+        """Return a sentence on what a limit of the policy leaves out."""
+        rows, there, blocks = _held(limit, self.city, self.roster, self.allocation, self.givens.places)
+        harm, total = float(value[np.ix_(rows, np.flatnonzero(there))].sum()), max(float(value.sum()), 1e-12)
+        what = "left out" if blocks == 0 else f"held to {blocks} visit{'s' * (blocks > 1)} a shift"
+        when = f" in {', '.join(limit.shifts)} shifts" if limit.shifts else ""
+        return (
+            f"{int(there.sum()):,} cells are {what}{when} by policy ({limit.reason}): "
+            f"expected harm there is {harm:.1f}, {harm / total:.1%} of all"
+        )
+
+
+def terms_of(
+    city: Tessellation, roster: Roster, policy: Policy, *, allocation: AllocationSection, staffing: StaffingSection,
+    givens: Givens | None = None,
+) -> Terms:  # fmt: skip
+    """Return what a job asks of patrol, whatever the forecast.
+
+    Parameters
+    ----------
+    city : Tessellation
+        Cells and districts.
     roster : Roster
         Planned shifts and who is on duty.
     policy : Policy
@@ -50,27 +120,21 @@ def build_problem(
     ConfigError
         With every unknown name at once.
     DataError
-        If the forecast and the roster are not about the same shifts and districts, or the forecast is broken.
+        If units have home districts that do not exist.
     """
-    city, givens = surface.city, givens or Givens()
-    value = np.ascontiguousarray(surface.expected_harm[shift_rows(surface, roster)])
-    if wrong := int((~np.isfinite(value) | (value < 0)).sum()):
-        raise DataError(f"expected harm is negative or not a number in {wrong:,} cells and shifts", count=wrong)
+    givens = givens or Givens()
     _check_names(city, roster, policy, allocation=allocation, staffing=staffing, places=givens.places)
-    cap, notes = _caps(value, city, roster, policy=policy, allocation=allocation, places=givens.places)
     least, most = _bands(city, allocation)
     blocks, busy = _room(roster, allocation, givens)
-    minimum = _minimums(city, roster, staffing)
+    minimum = minimums_of(staffing, city.districts, roster.shifts)
     if givens.required is not None:
         minimum = np.maximum(minimum, givens.required)
     if busy is not None:  # calls are answered by the fewest units first, so that each further one adds patrol
         busy = np.minimum(busy, minimum * blocks).astype(np.int32)
-    on_duty = [len(roster.on_duty(shift)) for shift in roster.shifts]
-    problem = AllocationProblem(
-        value=value,
+    plain = AllocationTerms(
         district=np.asarray(city.district, np.int32),
-        cap=cap,
-        on_duty=np.array(on_duty, np.int32),
+        cap=_caps(city, roster, policy, allocation, givens.places),
+        on_duty=np.array([len(roster.on_duty(shift)) for shift in roster.shifts], np.int32),
         minimum=minimum.astype(np.int32),
         least=least,
         most=most,
@@ -78,14 +142,22 @@ def build_problem(
         diminishing=allocation.diminishing,
         districts=city.districts,
         shifts=tuple(shift.id for shift in roster.shifts),
-        notes=notes,
         busy=busy,
         day=np.array([(shift.day - roster.shifts[0].day).days for shift in roster.shifts], np.int32),
         spillover=allocation.spillover,
         indptr=np.asarray(city.indptr, np.int32) if allocation.spillover else None,
         indices=np.asarray(city.indices, np.int32) if allocation.spillover else None,
     )
-    return with_limits(problem, roster, city, allocation=allocation, givens=givens)
+    return Terms(city, roster, policy, allocation, givens, staffing, plain)
+
+
+def build_problem(
+    surface: RiskSurface, roster: Roster, policy: Policy, *, allocation: AllocationSection, staffing: StaffingSection,
+    givens: Givens | None = None,
+) -> AllocationProblem:  # fmt: skip
+    """Return `terms_of` the city of a forecast, valued by it; parameters and errors are theirs."""
+    terms = terms_of(surface.city, roster, policy, allocation=allocation, staffing=staffing, givens=givens)
+    return terms.valued(surface)
 
 
 def _room(
@@ -196,42 +268,24 @@ def _given_twice(where: str, keys: list[tuple[str, str]]) -> list[str]:
 
 
 def _caps(
-    value: npt.NDArray[np.float64],
-    city: Tessellation,
-    roster: Roster,
-    *,
-    policy: Policy,
-    allocation: AllocationSection,
-    places: Mapping[str, Bools],
-) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
-    """Return the most blocks per shift and cell, and a sentence on what each limit leaves out."""
-    cap = np.full(value.shape, allocation.max_blocks, np.int16)
-    notes = []
+    city: Tessellation, roster: Roster, policy: Policy, allocation: AllocationSection, places: Mapping[str, Bools]
+) -> npt.NDArray[np.int16]:
+    """Return the most blocks per shift and cell."""
+    cap = np.full((len(roster.shifts), city.n_cells), allocation.max_blocks, np.int16)
     for limit in policy.limits:
-        there = cells_of(limit, city, places)
-        rows = [s for s, shift in enumerate(roster.shifts) if not limit.shifts or shift.name in limit.shifts]
-        blocks = min(limit.max_minutes // allocation.block_minutes, allocation.max_blocks)
-        index = np.ix_(np.array(rows, np.int64), np.flatnonzero(there))
+        rows, there, blocks = _held(limit, city, roster, allocation, places)
+        index = np.ix_(rows, np.flatnonzero(there))
         cap[index] = np.minimum(cap[index], blocks)
-        harm, total = float(value[index].sum()), max(float(value.sum()), 1e-12)
-        what = "left out" if blocks == 0 else f"held to {blocks} visit{'s' * (blocks > 1)} a shift"
-        when = f" in {', '.join(limit.shifts)} shifts" if limit.shifts else ""
-        notes.append(
-            f"{int(there.sum()):,} cells are {what}{when} by policy ({limit.reason}): "
-            f"expected harm there is {harm:.1f}, {harm / total:.1%} of all"
-        )
-    return cap, tuple(notes)
+    return cap
 
 
-def _minimums(city: Tessellation, roster: Roster, staffing: StaffingSection) -> npt.NDArray[np.int32]:
-    minimum = np.full((len(city.districts), len(roster.shifts)), staffing.default_minimum, np.int32)
-    district = {name: d for d, name in enumerate(city.districts)}
-    ids = [shift.id for shift in roster.shifts]
-    for row in sorted(staffing.minimums, key=lambda row: row.shift in ids):  # single shifts last: they win
-        for s, shift in enumerate(roster.shifts):
-            if row.shift in (shift.id, shift.name):
-                minimum[district[row.district], s] = row.units
-    return minimum
+def _held(
+    limit: PlaceLimit, city: Tessellation, roster: Roster, allocation: AllocationSection, places: Mapping[str, Bools]
+) -> tuple[npt.NDArray[np.int64], Bools, int]:
+    """Return the rows of shifts and the cells that a limit holds, and the blocks that it allows there."""
+    rows = [s for s, shift in enumerate(roster.shifts) if not limit.shifts or shift.name in limit.shifts]
+    blocks = min(limit.max_minutes // allocation.block_minutes, allocation.max_blocks)
+    return np.array(rows, np.int64), cells_of(limit, city, places), blocks
 
 
 def _bands(city: Tessellation, allocation: AllocationSection) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:

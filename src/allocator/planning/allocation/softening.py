@@ -13,7 +13,8 @@ from allocator.domain import AllocationProblem, Ints, Limit
 from allocator.errors import SolverError
 from allocator.planning.allocation.cellwise import Scope, all_columns, cell_program, crews_of
 from allocator.planning.allocation.solvers import limited
-from allocator.planning.allocation.solvers.bundles import NODES, SMALL
+from allocator.planning.allocation.solvers.bundles import NODES
+from allocator.planning.allocation.solvers.limited import SMALL
 from allocator.planning.programs import Program, maximise
 
 

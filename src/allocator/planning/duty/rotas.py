@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from allocator.config import RosterMakeSection
-from allocator.domain import AllocationProblem, Bools, DutyWishes, Edit, Ints, Roster, Tessellation
+from allocator.domain import AllocationTerms, Bools, DutyWishes, Edit, Ints, Roster, Tessellation
 from allocator.errors import DataError
 from allocator.planning.duty.rostering import NO_MOST, Duty, DutyProblem, DutyRules, make_duty
 
@@ -160,12 +160,12 @@ def allocation_edits(edits: Iterable[Edit], city: Tessellation) -> tuple[Edit, .
     return tuple(found)
 
 
-def check_pins(problem: AllocationProblem, edits: Iterable[Edit]) -> None:
+def check_pins(problem: AllocationTerms, edits: Iterable[Edit]) -> None:
     """Refuse visits pinned to places where the policy allows none.
 
     Parameters
     ----------
-    problem : AllocationProblem
+    problem : AllocationTerms
         Without the edits.
     edits : iterable of Edit
         As read.

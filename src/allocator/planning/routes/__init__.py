@@ -1,11 +1,10 @@
 """In which order units drive to their visits, and when."""
 
-from allocator.planning.routes.openings import Openings, openings_of
+from allocator.planning.routes.openings import openings_of
 from allocator.planning.routes.tasks import RouteTerms, Task, Visits, minutes_each, minutes_of, straight, tasks_of
 from allocator.planning.routes.tours import route_tasks
 
 __all__ = [
-    "Openings",
     "RouteTerms",
     "Task",
     "Visits",

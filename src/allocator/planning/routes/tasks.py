@@ -9,9 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocator.config import AllocationSection, RoutesSection
-from allocator.domain import AllocationProblem, Bools, Floats, Ints, Roster, Tessellation, Travel
+from allocator.domain import AllocationProblem, Bools, Floats, Ints, Openings, Roster, Tessellation, Travel
 from allocator.planning.allocation import block_share
-from allocator.planning.routes.openings import Openings
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from allocator.errors import ConfigError, DataError, nearest, some
 from allocator.planning.staffing.arrivals import expect, hours_of_shifts
 from allocator.planning.staffing.demand import Units, demand_of, fewest, spread_units, waits
 from allocator.planning.staffing.help import helping_districts
-from allocator.planning.staffing.workload import minimum_units
+from allocator.planning.staffing.minimums import minimums_of
 
 
 def staff(
@@ -61,7 +61,7 @@ def staff(
     arrivals = expect(placed, week=min(shift.day for shift in shifts), weeks=options.weeks)
     hour, minutes = hours_of_shifts(shifts, placed.timezone)
     demand = demand_of(arrivals, hour, minutes, priorities=placed.priorities, options=options)
-    floor = minimum_units(placed.districts, shifts, options)
+    floor = minimums_of(options, placed.districts, shifts)
     pooled = fewest(demand.pooled(), options)[0]
     needed = spread_units(demand, pooled, np.zeros_like(floor)) if options.help == "city" else fewest(demand, options)
     required = np.maximum(needed, floor)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from allocator.config import StaffingSection
-from allocator.domain import WHOLE_CITY, Floats, Givens, Shift, Staffing
-from allocator.planning.staffing.demand import Demand, Units, spread_units
+from allocator.domain import Floats, Givens, Staffing
+from allocator.planning.staffing.demand import Demand, spread_units
+from allocator.planning.staffing.minimums import minimums_of
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -64,7 +64,7 @@ def with_workload(
     short = needed > there
     required = staffing.units_required
     if short.any():
-        floor = minimum_units(staffing.districts, staffing.shifts, options)
+        floor = minimums_of(options, staffing.districts, staffing.shifts)
         required = np.where(short, spread_units(demand_of_workload(staffing), there.astype(np.int32), floor), required)
     notes = [
         f"calls in {staffing.shifts[s].id} need {needed[s]} units to be answered in time, {there[s]} are on duty: they "
@@ -114,16 +114,3 @@ def overloads(staffing: Staffing, units: npt.ArrayLike) -> list[str]:
             f"{required[d, s]} would do"
         )
     return said
-
-
-def minimum_units(districts: tuple[str, ...], shifts: Sequence[Shift], options: StaffingSection) -> Units:
-    """Return the job's own fewest units; a row for one shift goes before a row for its name."""
-    if districts == (WHOLE_CITY,):
-        return np.zeros((1, len(shifts)), np.int32)
-    minimum = np.full((len(districts), len(shifts)), options.default_minimum, np.int32)
-    ids = {shift.id for shift in shifts}
-    for row in sorted(options.minimums, key=lambda row: row.shift in ids):
-        for s, shift in enumerate(shifts):
-            if row.shift in (shift.id, shift.name) and row.district in districts:
-                minimum[districts.index(row.district), s] = row.units
-    return minimum

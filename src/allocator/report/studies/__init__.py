@@ -1,5 +1,6 @@
 """Pages of backtests, scenarios, staffing and exploration."""
 
+from allocator.report.studies.answers import Presented, presented
 from allocator.report.studies.backtest import backtest_page
 from allocator.report.studies.explore import Exploration, explore_page, explore_pictures
 from allocator.report.studies.plans import plan_backtest_page
@@ -8,11 +9,13 @@ from allocator.report.studies.staffing import staffing_figures, staffing_page, s
 
 __all__ = [
     "Exploration",
+    "Presented",
     "backtest_page",
     "explore_page",
     "explore_pictures",
     "frontier_png",
     "plan_backtest_page",
+    "presented",
     "scenarios_page",
     "staffing_figures",
     "staffing_page",

@@ -26,10 +26,6 @@ from allocator.planning.allocation.solvers import flow
 from allocator.planning.allocation.solvers.prices import Guide, asked_for, last_gain
 from allocator.planning.programs import Program, attempt, maximise
 
-SMALL = 800
-"""Up to so many blocks to choose from, the whole is one integer program, solved to the end. On 1,700 blocks with limits
-on days running that took 42 s."""
-
 IDLE = 1e-9
 """Price of a unit, relative to the largest gain: one that would add nothing stays in reserve."""
 

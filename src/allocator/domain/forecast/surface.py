@@ -10,14 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import nbinom
 
 from allocator.config import Policy
 from allocator.domain.arrays import Floats, Ints, freeze
 from allocator.domain.history import ALL_KINDS
 from allocator.domain.space import Tessellation
 from allocator.errors import ConfigError, DataError, nearest, some
-from allocator.kernels.likelihood import negative_binomial_interval
 
 CLASS_SHARES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
 """Shares of the area that the classes of expected harm separate: half of it is class 0, the top 1 % the highest."""
@@ -264,6 +262,10 @@ def count_interval(
     nominal : float
         Probability wanted, 0.9 for instance.
     """
+    from scipy.stats import nbinom  # 0.9 s of import, and numba 0.4 s: nouns alone do without
+
+    from allocator.kernels.likelihood import negative_binomial_interval
+
     flat = np.asarray(mean, np.float64).ravel()
     spread = np.ascontiguousarray(np.broadcast_to(dispersion, np.shape(mean)), np.float64).ravel()
     lower, upper = np.empty(len(flat), np.float32), np.empty(len(flat), np.float32)

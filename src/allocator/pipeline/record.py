@@ -1,0 +1,77 @@
+"""What every record of work begins with: versions, seed, inputs, time and memory."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.metadata
+import platform
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from allocator import io
+from allocator.config import Job
+
+Progress = Callable[[str], None]
+"""Called with the name of each stage as it starts."""
+
+ENGINES = (
+    "allocator", "numpy", "numba", "pandas", "pyarrow", "shapely", "geopandas", "pyproj", "scipy", "lightgbm",
+    "ortools", "pyvrp",
+)  # fmt: skip
+"""Packages whose versions a manifest records."""
+
+
+class Stopwatch:
+    """Times the stages of a workflow and tells their names."""
+
+    def __init__(self, progress: Progress | None = None) -> None:
+        self.seconds: dict[str, float] = {}
+        self.tell: Progress = progress or (lambda stage: None)
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Tell a stage, and time what is done in it."""
+        self.tell(stage)
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = round(time.perf_counter() - start, 3)
+
+
+def origin(job: Job, *, inputs: bool = True) -> dict[str, object]:
+    """Return what every manifest begins with: versions, seed, time, and the hashes of the inputs that were read."""
+    files = io.input_files(job) if inputs else ()
+    return {
+        "versions": versions(),
+        "seed": job.job.seed,
+        "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "inputs": {key: {"path": path, "sha256": io.sha256(path)} for key, path in files},
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python, the platform and the engines."""
+    own = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
+    return own | {name: importlib.metadata.version(name) for name in ENGINES}
+
+
+def versions_in_words() -> str:
+    """Return the versions that a reader of a page may ask for."""
+    known = versions()
+    return ", ".join(f"{name} {known[name]}" for name in ("allocator", "lightgbm", "numpy", "python"))
+
+
+def peak_mb() -> float | None:
+    """Return the peak memory of this process in MB (10⁶ bytes), or None where the system does not tell."""
+    status = Path("/proc/self/status")  # Linux; ru_maxrss there starts at the peak of the process that started this
+    if status.exists() and (peak := re.search(r"VmHWM:\s+(\d+) kB", status.read_text())):
+        return round(int(peak[1]) * 1024 / 1e6, 1)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)

@@ -1,0 +1,119 @@
+"""From a job to a run: the order of the stages."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from allocator import evaluation, planning, report, risk
+from allocator.config import Job
+from allocator.domain import Plan, RiskSurface, Run, Staffing
+from allocator.pipeline.inputs import Asked, Known, asked_of, check_kinds, duty_of, ground_of, known_of
+from allocator.pipeline.outreach import season_of, with_event_visits
+from allocator.pipeline.record import Progress, Stopwatch, origin, peak_mb
+
+
+def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> Run:
+    """Return the run of a job: forecast, plan and everything needed to save, explain and re-plan it.
+
+    Parameters
+    ----------
+    job : Job
+        From `read_job`.
+    soften : bool
+        Where no plan keeps every limit, bend them as little as it takes, and say so.
+    progress : callable, optional
+        Called with the name of each stage as it starts.
+
+    Raises
+    ------
+    ConfigError, DataError, InfeasibleError, SolverError
+        With every fault that can be told at once.
+    """
+    clock = Stopwatch(progress)
+    asks, history = first_stage(job, clock, soften=soften)
+    edits = asks.duty.roster.edits
+    with clock("forecast"):
+        fitted, surface = forecast_of(asks, history)
+    with clock("outreach"):
+        outreach, terms, unkept = season_of(asks, history, surface)
+    with clock("allocation"), planning.naming_edits(edits):
+        problem = terms.valued(surface)
+        problem, softened = planning.soften(problem) if soften else (problem, ())
+        rivals = planning.rivals_of(problem, job.allocation.solver)
+    with clock("duty and routes"), planning.naming_edits(edits):
+        plan = planning.plan_patrol(
+            problem, surface, terms.roster, allocation=job.allocation, routes=job.routes, travel=asks.travel,
+            openings=asks.openings, seed=job.job.seed, softened=softened,
+        )  # fmt: skip
+        plan = _with_waits(plan, asks.workload, (*asks.short, *unkept))
+        plan = with_event_visits(plan, terms.givens, problem.shifts)
+    with clock("summary"):
+        facts = report.Material(
+            job=job, events=history.events, panel=history.panel, surface=surface, roster=terms.roster, problem=problem,
+            plan=plan, outreach=outreach, skill=fitted.skill(), notes=fitted.notes, rivals=rivals,
+            actual=fitted.hold_out.actual, window_days=fitted.history.training.horizon, rates=fitted.hold_out.rates,
+            covariates=history.covariates,
+        )  # fmt: skip
+        figures = report.figures(facts)
+        past = evaluation.look_back(
+            history.panel, job.job.week, actual=fitted.hold_out.actual, rates=fitted.hold_out.rates
+        )
+    return Run(
+        job=job, surface=surface.with_reasons_of(plan.visits["cell"].to_numpy()), roster=terms.roster, problem=problem,
+        plan=plan, outreach=outreach, skill=facts.skill, model_text=fitted.model_text(), state=fitted.state(),
+        travel=asks.travel, openings=asks.openings, figures=figures, manifest=_manifest(asks, history, clock),
+        history=past,
+    )  # fmt: skip
+
+
+def first_stage(job: Job, clock: Stopwatch, *, soften: bool = False) -> tuple[Asked, Known]:
+    """Return everything that a job names, read and checked against each other.
+
+    Raises
+    ------
+    ConfigError, DataError, InfeasibleError
+        With every fault that can be told at once.
+    """
+    with clock("study area"):
+        place = ground_of(job)
+    with clock("rosters"):
+        there = duty_of(place, soften=soften)
+    with clock("calls"):
+        asks = asked_of(there)
+    with clock("event history"):
+        history = known_of(place)
+        check_kinds(asks, history)
+    return asks, history
+
+
+def forecast_of(asked: Asked, known: Known) -> tuple[risk.Fitted, RiskSurface]:
+    """Return the fitted forecast of a job, and its surface over the planned shifts."""
+    job = known.ground.job
+    fitted = risk.fit(
+        known.panel, job.risk.model, job.risk.horizon_days, options=job.risk, covariates=known.covariates,
+        seed=job.job.seed,
+    )  # fmt: skip
+    return fitted, fitted.forecast(shifts=asked.duty.roster.shifts, harm=job.policy.harm)
+
+
+def _with_waits(plan: Plan, workload: Staffing | None, short: tuple[str, ...]) -> Plan:
+    """Return the plan with the waits of calls that its units make, and the calls that need more of them."""
+    plan = dataclasses.replace(plan, unmet=(*short, *plan.unmet))
+    if workload is None:
+        return plan
+    units = plan.staffing["units_assigned"].to_numpy().reshape(workload.units_required.shape)
+    staffing = plan.staffing.assign(**planning.staffing_columns(workload, units))
+    return dataclasses.replace(plan, staffing=staffing)
+
+
+def _manifest(asked: Asked, known: Known, clock: Stopwatch) -> dict[str, object]:
+    ground = known.ground
+    return {
+        **origin(ground.job),
+        "rows": {**known.rows, **asked.rows},
+        "dropped_columns": list(known.events.dropped_columns),
+        "notes": [str(note) for part in (ground, known, asked.duty, asked) for note in part.notes],
+        "wall_clock_stops": [],  # every budget is one of iterations or deterministic work
+        "seconds": {**clock.seconds, "total": round(sum(clock.seconds.values()), 3)},
+        "peak_mb": peak_mb(),
+    }

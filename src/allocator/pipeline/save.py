@@ -1,0 +1,223 @@
+"""Answers of workflows and runs as folders: whole or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from allocator import io, report
+from allocator.config import Job
+from allocator.domain import Run, Staffing
+from allocator.evaluation import DeliveryCard, PlanScorecard, Scenarios, Scorecard
+from allocator.pipeline.record import origin, peak_mb, versions_in_words
+
+PRODUCT_HASHES = "products.json"
+"""File of a run folder with the SHA-256 of each product: one that was changed by hand since is never replaced."""
+
+
+def save(answer: object, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write the folder of any answer: tables, pages, `summary.json` and `manifest.json`, all or nothing.
+
+    Parameters
+    ----------
+    answer : Scorecard, PlanScorecard, Scenarios, Staffing, Exploration, Bulletins or DeliveryCard
+        What a workflow returned.
+    job : Job
+        The job behind it.
+    folder : path
+        Must not exist, unless `overwrite` is given and it holds earlier results.
+    overwrite : bool
+        Replace earlier results.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists (and `overwrite` is not given) or cannot be written.
+    """
+    return write_answer(answer, job, folder, overwrite=overwrite)[0]
+
+
+def write_answer(
+    answer: object, job: Job, folder: str | Path, *, overwrite: bool = False
+) -> tuple[Path, report.Presented]:
+    """Do as `save` does, and also return what was written and can be said of the answer."""
+    io.check_output(folder, overwrite=overwrite)
+    heading = [text for text in (report.stamp(job), job.job.note, f"Made by {versions_in_words()}") if text]
+    shown = report.presented(answer, job, heading)
+    begun = origin(job, inputs=shown.of_job)
+    manifest = {**begun, "notes": [str(note) for note in shown.notes], "peak_mb": peak_mb(), **shown.record}
+    place = io.write_results(
+        folder, tables=shown.tables, pages=shown.pages, figures=shown.figures, manifest=manifest, overwrite=overwrite
+    )
+    return place, shown
+
+
+def save_backtest(card: Scorecard, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write `scores.parquet`, `scores.csv` and `backtest.html`; parameters and errors are those of `save`.
+
+    Raises
+    ------
+    OutputError
+        As `save`.
+    """
+    return save(card, job, folder, overwrite=overwrite)
+
+
+def save_plan_backtest(card: PlanScorecard, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write `plan_scores.parquet`, `plan_scores.csv` and `plan_backtest.html`.
+
+    Raises
+    ------
+    OutputError
+        As `save`.
+    """
+    return save(card, job, folder, overwrite=overwrite)
+
+
+def save_scenarios(compared: Scenarios, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write `scenarios.parquet`, `scenarios.csv`, `scenarios.html` and `frontier.png`.
+
+    Raises
+    ------
+    OutputError
+        As `save`.
+    """
+    return save(compared, job, folder, overwrite=overwrite)
+
+
+def save_staffing(staffing: Staffing, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write `staffing.parquet`, `staffing.csv`, `staffing.html`, and `help` where districts can help each other.
+
+    Raises
+    ------
+    OutputError
+        As `save`.
+    """
+    return save(staffing, job, folder, overwrite=overwrite)
+
+
+def save_exploration(exploration: report.Exploration, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write page, tables and pictures of an exploration.
+
+    Raises
+    ------
+    OutputError
+        As `save`.
+    """
+    return save(exploration, exploration.job, folder, overwrite=overwrite)
+
+
+def save_bulletins(drafts: report.Bulletins, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write the drafts of bulletins, `bulletins.csv`, and `feedback.csv` if any.
+
+    Raises
+    ------
+    OutputError
+        As `save`.
+    """
+    return save(drafts, job, folder, overwrite=overwrite)
+
+
+def save_delivery(card: DeliveryCard, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write what was delivered: `delivery.parquet` and `delivery.csv`.
+
+    Raises
+    ------
+    OutputError
+        As `save`.
+    """
+    return save(card, job, folder, overwrite=overwrite)
+
+
+def save_run(
+    run: Run, folder: str | Path, *, overwrite: bool = False, earlier: Run | None = None, before: Run | None = None
+) -> Path:
+    """Write the run folder of `run`, complete or not at all, and return its path.
+
+    Against an `earlier` run of the same week, `changes.csv` lists the visits that differ, each with its reason. With
+    the run of a week `before`, such as `week_before` finds, the report compares both plans.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists (and `overwrite` is not given) or cannot be written.
+    """
+    io.check_output(folder, overwrite=overwrite)
+    pages = {**report.route_files(run), **_duty_pages(run), **_outreach_pages(run)}
+    if earlier is not None:
+        pages["changes.csv"] = io.csv_text(run.plan.diff(earlier.plan)).encode("utf-8")
+    made = products_of(run, run.job.output.products, before=before, others=pages)
+    pages |= made | {PRODUCT_HASHES: hashes_of(made)}
+    return io.write_run(run, folder, pages=pages, overwrite=overwrite)
+
+
+def products_of(
+    run: Run, wanted: Sequence[str], *, before: Run | None = None, others: Collection[str] = ()
+) -> dict[str, bytes]:
+    """Return what people look at, print, edit and load of a run, by path in its folder.
+
+    Parameters
+    ----------
+    run : Run
+        From `run` or `load_run`.
+    wanted : sequence of str
+        Names as in `output.products`.
+    before : Run, optional
+        An earlier run that the report compares with.
+    others : collection of str
+        Paths of products that are there already, which the report points to.
+
+    Raises
+    ------
+    ConfigError
+        If a product is unknown, or its library is not installed.
+    """
+    report.check_products(wanted)
+    return report.products(run, wanted, before=before, others=others)
+
+
+def hashes_of(files: Mapping[str, bytes], known: Mapping[str, str] | None = None) -> bytes:
+    """Return the content of `products.json`: the hashes that are known, and those of files just made."""
+    hashes = {**(known or {}), **{name: hashlib.sha256(content).hexdigest() for name, content in files.items()}}
+    return (json.dumps(dict(sorted(hashes.items())), indent=1, ensure_ascii=False) + "\n").encode("utf-8")
+
+
+def _outreach_pages(run: Run) -> dict[str, bytes]:
+    """Return calendars, partner packages, funder reports, and the form in which delivery is told."""
+    job, plan = run.job, run.outreach
+    if job.outreach is None:
+        return {}
+    notes = [text for text in (report.stamp(job), job.job.note) if text]
+    form = io.delivery_template(plan.items, timezone=job.job.timezone)
+    return {
+        **report.outreach_files(
+            plan, timezone=job.job.timezone, title=job.job.name, notes=notes, offers=plan.offers,
+            earlier=plan.earlier if len(plan.earlier) else None,
+            contact=job.outreach.bulletin.contact,
+        ),
+        "delivery.csv": io.csv_text(form).encode("utf-8"),
+    }  # fmt: skip
+
+
+def _duty_pages(run: Run) -> dict[str, bytes]:
+    """Return `duty.csv` where the duty was made or changed, and `edits.csv` with what became of each edit."""
+    roster, tables = run.roster, {}
+    if run.job.roster.make or roster.edits:
+        tables["duty.csv"] = pd.DataFrame(
+            [
+                (unit.name, shift.day.isoformat(), shift.name)
+                for shift in roster.shifts
+                for unit in roster.on_duty(shift)
+            ],
+            columns=["unit", "date", "shift"],
+        )
+    if roster.edits:
+        frame = pd.DataFrame([dataclasses.asdict(edit) for edit in roster.edits])
+        frame["cell"] = ["" if cell < 0 else str(cell) for cell in frame["cell"]]
+        tables["edits.csv"] = frame.assign(applied=[run.plan.outcome(edit) for edit in roster.edits])
+    return {name: io.csv_text(frame).encode("utf-8") for name, frame in tables.items()}
