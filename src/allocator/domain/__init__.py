@@ -9,6 +9,7 @@ from allocator.domain.arrays import (
     Bools,
     Figures,
     Floats,
+    Geometries,
     Ints,
     Record,
     Times,
@@ -94,7 +95,7 @@ from allocator.domain.patrol import (
 )
 from allocator.domain.roster import DutyWishes, Edit, OutreachTeam, Roster, Shift, Unit, hours_of, shifts_of
 from allocator.domain.run import Run
-from allocator.domain.space import Adjacency, Area, Geometries, Lattice, Streets, Tessellation, Travel, dissolved
+from allocator.domain.space import Adjacency, Area, Lattice, Streets, Tessellation, Travel, dissolved
 from allocator.domain.staffing import HOURS, Staffing
 
 __all__ = [

@@ -23,6 +23,10 @@ Bools = npt.NDArray[np.bool_]
 Times = npt.NDArray[np.datetime64]
 
 
+Geometries = npt.NDArray[np.object_]
+"""Shapely geometries."""
+
+
 Arrays = Mapping[str, npt.NDArray[Any]]
 """Arrays of any type by name, as a file of arrays holds them."""
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from allocator.domain.arrays import Floats, freeze
+from allocator.domain.arrays import Floats, Ints, freeze
 from allocator.domain.roster import Shift
 
 HOURS = 168
@@ -86,8 +86,8 @@ class Staffing:
     wait_required: Floats
     within_required: Floats
     pooled_required: npt.NDArray[np.int32]
-    given: npt.NDArray[np.int32] | None = None
-    units_given: npt.NDArray[np.int32] | None = None
+    given: Ints | None = None
+    units_given: Ints | None = None
     wait_given: Floats | None = None
     within_given: Floats | None = None
     help: pd.DataFrame | None = None

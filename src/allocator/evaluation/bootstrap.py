@@ -6,9 +6,8 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
-from allocator.domain import Floats
+from allocator.domain import Floats, Ints
 
 LEVEL = 0.95
 BETTER, WORSE, NEITHER, UNKNOWN = "better", "worse", "no clear difference", "too few folds or events to tell"
@@ -56,7 +55,7 @@ def interval(draws: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
     return _quantile(in_order, known, (1 - level) / 2), _quantile(in_order, known, (1 + level) / 2)
 
 
-def _quantile(in_order: Floats, known: npt.NDArray[np.int64], share: float) -> Floats:
+def _quantile(in_order: Floats, known: Ints, share: float) -> Floats:
     at = share * np.maximum(known - 1, 0)
     low = np.floor(at).astype(np.int64)
     high = np.minimum(low + 1, np.maximum(known - 1, 0))

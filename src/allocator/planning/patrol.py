@@ -19,6 +19,7 @@ from allocator.domain import (
     Allocation,
     AllocationProblem,
     Bools,
+    Floats,
     Givens,
     Ints,
     Openings,
@@ -253,7 +254,7 @@ def _reasons(visits: Visits, problem: AllocationProblem, surface: RiskSurface, r
     return texts
 
 
-def _known_reasons(surface: RiskSurface, cell: npt.NDArray[np.integer]) -> tuple[Reasons | None, npt.NDArray[np.int64]]:
+def _known_reasons(surface: RiskSurface, cell: Ints) -> tuple[Reasons | None, Ints]:
     """Return the reasons that the surface can give, and the row of each cell in them, -1 where it can give none."""
     held = surface.reasons if surface.explainer is None else surface.with_reasons_of(cell).reasons
     row = np.full(len(cell), -1, np.int64)
@@ -274,9 +275,7 @@ def _ranks(problem: AllocationProblem, shifts: Ints) -> npt.NDArray[np.int32]:
     return rank
 
 
-def staffing_frame(
-    problem: AllocationProblem, units: Ints, gained: npt.NDArray[np.float64], *, margins: npt.NDArray[np.float64]
-) -> pd.DataFrame:
+def staffing_frame(problem: AllocationProblem, units: Ints, gained: Floats, *, margins: Floats) -> pd.DataFrame:
     """Return `STAFFING_COLUMNS`; `covered_harm` is that of the visits as delivered, `margins` are of `margins_of`."""
     n_districts, n_shifts = problem.minimum.shape
     inside = problem.district >= 0
@@ -296,7 +295,7 @@ def staffing_frame(
     return pd.DataFrame(dict(zip(STAFFING_COLUMNS, columns, strict=True))).astype({"district": "str", "shift": "str"})
 
 
-def margins_of(problem: AllocationProblem, units: Ints, shifts: Ints | None = None) -> npt.NDArray[np.float64]:
+def margins_of(problem: AllocationProblem, units: Ints, shifts: Ints | None = None) -> Floats:
     """Return what the last unit of each district and shift adds, and what one more would: (2, districts, shifts).
 
     They answer "why not more units there": another unit would add less than the last one elsewhere does. `shifts` may

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 from ortools.math_opt import model_pb2
 from ortools.math_opt.python import mathopt
@@ -47,10 +46,10 @@ class Program:
 class Solution:
     """Values of the columns, objective, proven bound, and the duals of the rows where no column is whole."""
 
-    values: npt.NDArray[np.float64]
+    values: Floats
     objective: float
     bound: float
-    duals: npt.NDArray[np.float64] | None
+    duals: Floats | None
 
 
 class NothingFound(SolverError):

@@ -14,6 +14,7 @@ import pandas as pd
 from allocator.config import RiskSection, ShiftSection
 from allocator.domain import (
     ALL_KINDS,
+    Bools,
     Floats,
     ForecastState,
     Ints,
@@ -44,7 +45,7 @@ class FittedModel(Protocol):
     def rate(self, view: View) -> Floats:
         """Return expected events per horizon, (n_kinds, n_cells)."""
 
-    def sources(self, view: View, cells: npt.NDArray[np.int64]) -> tuple[tuple[str, ...], Floats]:
+    def sources(self, view: View, cells: Ints) -> tuple[tuple[str, ...], Floats]:
         """Return names of the parts of the rate of chosen cells, and the parts, (n_kinds, n, n_sources)."""
 
 
@@ -67,7 +68,7 @@ class HoldOut:
 
     actual: npt.NDArray[np.float32]
     rates: Mapping[str, npt.NDArray[np.float32]]
-    covered: npt.NDArray[np.bool_]
+    covered: Bools
 
     def loglik(self, model: str, kind: int | None = None) -> float:
         """Return the Poisson log-likelihood per event, Σ (n log λ - λ) / Σ n; all kinds for None."""
@@ -261,7 +262,7 @@ class _Explainer:
 
 def _aligned(
     told: Mapping[str, tuple[tuple[str, ...], Floats]], chosen: Sequence[str], n_cells: int
-) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+) -> tuple[tuple[str, ...], Floats]:
     """Return all labels and each kind's values of its own model, (n_cells, n_kinds, n_labels); 0 where it has none."""
     names = tuple(dict.fromkeys(label for labels, _ in told.values() for label in labels))
     values = np.zeros((n_cells, len(chosen), len(names)))

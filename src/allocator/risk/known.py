@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from allocator.domain import Bools, Floats, Ints, Panel
 
 
-def covered(panel: Panel, day: int, horizon: int) -> npt.NDArray[np.bool_]:
+def covered(panel: Panel, day: int, horizon: int) -> Bools:
     """Return the kinds for which the source covers all the `horizon` days from `day`, (n_kinds,) bool."""
     return np.asarray(panel.days_observed[day : day + horizon].all(axis=0))
 
 
-def known_on(panel: Panel, day: int) -> npt.NDArray[np.bool_]:
+def known_on(panel: Panel, day: int) -> Bools:
     """Return the rows of the panel that are known at the start of `day`."""
     known = panel.day < day
     return known if panel.reported is None else known & (panel.reported < day)

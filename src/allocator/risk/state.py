@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import numpy.typing as npt
 
 from allocator.domain import Floats, ForecastState, Ints, RiskSurface, Tessellation
 from allocator.errors import DataError
@@ -57,7 +56,7 @@ def update_histories(
     return dataclasses.replace(before, day=newest, state=state, last=last, exposure=exposure)
 
 
-def _spread_of(city: Tessellation, cell: int, bandwidth_m: float) -> tuple[Ints, npt.NDArray[np.float64]]:
+def _spread_of(city: Tessellation, cell: int, bandwidth_m: float) -> tuple[Ints, Floats]:
     """Return the cells that an event of a cell is spread over, and their weights; see `features.gaussian`."""
     if bandwidth_m == 0:
         return np.array([cell]), np.ones(1)

@@ -64,16 +64,16 @@ class Training:
     horizon: int
     days: tuple[int, ...]
     n_own: int
-    covered: npt.NDArray[np.bool_]
+    covered: Bools
     window: npt.NDArray[np.int16]
-    kind: npt.NDArray[np.int64]
-    cell: npt.NDArray[np.int64]
+    kind: Ints
+    cell: Ints
     count: npt.NDArray[np.float32]
     weight: npt.NDArray[np.float32]
     components: npt.NDArray[np.float32]
     context: npt.NDArray[np.float32]
     context_names: tuple[str, ...]
-    totals: npt.NDArray[np.float64]
+    totals: Floats
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ class Training:
         return len(self.days)
 
     @property
-    def events(self) -> npt.NDArray[np.float64]:
+    def events(self) -> Floats:
         """Events of each window and kind, (n_windows, n_kinds)."""
         found = np.zeros(self.covered.shape)
         np.add.at(found, (self.window, self.kind), self.count)
@@ -126,7 +126,7 @@ class HeldOut:
 
     view: View
     actual: npt.NDArray[np.float32]
-    covered: npt.NDArray[np.bool_]
+    covered: Bools
 
 
 @dataclass(frozen=True, eq=False)

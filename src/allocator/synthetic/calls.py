@@ -6,10 +6,10 @@ import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pyproj import Transformer
 
+from allocator.domain import Floats
 from allocator.synthetic.ground import CRS
 
 
@@ -58,7 +58,7 @@ _BY_WEEKDAY = np.array([0.92, 0.90, 0.93, 0.97, 1.14, 1.16, 0.98])
 
 
 def calls_of(
-    x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], weight: npt.NDArray[np.float64], per_week: float,
+    x: Floats, y: Floats, weight: Floats, per_week: float,
     last_day: dt.date, rng: np.random.Generator,
 ) -> pd.DataFrame:  # fmt: skip
     """Return calls for service up to the end of `last_day`, near where events happen."""
@@ -97,9 +97,7 @@ def calls_of(
     return table[columns]
 
 
-def _handled(
-    kind: str, pattern: CallPattern, received: npt.NDArray[np.float64], rng: np.random.Generator
-) -> pd.DataFrame:
+def _handled(kind: str, pattern: CallPattern, received: Floats, rng: np.random.Generator) -> pd.DataFrame:
     """Return calls with the seconds of their handling; of some, the arrival or closing time was never stamped."""
     n = len(received)
     officer = rng.random(n) < pattern.officer

@@ -75,15 +75,15 @@ class SyntheticCity:
     """
 
     area: Area
-    site_x: npt.NDArray[np.float64]
-    site_y: npt.NDArray[np.float64]
-    intensity: npt.NDArray[np.float64]
+    site_x: Floats
+    site_y: Floats
+    intensity: Floats
     kinds: tuple[str, ...]
     first_day: dt.date
     events: pd.DataFrame
     calls: pd.DataFrame
 
-    def true_rate(self, city: Tessellation, *, first_day: dt.date, days: int) -> npt.NDArray[np.float64]:
+    def true_rate(self, city: Tessellation, *, first_day: dt.date, days: int) -> Floats:
         """Return expected events over the given days, (n_cells, n_kinds), near repeats counted on average."""
         cell = city.locate(self.site_x, self.site_y)
         season = np.stack([_season(PATTERNS[kind], first_day, days).sum() for kind in self.kinds])
@@ -127,9 +127,7 @@ def make_city(
     return SyntheticCity(area, x, y, intensity, kinds, first_day, events, calls)
 
 
-def _intensity(
-    x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], kinds: tuple[str, ...], rng: np.random.Generator
-) -> npt.NDArray[np.float64]:
+def _intensity(x: Floats, y: Floats, kinds: tuple[str, ...], rng: np.random.Generator) -> Floats:
     """Return the mean background events per day of each site, summing to 1 over kinds and sites."""
     luck = rng.gamma(0.35, 1 / 0.35, len(x))  # a few sites draw many events, most draw none
     intensity = np.empty((len(kinds), len(x)))
@@ -145,7 +143,7 @@ def _intensity(
     return intensity
 
 
-def _season(pattern: KindPattern, first_day: dt.date, days: int) -> npt.NDArray[np.float64]:
+def _season(pattern: KindPattern, first_day: dt.date, days: int) -> Floats:
     """Return the factor of each day: yearly season times weekday, with a mean of about 1."""
     day = np.array([first_day + dt.timedelta(days=n) for n in range(days)], dtype="datetime64[D]")
     of_year = (day - day.astype("datetime64[Y]").astype("datetime64[D]")).astype(int)
@@ -156,9 +154,9 @@ def _season(pattern: KindPattern, first_day: dt.date, days: int) -> npt.NDArray[
 
 
 def _events(
-    x: npt.NDArray[np.float64],
-    y: npt.NDArray[np.float64],
-    intensity: npt.NDArray[np.float64],
+    x: Floats,
+    y: Floats,
+    intensity: Floats,
     kinds: tuple[str, ...],
     span: tuple[dt.date, int],
     rng: np.random.Generator,

@@ -6,11 +6,10 @@ import json
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 from pyproj import Transformer
 
-from allocator.domain import Area, Geometries
+from allocator.domain import Area, Floats, Geometries
 
 Polygons = list[shapely.Geometry]
 TIMEZONE = "Atlantic/Azores"
@@ -53,7 +52,7 @@ def _cut(polygon: shapely.Geometry, columns: int, rows: int, labels: list[str]) 
     return [piece for piece, _ in kept], [label for _, label in kept]
 
 
-def streets_of(area: Area, rng: np.random.Generator) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def streets_of(area: Area, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Return sites every 60 m or so along a crooked street grid."""
     left, low, right, high = area.outline.bounds
     lines = []

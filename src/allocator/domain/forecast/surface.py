@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocator.config import Policy
-from allocator.domain.arrays import Floats, Ints, freeze
+from allocator.domain.arrays import Bools, Floats, Ints, freeze
 from allocator.domain.history import ALL_KINDS
 from allocator.domain.space import Tessellation
 from allocator.errors import ConfigError, DataError, nearest, some
@@ -111,7 +111,7 @@ class RiskSurface:
         freeze(self)
 
     @property
-    def expected_harm(self) -> npt.NDArray[np.float64]:
+    def expected_harm(self) -> Floats:
         """Harm-weighted expected events, (n_shifts, n_cells) float64."""
         # Not a matrix product: BLAS may add in another order with another number of threads.
         return np.asarray(np.einsum("sck,k->sc", self.mean, np.asarray(self.harm, np.float64)))
@@ -142,7 +142,7 @@ class RiskSurface:
             }
         )
 
-    def expected_in(self, chosen: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
+    def expected_in(self, chosen: Bools) -> tuple[float, float, float]:
         """Return expected events in chosen cells and shifts, and the predictive interval of their count.
 
         Districts vary independently around the level that they share, and cells within them, each by its own

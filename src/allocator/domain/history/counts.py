@@ -6,18 +6,52 @@ import dataclasses
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-from allocator.domain.arrays import Bools, Ints
+from allocator.domain.arrays import Bools, Floats, Ints
+from allocator.domain.space import Adjacency, Tessellation
 from allocator.errors import DataError, some
 
 MAX_EVENTS = 200_000_000
 """A panel keeps 13 bytes per event: 2.6 GB."""
 
 _GOLDEN = (5**0.5 - 1) / 2
+
+
+class CountOptions(TypedDict, total=False):
+    """What may be said of an array of counts; see `Panel.from_counts`."""
+
+    period: str
+    kinds: Sequence[str] | None
+    timezone: str
+    area_km2: npt.ArrayLike | None
+    x: npt.ArrayLike | None
+    y: npt.ArrayLike | None
+    labels: Sequence[dt.date | str] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Published:
+    """An array of counts as it was published."""
+
+    period: str = "1D"
+    kinds: Sequence[str] | None = None
+    timezone: str = "UTC"
+    area_km2: npt.ArrayLike | None = None
+    x: npt.ArrayLike | None = None
+    y: npt.ArrayLike | None = None
+    labels: Sequence[dt.date | str] | None = None
+
+    def city(self, adjacency: Adjacency | Tessellation) -> Tessellation:
+        """Return the regions."""
+        if not isinstance(adjacency, Tessellation):
+            return Tessellation.regions(adjacency, x=self.x, y=self.y, area_km2=self.area_km2)
+        if not (self.area_km2 is None and self.x is None and self.y is None):
+            raise DataError("a tessellation has its own areas and coordinates: leave out area_km2, x and y")
+        return adjacency
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +66,7 @@ class Counts:
         Which kinds were counted in which period.
     """
 
-    values: npt.NDArray[np.int64]
+    values: Ints
     observed: Bools
 
     @classmethod
@@ -92,7 +126,7 @@ class Counts:
         }
 
 
-def _three_axes(counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def _three_axes(counts: npt.ArrayLike) -> Floats:
     try:
         values = np.asarray(counts, np.float64)
     except (TypeError, ValueError) as error:
@@ -105,7 +139,7 @@ def _three_axes(counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return values
 
 
-def _fault(values: npt.NDArray[np.float64], wrong: Bools, what: str) -> str:
+def _fault(values: Floats, wrong: Bools, what: str) -> str:
     if not wrong.any():
         return ""
     period, region, kind = (int(i) for i in np.argwhere(wrong)[0])

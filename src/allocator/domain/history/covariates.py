@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from allocator.domain.arrays import Floats, Ints, freeze
+from allocator.domain.arrays import Floats, Geometries, Ints, freeze
 from allocator.domain.history.numbers import missing, missing_days, of_cells, of_days
-from allocator.domain.space import Geometries, Tessellation
+from allocator.domain.space import Tessellation
 from allocator.errors import DataError, some
 
 WITHIN_M = 300.0

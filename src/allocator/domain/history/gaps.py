@@ -20,7 +20,7 @@ MAX_GAPS = 6
 """More gaps than this in one kind are coarse dates, such as the first of each month."""
 
 
-def known_day(events: Events, day: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+def known_day(events: Events, day: Ints) -> Ints | None:
     """Return the local day on which each event was known: reported, and over; None where it is that of the event."""
     known = None
     for late in (events.reported, events.end):
@@ -58,7 +58,7 @@ def labelled(counts: Counts, labels: Sequence[dt.date], first: dt.date, days: in
     return counts.at(places, int(places[-1]) + 1)
 
 
-def span_minutes(events: Events) -> npt.NDArray[np.int64]:
+def span_minutes(events: Events) -> Ints:
     """Return the minutes over which each event's time is uncertain."""
     if events.end is None:
         return np.zeros(len(events), np.int64)

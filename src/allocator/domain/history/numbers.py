@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from allocator.domain.arrays import Floats
 from allocator.errors import some
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -54,7 +55,7 @@ def _key_faults(frame: pd.DataFrame, key: str) -> list[str]:
     return []
 
 
-def _numbers(frame: pd.DataFrame, key: str) -> tuple[dict[str, npt.NDArray[np.float64]], list[str]]:
+def _numbers(frame: pd.DataFrame, key: str) -> tuple[dict[str, Floats], list[str]]:
     values, faults = {}, []
     for name in frame.columns.drop(key):
         column = pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64)

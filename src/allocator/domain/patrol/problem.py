@@ -44,7 +44,7 @@ class Givens:
     places: Mapping[str, Bools] = dataclasses.field(default_factory=dict)
     residents: Mapping[str, Floats] = dataclasses.field(default_factory=dict)
     required: npt.NDArray[np.int32] | None = None
-    busy_minutes: npt.NDArray[np.float64] | None = None
+    busy_minutes: Floats | None = None
     other_share: float = 0.0
     edits: tuple[Edit, ...] = ()
     visits: tuple[tuple[int, int], ...] = ()
@@ -82,9 +82,9 @@ class Limit:
     source: str
     least: float = -math.inf
     most: float = math.inf
-    on_blocks: npt.NDArray[np.float64] | None = None
-    on_harm: npt.NDArray[np.float64] | None = None
-    on_units: npt.NDArray[np.float64] | None = None
+    on_blocks: Floats | None = None
+    on_harm: Floats | None = None
+    on_units: Floats | None = None
     unit: str = ""
     scale: float = 1.0
 
@@ -168,10 +168,10 @@ class AllocationTerms:
     days_running: int | None = None
     limits: tuple[Limit, ...] = ()
     crews: npt.NDArray[np.int32] | None = None
-    allowed: npt.NDArray[np.bool_] | None = None
+    allowed: Bools | None = None
     class_of: npt.NDArray[np.int32] | None = None
     needs: npt.NDArray[np.int32] | None = None
-    need_classes: npt.NDArray[np.bool_] | None = None
+    need_classes: Bools | None = None
     need_names: tuple[str, ...] = ()
     spillover: float = 0.0
     indptr: npt.NDArray[np.int32] | None = None
@@ -203,7 +203,7 @@ class AllocationProblem(AllocationTerms):
         Expected harm that has to be gained before a unit of the earlier plan is moved.
     """
 
-    value: npt.NDArray[np.float64]
+    value: Floats
     notes: tuple[str, ...] = ()
     fair: tuple[Limit, ...] = ()
     incumbent: npt.NDArray[np.int32] | None = None
@@ -229,7 +229,7 @@ class AllocationProblem(AllocationTerms):
             class_of=None, needs=None, need_classes=None, need_names=(),
         )  # fmt: skip
 
-    def room(self, units: Ints) -> npt.NDArray[np.int64]:
+    def room(self, units: Ints) -> Ints:
         """Return the visit blocks of given units per (district, shift), after the calls."""
         taken = 0 if self.busy is None else self.busy
         return np.asarray(np.maximum(self.blocks * units.astype(np.int64) - taken, 0))

@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-import numpy.typing as npt
 import shapely
 
-from allocator.domain.arrays import Ints
-
-Geometries = npt.NDArray[np.object_]
+from allocator.domain.arrays import Geometries, Ints
 
 
 @dataclass(frozen=True, eq=False)

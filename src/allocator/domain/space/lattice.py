@@ -7,11 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 
-from allocator.domain.arrays import Floats, Ints
-from allocator.domain.space.area import Geometries
+from allocator.domain.arrays import Bools, Floats, Geometries, Ints
 from allocator.errors import DataError
 
 MAX_CELLS = 1_000_000
@@ -26,7 +24,7 @@ class Lattice:
     first_row: int
     first_column: int
     lookup: Ints
-    partial: npt.NDArray[np.bool_]  # cells cut by the outline: points in them must be checked
+    partial: Bools  # cells cut by the outline: points in them must be checked
 
 
 def _squares(row: Ints, column: Ints, size: float) -> Geometries:

@@ -66,7 +66,7 @@ def _graph_of(adjacency: Adjacency) -> sparse.csr_array:
     return graph
 
 
-def per_region(name: str, values: npt.ArrayLike, n: int) -> npt.NDArray[np.float64]:
+def per_region(name: str, values: npt.ArrayLike, n: int) -> Floats:
     """Return one finite float64 per region."""
     found = np.asarray(values, np.float64)
     if found.shape != (n,):

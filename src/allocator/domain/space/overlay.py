@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 
-from allocator.domain.arrays import Figures, Ints
-from allocator.domain.space.area import Area, Geometries
+from allocator.domain.arrays import Bools, Figures, Geometries, Ints
+from allocator.domain.space.area import Area
 
 SLIVER = 1e-6  # of a cell's area: numerical crumbs of clipping, not places
 
 
-def clip(shapes: Geometries, outline: shapely.Geometry) -> tuple[Geometries, npt.NDArray[np.bool_]]:
+def clip(shapes: Geometries, outline: shapely.Geometry) -> tuple[Geometries, Bools]:
     """Return the polygon part of each shape inside the outline, and which shapes are cut."""
     shapely.prepare(outline)
     partial = ~shapely.contains(outline, shapes)

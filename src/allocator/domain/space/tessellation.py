@@ -12,8 +12,8 @@ import numpy.typing as npt
 import shapely
 from scipy import sparse
 
-from allocator.domain.arrays import Floats, Ints
-from allocator.domain.space.area import Area, Geometries, shapes_of
+from allocator.domain.arrays import Bools, Floats, Geometries, Ints
+from allocator.domain.space.area import Area, shapes_of
 from allocator.domain.space.lattice import SHAPES, Lattice, candidates, csr, lattice_neighbours
 from allocator.domain.space.neighbours import Adjacency, neighbours_of, per_region, step_m
 from allocator.domain.space.overlay import SLIVER, clip, labelled
@@ -243,7 +243,7 @@ class Tessellation:
         cell[finite] = found
         return cell
 
-    def steps_within(self, radius_m: float, *, most: int) -> tuple[npt.NDArray[np.int64], Ints, Floats]:
+    def steps_within(self, radius_m: float, *, most: int) -> tuple[Ints, Ints, Floats]:
         """Return, for each cell, itself and the cells that are at most `radius_m / size_m` steps away.
 
         Returns
@@ -287,7 +287,7 @@ class Tessellation:
         """Return label and shape, made of its cells, of each beat that has cells."""
         return shapes_of(self.geometry, self.beat, self.beats)
 
-    def within(self, polygon: shapely.Geometry) -> npt.NDArray[np.bool_]:
+    def within(self, polygon: shapely.Geometry) -> Bools:
         """Return which cells have their centre inside `polygon`, (n_cells,) bool."""
         shapely.prepare(polygon)
         return np.asarray(shapely.intersects_xy(polygon, self.x, self.y), dtype=bool)

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from allocator.domain.arrays import Floats, Ints, freeze
+from allocator.domain.arrays import Bools, Floats, Geometries, Ints, freeze
 
 MINUTES_PER_M = 0.06
 """Minutes for a metre at 1 km/h."""
@@ -47,7 +46,7 @@ class Streets:
     head: Ints
     metres: Floats
     speed_kmh: Floats
-    geometry: npt.NDArray[np.object_]
+    geometry: Geometries
     node: Ints
     access_m: Floats
 
@@ -65,7 +64,7 @@ class Streets:
         rows = order[first]
         return sparse.csr_array((minutes[rows], (self.tail[rows], self.head[rows])), shape=(len(self.x),) * 2)
 
-    def minutes(self, origins: Ints, targets: Ints, speed_kmh: float) -> npt.NDArray[np.float64]:
+    def minutes(self, origins: Ints, targets: Ints, speed_kmh: float) -> Floats:
         """Return minutes along the streets, `inf` where there is no way, by Dijkstra's shortest paths."""
         node, back = np.unique(self.node[origins], return_inverse=True)
         far = csgraph.dijkstra(self.graph(speed_kmh), indices=node)
@@ -73,7 +72,7 @@ class Streets:
         found = far[back][:, self.node[targets]] + access[origins][:, None] + access[targets]
         return np.asarray(found, np.float64)
 
-    def cut_off(self) -> npt.NDArray[np.bool_]:
+    def cut_off(self) -> Bools:
         """Return the cells whose streets do not lead to those of most cells and back, (n_cells,) bool."""
         _, part = csgraph.connected_components(self.graph(1.0), connection="strong")
         here = part[self.node]
@@ -107,7 +106,7 @@ class Travel:
     x: Floats
     y: Floats
     detour: float = 1.3
-    matrix: npt.NDArray[np.float64] | None = None
+    matrix: Floats | None = None
     label: Ints | None = None
     streets: Streets | None = None
     closed: tuple[shapely.Geometry, ...] = ()
@@ -116,7 +115,7 @@ class Travel:
     def __post_init__(self) -> None:
         freeze(self)
 
-    def minutes(self, origins: Ints, targets: Ints, *, speed_kmh: float) -> npt.NDArray[np.float64]:
+    def minutes(self, origins: Ints, targets: Ints, *, speed_kmh: float) -> Floats:
         """Return minutes from each origin to each target, `inf` where there is no way.
 
         Parameters
@@ -155,7 +154,7 @@ class Travel:
         }
         return dataclasses.replace(self, streets=dataclasses.replace(self.streets, **kept))
 
-    def _round_about(self, origins: Ints, targets: Ints) -> npt.NDArray[np.float64]:
+    def _round_about(self, origins: Ints, targets: Ints) -> Floats:
         """Return the way round the closed places over the straight way, 1 where none is crossed."""
         ratio = np.ones((len(origins), len(targets)))
         if not self.closed:

@@ -7,9 +7,8 @@ import zlib
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from allocator.domain import ALL_KINDS, Floats, Panel, RiskSurface, Shift, Tessellation, shifts_of
+from allocator.domain import ALL_KINDS, Bools, Floats, Panel, RiskSurface, Shift, Tessellation, shifts_of
 from allocator.evaluation.forecasts.folds import Design, Fold, FoldScore, minutes
 from allocator.evaluation.forecasts.metrics import Case, deciles, interval_sums, place_sums, poisson_ceiling, tally
 from allocator.evaluation.forecasts.pooled import Skipped
@@ -90,7 +89,7 @@ def _past(known: Panel) -> Floats:
     return _by_cell(known.netted, known.netted.day >= known.n_days - PAST_DAYS)
 
 
-def _by_cell(rows: Panel, inside: npt.NDArray[np.bool_]) -> Floats:
+def _by_cell(rows: Panel, inside: Bools) -> Floats:
     counts = np.zeros((rows.city.n_cells, len(rows.kinds)))
     np.add.at(counts, (rows.cell[inside], rows.kind[inside]), rows.count[inside])
     return counts

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from allocator.domain import Events, Ints, Panel
+from allocator.domain import Events, Ints, Panel, date_of
 
 
 def complete_until(panel: Panel, week: dt.date) -> tuple[dt.date, str, bool]:
@@ -68,7 +68,6 @@ def review_codes(events: Events, day: Ints, week: dt.date, *, recent_days: int =
     recent_days : int
         Days that count as recent.
     """
-    epoch = dt.date(1970, 1, 1)
     last, begin = int(day.max()), int(day.min())
     edge = last + 1 - recent_days
     counts = np.bincount(events.kind, minlength=len(events.kinds))
@@ -80,8 +79,8 @@ def review_codes(events: Events, day: Ints, week: dt.date, *, recent_days: int =
         if not counts[row] or edge - begin < recent_days:
             continue
         if first_seen[row] >= edge:
-            new.append(f"{kind} (first on {epoch + dt.timedelta(days=int(first_seen[row]))}, {counts[row]:,} since)")
+            new.append(f"{kind} (first on {date_of(int(first_seen[row]))}, {counts[row]:,} since)")
         elif last_seen[row] < edge and counts[row] * recent_days / max(edge - int(first_seen[row]), 1) > np.log(1000):
-            gone.append(f"{kind} (last on {epoch + dt.timedelta(days=int(last_seen[row]))}, {counts[row]:,} before)")
-    last_day = epoch + dt.timedelta(days=last)
+            gone.append(f"{kind} (last on {date_of(int(last_seen[row]))}, {counts[row]:,} before)")
+    last_day = date_of(last)
     return CodeReview(tuple(new), tuple(gone), last_day, (week - last_day).days - 1, recent_days)

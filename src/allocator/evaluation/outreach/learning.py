@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from allocator.domain import CHANNEL, POINT, VENUE, Delivered, Floats, Initiative, Offers, Partner, Venue
+from allocator.domain import CHANNEL, POINT, VENUE, Delivered, Floats, Initiative, Ints, Offers, Partner, Venue
 from allocator.evaluation.outreach.delivery import HANDED_OUT
 
 PRIOR_HOLDINGS = 3.0
@@ -136,7 +135,7 @@ def _fitted(rows: pd.DataFrame) -> tuple[dict[str, _Shrunk], float, dict[str, _S
     return found, whole, rooms
 
 
-def _quotient(group: npt.NDArray[np.intp], above: Floats, below: Floats) -> Floats:
+def _quotient(group: Ints, above: Floats, below: Floats) -> Floats:
     top, bottom = (np.bincount(group, one) for one in (above, below))
     return np.divide(top, bottom, out=np.ones_like(top), where=bottom > 0)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from allocator.domain import Floats, Panel, Shift, freeze
+from allocator.domain import Floats, Ints, Panel, Shift, freeze
 
 DAY_MINUTES = 1440
 PAST_DAYS = 364
@@ -136,14 +136,14 @@ def day_profile(known: Panel) -> Floats:
 class _Cases:
     """Events near the planned days: local day from the first planned one, minute of it (-1: unknown), span, kind."""
 
-    day: npt.NDArray[np.int64]
-    minute: npt.NDArray[np.int64]
-    span: npt.NDArray[np.int64]
-    kind: npt.NDArray[np.int64]
+    day: Ints
+    minute: Ints
+    span: Ints
+    kind: Ints
     profile: Floats
 
     @classmethod
-    def of(cls, rows: Panel, near: npt.NDArray[np.int64], first: int, profile: Floats) -> _Cases:
+    def of(cls, rows: Panel, near: Ints, first: int, profile: Floats) -> _Cases:
         span = np.zeros(len(near), np.int64) if rows.span is None else rows.span[near].astype(np.int64)
         return cls(
             rows.day[near].astype(np.int64) - first, rows.minute[near].astype(np.int64), span,
@@ -167,7 +167,7 @@ def _window(shift: Shift, first_day: dt.date, timezone: str) -> tuple[int, int]:
     return start // dt.timedelta(minutes=1), stop // dt.timedelta(minutes=1)
 
 
-def _by_shares(day: npt.NDArray[np.int64], shifts: Sequence[Shift], first_day: dt.date) -> tuple[Floats, Floats]:
+def _by_shares(day: Ints, shifts: Sequence[Shift], first_day: dt.date) -> tuple[Floats, Floats]:
     """Return parts in each shift, and in the planned days, where the job gives the shares of its shifts."""
     planned = np.array([(shift.day - first_day).days for shift in shifts])
     share = np.array([shift.share or 0.0 for shift in shifts])
@@ -175,9 +175,7 @@ def _by_shares(day: npt.NDArray[np.int64], shifts: Sequence[Shift], first_day: d
     return parts, ((day >= 0) & (day <= planned.max())).astype(np.float64)
 
 
-def _of_watch(
-    shift: Shift, minute: npt.NDArray[np.int64], kind: npt.NDArray[np.integer], profile: Floats, known: Panel
-) -> Floats:
+def _of_watch(shift: Shift, minute: Ints, kind: Ints, profile: Floats, known: Panel) -> Floats:
     """Return the part of each event that lies in the hours of a shift, on any day."""
     if known.precision != "minute":
         return np.full(len(minute), shift.share or 0.0)
@@ -188,5 +186,5 @@ def _of_watch(
     return np.where(minute < 0, spread, inside)
 
 
-def _on_cells(parts: Floats, cell: npt.NDArray[np.integer], n_cells: int) -> Floats:
+def _on_cells(parts: Floats, cell: Ints, n_cells: int) -> Floats:
     return np.stack([np.bincount(cell, column, n_cells) for column in parts.T])

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from allocator.config import AllocationSection, Policy, StaffingSection
-from allocator.domain import Allocation, AllocationProblem, Bools, Floats, Givens, Panel, RiskSurface, Roster
+from allocator.domain import Allocation, AllocationProblem, Bools, Floats, Givens, Ints, Panel, RiskSurface, Roster
 from allocator.errors import AllocatorError
 from allocator.evaluation.plans.occurred import past_rates
 from allocator.planning import SOLVERS, build_problem, solve
@@ -108,7 +108,7 @@ def foresight(problem: AllocationProblem, harm: Floats) -> Made:
     return Made(plan.blocks, plan.units)
 
 
-def even_values(problem: AllocationProblem, known: Panel, *, seed: int) -> npt.NDArray[np.float64]:
+def even_values(problem: AllocationProblem, known: Panel, *, seed: int) -> Floats:
     """Return values under which every district weighs the same, and cells with any history differ by chance alone."""
     past = (np.bincount(known.netted.cell, minlength=len(problem.district)) > 0) & (problem.district >= 0)
     per_district = np.bincount(problem.district[past], minlength=len(problem.districts))
@@ -117,9 +117,7 @@ def even_values(problem: AllocationProblem, known: Panel, *, seed: int) -> npt.N
     return np.asarray(share * (1 + 1e-6 * chance))
 
 
-def level(
-    problem: AllocationProblem, plan: Allocation, wanted: npt.NDArray[np.int64], *, seed: int
-) -> npt.NDArray[np.int16]:
+def level(problem: AllocationProblem, plan: Allocation, wanted: Ints, *, seed: int) -> npt.NDArray[np.int16]:
     """Return the visits of a plan, with `wanted` in each shift.
 
     Missing ones go to the cells of greatest further gain, in districts whose units have time left and then in any;
@@ -165,8 +163,8 @@ def _best(problem: AllocationProblem, solver: str) -> Allocation:
 
 
 def _add(
-    problem: AllocationProblem, blocks: npt.NDArray[np.int64], s: int, n: int, *, among: Bools,
-    chance: npt.NDArray[np.int64],
+    problem: AllocationProblem, blocks: Ints, s: int, n: int, *, among: Bools,
+    chance: Ints,
 ) -> None:  # fmt: skip
     while n > 0:
         free = np.flatnonzero(among & (blocks[s] < problem.cap[s]))
@@ -178,9 +176,7 @@ def _add(
         n -= len(chosen)
 
 
-def _take(
-    problem: AllocationProblem, blocks: npt.NDArray[np.int64], s: int, n: int, *, chance: npt.NDArray[np.int64]
-) -> None:
+def _take(problem: AllocationProblem, blocks: Ints, s: int, n: int, *, chance: Ints) -> None:
     while n > 0:
         there = np.flatnonzero(blocks[s])
         gain = problem.value[s, there] * block_share(problem.diminishing, blocks[s, there] - 1)

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from allocator.config import AllocationSection, Equity, ScenariosSection
-from allocator.domain import Allocation, AllocationProblem, Figures, Record, RiskSurface, Roster, Staffing, Unit
+from allocator.domain import Allocation, AllocationProblem, Figures, Ints, Record, RiskSurface, Roster, Staffing, Unit
 from allocator.errors import AllocatorError, ConfigError, InfeasibleError, nearest
 from allocator.evaluation.plans.rivals import Setting
 from allocator.evaluation.plans.scorecard import plain, wrapped
@@ -305,7 +304,7 @@ class _Maker:
         )
 
 
-def _on_duty(roster: Roster) -> npt.NDArray[np.int64]:
+def _on_duty(roster: Roster) -> Ints:
     return np.array([len(roster.on_duty(shift)) for shift in roster.shifts])
 
 

@@ -37,6 +37,7 @@ from allocator.io.folders.kept import plain_offers
 
 
 def write_state(run: Run, place: Path) -> None:
+    """Write what a run folder needs to be loaded again and re-planned, beside its public files."""
     surface, plan = run.surface, run.plan
     plan.assignments.to_parquet(place / "assignments.parquet", index=False)
     _save_arrays(place / "problem.npz", _arrays_of(run.problem) | _limit_arrays(run.problem))
@@ -83,6 +84,7 @@ def write_state(run: Run, place: Path) -> None:
 
 
 def load_city(place: Path, plain: Mapping[str, Any]) -> Tessellation:
+    """Return the tessellation of a run folder."""
     cells = geopandas.read_parquet(place / "cells.parquet")
     arrays = npz(place / "state" / "cells.npz")
     lattice = None
@@ -101,6 +103,7 @@ def load_city(place: Path, plain: Mapping[str, Any]) -> Tessellation:
 
 
 def load_surface(place: Path, state: Mapping[str, Any], city: Tessellation) -> RiskSurface:
+    """Return the forecast of a run folder."""
     plain = state["surface"]
     table = pq.read_table(place / "risk.parquet", columns=["mean", "lower", "upper"])
     shape = len(plain["shifts"]), city.n_cells, len(plain["kinds"]) + 1
@@ -200,6 +203,7 @@ def _is_finite(value: Any) -> bool:
 
 
 def load_problem(place: Path, plain: Mapping[str, Any]) -> AllocationProblem:
+    """Return the patrol problem of a run folder."""
     arrays = npz(place / "state" / "problem.npz")
     own = {name: array for name, array in arrays.items() if "/" not in name}
     sets: dict[str, Any] = {}
@@ -215,6 +219,7 @@ def load_problem(place: Path, plain: Mapping[str, Any]) -> AllocationProblem:
 
 
 def tuples(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mapping with tuples for the lists that JSON makes of them."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
 
 
@@ -223,6 +228,7 @@ def _save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
 
 
 def npz(path: Path) -> dict[str, Any]:
+    """Return the arrays of a file by name."""
     with np.load(path, allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
@@ -243,6 +249,7 @@ def _roster_plain(roster: Roster) -> dict[str, Any]:
 
 
 def roster_from(plain: Mapping[str, Any]) -> Roster:
+    """Return the roster that its plain form describes."""
     shifts = [
         Shift(**{**shift, "day": dt.date.fromisoformat(shift["day"]),
                  "start": dt.datetime.fromisoformat(shift["start"]), "stop": dt.datetime.fromisoformat(shift["stop"])})
@@ -259,8 +266,10 @@ def roster_from(plain: Mapping[str, Any]) -> Roster:
 
 
 def write_json(path: Path, content: Any) -> None:
+    """Write a value as JSON text."""
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
 
 
 def read_json(path: Path) -> Any:
+    """Return the value of a JSON file."""
     return json.loads(path.read_text("utf-8"))

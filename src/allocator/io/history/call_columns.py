@@ -11,11 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocator.config import StaffingSection
-from allocator.domain import ARRIVAL_IMPUTED, CALL, CLEAR_IMPUTED, DISPATCH_IMPUTED, OFFICER, Bools, Times
+from allocator.domain import ARRIVAL_IMPUTED, CALL, CLEAR_IMPUTED, DISPATCH_IMPUTED, OFFICER, Bools, Floats, Ints, Times
 from allocator.errors import DataError, nearest, some
 from allocator.io.tables import WGS84, as_numbers, as_text, parse_times, to_utc
-
-Minutes = npt.NDArray[np.float64]
 
 _STAMPS = ("received", "dispatched", "enroute", "arrived", "cleared")
 _NO_TIME = np.datetime64("NaT", "s")
@@ -172,7 +170,7 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def units_of(frame: pd.DataFrame, book: CallBook) -> Minutes:
+def units_of(frame: pd.DataFrame, book: CallBook) -> Floats:
     """Return the number of units sent to each call; 1 where the file does not say."""
     if "units" not in frame:
         return np.ones(len(frame))
@@ -239,7 +237,7 @@ def drop_repeated(frame: pd.DataFrame, book: CallBook) -> None:
 
 def durations_of(
     stamps: Mapping[str, Times], section: StaffingSection, book: CallBook
-) -> tuple[dict[str, Minutes], npt.NDArray[np.int8]]:
+) -> tuple[dict[str, Floats], npt.NDArray[np.int8]]:
     """Return wait, travel and service minutes of the kept calls, NaN where a stamp is missing, and which are."""
     received, cleared = stamps["received"], stamps["cleared"]
     nothing = np.full(len(received), _NO_TIME, "datetime64[s]")
@@ -276,17 +274,17 @@ def durations_of(
     return {"wait": wait, "travel": travel, "service": service}, np.asarray(imputed, np.int8)
 
 
-def _minutes(span: npt.NDArray[Any]) -> Minutes:
+def _minutes(span: npt.NDArray[Any]) -> Floats:
     return np.where(np.isnat(span), np.nan, span.astype("timedelta64[s]").astype(np.float64) / 60)
 
 
-def local_hour(time: Times, timezone: str) -> npt.NDArray[np.int64]:
+def local_hour(time: Times, timezone: str) -> Ints:
     """Return the local hour, 0 to 23, of UTC times."""
     local = pd.DatetimeIndex(time).tz_localize("UTC").tz_convert(timezone)
     return np.asarray(local.hour.to_numpy(), np.int64)
 
 
-def filled(minutes: Minutes, priority: npt.NDArray[np.int16], hour: npt.NDArray[np.int64]) -> Minutes:
+def filled(minutes: Floats, priority: npt.NDArray[np.int16], hour: Ints) -> Floats:
     """Return minutes whose gaps hold the median of the priority at the hour, of the priority, or of all; else 0."""
     if not np.isnan(minutes).any():
         return minutes

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pydantic import ValidationError
 from pyproj import Transformer
 
 from allocator.config import CovariateSection, DailySection, Job, Section
-from allocator.domain import Bools, Covariates, Floats, Ints, Tessellation, local_clock
+from allocator.domain import Bools, Covariates, Floats, Ints, Tessellation, date_of, local_clock
 from allocator.errors import ConfigError, DataError, nearest, some
 from allocator.io.places import read_valued_polygons
 from allocator.io.tables import (
@@ -45,7 +44,7 @@ _MOST_TYPES = 20
 """More types of points than this make too many covariates: the job names those it wants."""
 
 _DAY_SHARE = 0.95
-_EPOCH = dt.date(1970, 1, 1).toordinal()
+_EPOCH = date_of(0).toordinal()
 
 
 def read_covariates(
@@ -273,9 +272,7 @@ def _read_points(city: Tessellation, section: CovariateSection, timezone: str) -
     return _noted(Covariates.joined(made), *(f"{where}: {note}" for note in [*notes, *told]))
 
 
-def _places(
-    table: Table, section: CovariateSection, crs: str
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], list[str], list[str]]:
+def _places(table: Table, section: CovariateSection, crs: str) -> tuple[Floats, Floats, list[str], list[str]]:
     """Return the places in the city's system, NaN where missing, with faults and notes."""
     columns = [section.lon or section.x or GEOMETRY_X, section.lat or section.y or GEOMETRY_Y]
     source = WGS84 if section.lon else section.crs if section.x else table.crs or section.crs

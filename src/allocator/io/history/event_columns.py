@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocator.config import DataSection
-from allocator.domain import ALL_KINDS, CALL, OFFICER, Bools, Floats
+from allocator.domain import ALL_KINDS, CALL, OFFICER, Bools, Floats, Ints
 from allocator.errors import nearest, some
 from allocator.io.tables import (
     MOST_KINDS,
@@ -101,7 +101,7 @@ def other_times_of(frame: pd.DataFrame, role: str, *, section: DataSection, book
 
 
 def utc_of(
-    times: ParsedTimes, section: DataSection, timezone: str, *, rows: npt.NDArray[np.intp], dates: bool,
+    times: ParsedTimes, section: DataSection, timezone: str, *, rows: Ints, dates: bool,
     book: EventBook | None = None,
 ) -> Any:  # fmt: skip
     """Return UTC times; of `dates`, the file's own day counts, whatever its time zone or offset."""
@@ -141,7 +141,7 @@ def places_of(frame: pd.DataFrame, section: DataSection, book: EventBook) -> tup
     return x, y
 
 
-def _corrected_rows(frame: pd.DataFrame, *, missing: Bools) -> npt.NDArray[np.intp]:
+def _corrected_rows(frame: pd.DataFrame, *, missing: Bools) -> Ints:
     """Return for each negative row without place the first placed positive row of the same id, else -1."""
     identity = as_text(frame["id"])
     counts, _ = as_numbers(frame["count"])

@@ -6,10 +6,9 @@ import dataclasses
 import re
 
 import numpy as np
-import numpy.typing as npt
 
 from allocator.config import ENFORCEMENT_FAMILIES, Policy
-from allocator.domain import CALL, OFFICER, Events
+from allocator.domain import CALL, OFFICER, Bools, Events
 from allocator.errors import ConfigError, DataError, nearest, some
 from allocator.io.history.presets import read_data_file
 
@@ -98,7 +97,7 @@ def _reason(kind: str, policy: Policy, kinds: tuple[str, ...]) -> str | None:
     return "not among the kinds asked for" if kinds and kind not in kinds else None
 
 
-def _count(events: Events, dropped: npt.NDArray[np.bool_], *, reason: str, ledger: dict[str, int]) -> list[str]:
+def _count(events: Events, dropped: Bools, *, reason: str, ledger: dict[str, int]) -> list[str]:
     """Count the dropped events by kind in the ledger; return a note on them."""
     counts = np.bincount(events.kind[dropped], minlength=len(events.kinds))
     for row in np.flatnonzero(counts):

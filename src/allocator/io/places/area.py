@@ -10,13 +10,12 @@ from typing import Any, TypedDict, Unpack
 
 import geopandas as gpd
 import numpy as np
-import numpy.typing as npt
 import pyogrio
 import pyproj
 import shapely.geometry
 
 from allocator.config import Job
-from allocator.domain import Area, Geometries
+from allocator.domain import Area, Floats, Geometries
 from allocator.errors import ConfigError, DataError, some
 from allocator.io.tables import GIS_SUFFIXES, as_numbers, as_text, read_header, require_columns
 
@@ -119,7 +118,7 @@ def read_polygons(
 
 def read_valued_polygons(
     path: str | Path, crs: str, column: str, *, layer: str | None = None, source_crs: str | None = None
-) -> tuple[Geometries, npt.NDArray[np.float64], tuple[str, ...]]:
+) -> tuple[Geometries, Floats, tuple[str, ...]]:
     """Return the polygons of a file in `crs`, the numbers of one of its columns (NaN where missing), and notes.
 
     Raises

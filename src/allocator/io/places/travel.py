@@ -15,7 +15,7 @@ import shapely
 from scipy.spatial import cKDTree
 
 from allocator.config import Job
-from allocator.domain import Streets, Tessellation, Travel
+from allocator.domain import Bools, Floats, Ints, Streets, Tessellation, Travel
 from allocator.errors import DataError, some
 from allocator.io.tables import as_numbers, as_text, read_columns, read_header, require_columns
 
@@ -56,9 +56,7 @@ def _labels(city: Tessellation, by: str) -> tuple[tuple[str, ...], npt.NDArray[n
     return names, np.asarray(label, np.int32)
 
 
-def read_matrix(
-    path: str | Path, labels: tuple[str, ...], *, needed: npt.NDArray[np.integer[Any]] | None = None
-) -> npt.NDArray[np.float64]:
+def read_matrix(path: str | Path, labels: tuple[str, ...], *, needed: Ints | None = None) -> Floats:
     """Return the minutes from label to label.
 
     Parameters
@@ -96,7 +94,7 @@ def read_matrix(
     return found
 
 
-def _parts(path: Path) -> tuple[list[str], list[str], npt.NDArray[np.float64], list[str]]:
+def _parts(path: Path) -> tuple[list[str], list[str], Floats, list[str]]:
     """Return the labels of rows and columns, the minutes (NaN for a hole), and what cannot be read as a number."""
     if path.suffix.lower() == ".npz":
         return _npz_parts(path)
@@ -115,7 +113,7 @@ def _parts(path: Path) -> tuple[list[str], list[str], npt.NDArray[np.float64], l
     return rows, [str(one) for one in header[1:]], np.array(values).reshape(-1, len(rows)).T, faults
 
 
-def _long_parts(frame: pd.DataFrame) -> tuple[list[str], list[str], npt.NDArray[np.float64], list[str]]:
+def _long_parts(frame: pd.DataFrame) -> tuple[list[str], list[str], Floats, list[str]]:
     start, stop = as_text(frame["from"]), as_text(frame["to"])
     numbers, bad = as_numbers(frame["minutes"])
     faults = _text_faults(frame["minutes"][bad], "column 'minutes'")
@@ -129,7 +127,7 @@ def _long_parts(frame: pd.DataFrame) -> tuple[list[str], list[str], npt.NDArray[
     return rows, columns, minutes, faults
 
 
-def _npz_parts(path: Path) -> tuple[list[str], list[str], npt.NDArray[np.float64], list[str]]:
+def _npz_parts(path: Path) -> tuple[list[str], list[str], Floats, list[str]]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             require_columns(["labels", "minutes"], arrays.files, where=path.name)
@@ -160,7 +158,7 @@ def _label_faults(what: str, given: list[str], known: tuple[str, ...], needed: l
     return faults
 
 
-def _number_faults(minutes: npt.NDArray[np.float64], rows: list[str], columns: list[str]) -> list[str]:
+def _number_faults(minutes: Floats, rows: list[str], columns: list[str]) -> list[str]:
     faults = []
     for wrong, what in (
         (np.isnan(minutes), "have no minutes (holes); fill them in"),
@@ -221,9 +219,7 @@ def read_streets(
     return _network(parts, kmh[row], both[row], city)
 
 
-def _network(
-    lines: npt.NDArray[np.object_], kmh: npt.NDArray[np.float64], both: npt.NDArray[np.bool_], city: Tessellation
-) -> Streets:
+def _network(lines: npt.NDArray[np.object_], kmh: Floats, both: Bools, city: Tessellation) -> Streets:
     """Return the network of line pieces: every vertex is a node."""
     points, line = shapely.get_coordinates(lines, return_index=True)
     place, node = np.unique(np.round(points, 1), axis=0, return_inverse=True)

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
@@ -27,6 +26,7 @@ import pyarrow.parquet
 import pyogrio
 import shapely
 
+from allocator.domain import Bools, Floats
 from allocator.errors import DataError, nearest, some
 from allocator.io.tables.exports import unguarded
 
@@ -164,7 +164,7 @@ def as_text(values: Any) -> pd.Series[str]:
     return text.mask(text.str.lower().isin(["nan", "none", "null", "(null)", "<na>", "nat"]), "")
 
 
-def as_numbers(values: pd.Series[Any]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+def as_numbers(values: pd.Series[Any]) -> tuple[Floats, Bools]:
     """Return the numbers of a column, NaN where there is none, and the rows that hold other text."""
     if pd.api.types.is_numeric_dtype(values.dtype):
         return values.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(values), bool)

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from allocator.domain import Bools, Times
+from allocator.domain import Bools, Floats, Ints, Times
 from allocator.errors import some
 from allocator.io.tables.files import as_text
 
@@ -179,7 +178,7 @@ def _typed(values: pd.Series[Any], *, own: pd.Series[Any] | None = None) -> Pars
     return ParsedTimes(time, none | (own is not None), missing, none, values.astype("str"), shown)
 
 
-def _distinct(text: pd.Series[str]) -> tuple[pd.Series[str], npt.NDArray[np.int64]]:
+def _distinct(text: pd.Series[str]) -> tuple[pd.Series[str], Ints]:
     codes, distinct = pd.factorize(text)
     return pd.Series(distinct, dtype="str"), np.asarray(codes)
 
@@ -202,7 +201,7 @@ def _to_datetime(text: pd.Series[str], time_format: str) -> Times:
     return time
 
 
-def _clock_seconds(text: pd.Series[str]) -> npt.NDArray[np.float64]:
+def _clock_seconds(text: pd.Series[str]) -> Floats:
     parts = text.str.extract(r"^(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?$").astype("float64")
     compact = text.str.extract(r"^(\d{1,4})(?:\.0)?$")[0].astype("float64")
     hour = np.where(compact.notna(), compact // 100, parts[0])

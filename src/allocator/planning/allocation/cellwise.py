@@ -105,9 +105,7 @@ def add_unit_rows(rows: Rows, problem: AllocationProblem, first: int) -> None:
             rows.add(0, column[counts, at, when], 1.0, least=n, most=np.inf)
 
 
-def limit_weights(
-    limit: Limit, problem: AllocationProblem, columns: Columns
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], float]:
+def limit_weights(limit: Limit, problem: AllocationProblem, columns: Columns) -> tuple[Floats, Floats, float]:
     """Return the weights of a limit on blocks and on units (districts, shifts), and the size that scales them to 1."""
     on_blocks = np.zeros(len(columns.cell))
     if limit.on_blocks is not None:

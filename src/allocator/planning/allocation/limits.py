@@ -216,7 +216,7 @@ def _with_visits(problem: P, givens: Givens) -> P:
 
 def allowed_districts(
     roster: Roster, districts: tuple[str, ...], shifts: tuple[str, ...], edits: Iterable[Edit]
-) -> npt.NDArray[np.bool_]:
+) -> Bools:
     """Return where each unit may serve after hand edits, (n_units, n_districts, n_shifts) bool."""
     row = {unit.name: u for u, unit in enumerate(roster.units)}
     allowed = np.ones((len(roster.units), len(districts), len(shifts)), bool)

@@ -281,7 +281,7 @@ def _caps(
 
 def _held(
     limit: PlaceLimit, city: Tessellation, roster: Roster, allocation: AllocationSection, places: Mapping[str, Bools]
-) -> tuple[npt.NDArray[np.int64], Bools, int]:
+) -> tuple[Ints, Bools, int]:
     """Return the rows of shifts and the cells that a limit holds, and the blocks that it allows there."""
     rows = [s for s, shift in enumerate(roster.shifts) if not limit.shifts or shift.name in limit.shifts]
     blocks = min(limit.max_minutes // allocation.block_minutes, allocation.max_blocks)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from allocator.domain import AllocationProblem, Ints
+from allocator.domain import AllocationProblem, Floats, Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +23,8 @@ class Priced:
         Price of a posted unit.
     """
 
-    gain: npt.NDArray[np.float64]
-    unit: npt.NDArray[np.float64]
+    gain: Floats
+    unit: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +40,10 @@ class Reduction:
         What the u-th unit adds; falling in u from the units that the calls take.
     """
 
-    gain: tuple[npt.NDArray[np.float64], ...]
+    gain: tuple[Floats, ...]
     cell: tuple[npt.NDArray[np.int32], ...]
     nth: tuple[npt.NDArray[np.int16], ...]
-    increment: npt.NDArray[np.float64]
+    increment: Floats
 
 
 def reduce(problem: AllocationProblem, priced: Priced | None = None) -> Reduction:
@@ -69,7 +69,7 @@ def reduce(problem: AllocationProblem, priced: Priced | None = None) -> Reductio
     return Reduction(tuple(gains), tuple(cells), tuple(nths), increment)
 
 
-def take_increments(problem: AllocationProblem, gains: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+def take_increments(problem: AllocationProblem, gains: list[Floats]) -> Floats:
     """Return what each unit adds, (n_districts, n_shifts, n_units), from falling gains (n_shifts, m) per district."""
     n_units = int(problem.on_duty.max(initial=0))
     increment = np.zeros((len(problem.districts), len(problem.shifts), n_units))
@@ -79,14 +79,14 @@ def take_increments(problem: AllocationProblem, gains: list[npt.NDArray[np.float
     return increment
 
 
-def block_share(a: float, nth: Ints) -> npt.NDArray[np.float64]:
+def block_share(a: float, nth: Ints) -> Floats:
     """Return the share of a cell's harm that its nth block (from 0) adds, exp(-a n) - exp(-a (n + 1))."""
     return np.asarray(np.exp(-a * nth) * -np.expm1(-a))
 
 
 def _sorted_gains(
-    problem: AllocationProblem, cells: Ints, step: npt.NDArray[np.float64], priced: Priced | None
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32], npt.NDArray[np.int16]]:
+    problem: AllocationProblem, cells: Ints, step: Floats, priced: Priced | None
+) -> tuple[Floats, npt.NDArray[np.int32], npt.NDArray[np.int16]]:
     allowed = np.arange(len(step)) < problem.cap[:, cells, None]
     gain = problem.value[:, cells, None] * step if priced is None else np.maximum(priced.gain[:, cells], 0.0)
     gain = (gain * allowed).reshape(len(problem.value), -1)
@@ -96,8 +96,8 @@ def _sorted_gains(
 
 
 def _fill_increments(
-    gain: npt.NDArray[np.float64], blocks: npt.NDArray[np.int32], busy: npt.NDArray[np.int32],
-    out: npt.NDArray[np.float64],
+    gain: Floats, blocks: npt.NDArray[np.int32], busy: npt.NDArray[np.int32],
+    out: Floats,
 ) -> None:  # fmt: skip
     """Sum the gains that fall to each unit: those of a shift begin after the blocks that calls take."""
     if not gain.shape[1]:
@@ -120,7 +120,7 @@ def blocks_of(problem: AllocationProblem, reduction: Reduction, units: npt.NDArr
     return blocks
 
 
-def covered(problem: AllocationProblem, blocks: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
+def covered(problem: AllocationProblem, blocks: npt.NDArray[np.int16]) -> Floats:
     """Return the expected harm covered per (shift, cell), value × (1 - exp(-a dose)).
 
     The dose of a cell is its blocks, and with spillover a share of those around.

@@ -6,10 +6,9 @@ import dataclasses
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
-from allocator.domain import AllocationProblem, Ints, Limit
+from allocator.domain import AllocationProblem, Floats, Ints, Limit
 from allocator.errors import SolverError
 from allocator.planning.allocation.cellwise import Scope, all_columns, cell_program, crews_of
 from allocator.planning.allocation.solvers import limited
@@ -96,7 +95,7 @@ def _said_of_bands(problem: AllocationProblem, least: Ints, most: Ints) -> Itera
             yield f"band of district {problem.districts[d]}: most {problem.most[d]} raised to {most[d]} unit-shifts"
 
 
-def _said_of_needs(problem: AllocationProblem, unmet: npt.NDArray[np.int64]) -> Iterator[str]:
+def _said_of_needs(problem: AllocationProblem, unmet: Ints) -> Iterator[str]:
     if problem.needs is None:
         return
     for (d, s, n), lack, name in zip(problem.needs.tolist(), unmet.tolist(), problem.need_names, strict=True):
@@ -152,9 +151,7 @@ def _said_of_limit(limit: Limit, down: float, up: float, size: float) -> str:
     return f"{limit.name}: {bent / limit.scale:,.4g} {limit.unit} instead of {bound / limit.scale:,.4g}"
 
 
-def _bend(
-    program: Program, rows: Ints, sign: npt.NDArray[np.float64], cost: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64] | None:
+def _bend(program: Program, rows: Ints, sign: Floats, cost: Floats) -> Floats | None:
     """Return the cheapest amounts by which to bend rows, up for a least and down for a most, so that a plan exists."""
     n, n_rows = len(program.gain), program.rows.shape[0]
     extra = sp.csr_array((sign, (rows, np.arange(len(rows)))), shape=(n_rows, len(rows)))

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from allocator.domain import ASSIGNMENT_COLUMNS, AllocationProblem, Bools, Ints, Roster, Tessellation
+from allocator.domain import ASSIGNMENT_COLUMNS, AllocationProblem, Bools, Floats, Ints, Roster, Tessellation
 from allocator.errors import DataError, SolverError
 from allocator.planning.allocation import Rows
 from allocator.planning.programs import Program, maximise
@@ -71,7 +71,7 @@ def post_units(
     return posting
 
 
-def _nearest(units: npt.NDArray[np.int32], cost: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def _nearest(units: npt.NDArray[np.int32], cost: Floats) -> Ints:
     """Return the district of each unit of a shift where any unit may serve anywhere."""
     places = np.repeat(np.arange(len(units)), units)
     chosen = np.full(len(cost), RESERVE, np.int64)
@@ -81,8 +81,8 @@ def _nearest(units: npt.NDArray[np.int32], cost: npt.NDArray[np.float64]) -> npt
 
 
 def _with_needs(
-    units: npt.NDArray[np.int32], crew: Ints, s: int, *, cost: npt.NDArray[np.float64], problem: AllocationProblem
-) -> npt.NDArray[np.int64] | None:
+    units: npt.NDArray[np.int32], crew: Ints, s: int, *, cost: Floats, problem: AllocationProblem
+) -> Ints | None:
     """Return the district of each unit of a shift by an integer program; None where nothing tells units apart."""
     if problem.crews is None or problem.allowed is None or problem.class_of is None:
         return None
@@ -119,7 +119,7 @@ def _rows(table: Ints | Bools | None) -> Ints | Bools:
     return np.zeros((0, 3), np.int32) if table is None else table
 
 
-def posting_cost(roster: Roster, city: Tessellation) -> tuple[npt.NDArray[np.float64], float]:
+def posting_cost(roster: Roster, city: Tessellation) -> tuple[Floats, float]:
     """Return metres from home to each district, plus `_AWAY` widths of the city away from home; and that width."""
     n = len(city.districts)
     inside = city.district >= 0

@@ -97,16 +97,16 @@ class DutyProblem:
     shifts: tuple[str, ...]
     day: npt.NDArray[np.int32]
     kind: npt.NDArray[np.int32]
-    start: npt.NDArray[np.int64]
-    stop: npt.NDArray[np.int64]
+    start: Ints
+    stop: Ints
     weekend: npt.NDArray[np.int32]
     rules: tuple[DutyRules, ...]
-    may: npt.NDArray[np.bool_]
-    must: npt.NDArray[np.bool_]
-    wish: npt.NDArray[np.float64]
+    may: Bools
+    must: Bools
+    wish: Floats
     wanted: npt.NDArray[np.int32]
-    short: npt.NDArray[np.float64]
-    spare: npt.NDArray[np.float64]
+    short: Floats
+    spare: Floats
     home: npt.NDArray[np.int32]
     balance: float = 0.0
     n_earlier: int = 0
@@ -136,7 +136,7 @@ class Duty:
         Shifts with fewer units than wanted, each with its causes.
     """
 
-    works: npt.NDArray[np.bool_]
+    works: Bools
     objective: float
     bound: float
     notes: tuple[str, ...] = ()

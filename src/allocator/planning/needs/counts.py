@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from allocator.domain import Floats, Ints, OutreachAreas, Panel, freeze
+from allocator.domain import Bools, Floats, Ints, OutreachAreas, Panel, freeze
 
 YEAR_EARLIER, WINDOW_BEFORE, NO_EARLIER = "a year earlier", "just before", ""
 """What the recent days are compared with; `NO_EARLIER`: the history is too short for either."""
@@ -53,7 +53,7 @@ class AreaCounts:
         freeze(self)
 
     @property
-    def known(self) -> npt.NDArray[np.bool_]:
+    def known(self) -> Bools:
         """Kinds for which at least half of both windows is covered, (n_kinds,) bool."""
         least = _LEAST_OBSERVED * self.days
         enough = (self.recent_days >= least) & (self.before_days >= least)

@@ -12,10 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from allocator.domain import Floats
+from allocator.domain import Bools, Floats, Ints
 from allocator.errors import DataError
 
-Codes = npt.NDArray[np.int64]
 Counted = float | Mapping[Hashable, float] | None
 
 WHOLE = "all"
@@ -35,15 +34,15 @@ class _Design:
 
     answer: Floats
     weight: Floats
-    cluster: Codes
-    stratum: Codes
+    cluster: Ints
+    stratum: Ints
     size: Floats
     kept: Floats
-    domain: Codes
+    domain: Ints
     domains: tuple[str, ...]
 
     @property
-    def used(self) -> npt.NDArray[np.bool_]:
+    def used(self) -> Bools:
         return np.isfinite(self.answer) & (self.weight > 0)
 
 
@@ -125,7 +124,7 @@ def _design(values: npt.ArrayLike, drawn: _Drawn) -> _Design:
         raise DataError("the survey cannot be used", faults=faults)
     faults += _wrong_weights(weight)
     strata, names = _codes(drawn.stratum, len(answer), "stratum", faults)
-    psu = np.arange(len(answer))
+    psu: Ints = np.arange(len(answer))
     if drawn.cluster is not None:
         psu, _ = _codes(drawn.cluster, len(answer), "cluster", faults)
     if faults:
@@ -173,7 +172,7 @@ def _wrong_weights(weight: Floats) -> list[str]:
     return faults
 
 
-def _codes(labels: npt.ArrayLike | None, n: int, what: str, faults: list[str]) -> tuple[Codes, tuple[Hashable, ...]]:
+def _codes(labels: npt.ArrayLike | None, n: int, what: str, faults: list[str]) -> tuple[Ints, tuple[Hashable, ...]]:
     """Return numbers of the labels, and the labels."""
     if labels is None:
         return np.zeros(n, np.int64), (None,)
@@ -187,7 +186,7 @@ def _codes(labels: npt.ArrayLike | None, n: int, what: str, faults: list[str]) -
     return np.asarray(code, np.int64), tuple(names)
 
 
-def _domains(domain: npt.ArrayLike | None, n: int) -> tuple[Codes, tuple[str, ...]]:
+def _domains(domain: npt.ArrayLike | None, n: int) -> tuple[Ints, tuple[str, ...]]:
     """Return the domain of each row, -1 for none, and the labels in order."""
     inside = np.full(n, -1, np.int64)
     if domain is None:
@@ -220,7 +219,7 @@ def _population(population: Counted, names: tuple[Hashable, ...], size: Floats) 
     return np.array([float(told[name]) for name in names])
 
 
-def _domain_row(design: _Design, rows: npt.NDArray[np.bool_], label: str, confidence: float) -> dict[str, object]:
+def _domain_row(design: _Design, rows: Bools, label: str, confidence: float) -> dict[str, object]:
     used = rows & design.used
     n, no = int(used.sum()), math.nan
     row = {"domain": label, "n": n, "clusters": 0, "mean": no, "se": no, "lower": no, "upper": no, "df": 0}
@@ -242,7 +241,7 @@ def _domain_row(design: _Design, rows: npt.NDArray[np.bool_], label: str, confid
     return {**row, "se": se, "lower": mean - half, "upper": mean + half, "note": "; ".join(notes)}
 
 
-def _variance(score: Floats, strata: Codes, design: _Design) -> float:
+def _variance(score: Floats, strata: Ints, design: _Design) -> float:
     """Return the variance of a sum of scores; clusters that are not named have a score of 0."""
     n_strata = len(design.size)
     squares, sums = (np.bincount(strata, one, n_strata) for one in (score**2, score))

@@ -235,7 +235,7 @@ def _blocks_left(
     return cell, nth
 
 
-def rows_of(column: pd.Series, names: Iterable[str]) -> npt.NDArray[np.int64]:
+def rows_of(column: pd.Series, names: Iterable[str]) -> Ints:
     """Return the row of each name; through numpy, as Arrow's strings take ten times as long to look up."""
     return np.asarray(pd.Index(list(names), dtype=object).get_indexer(column.to_numpy(object)), np.int64)
 

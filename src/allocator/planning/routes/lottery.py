@@ -10,14 +10,13 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from ortools.linear_solver import pywraplp
 
-from allocator.domain import Bools
+from allocator.domain import Bools, Floats
 from allocator.errors import SolverError
 
 
-def even_odds(delivered: Bools, *, slack: float = 0.0) -> npt.NDArray[np.float64]:
+def even_odds(delivered: Bools, *, slack: float = 0.0) -> Floats:
     """Return the most even odds under which every block of the first variant is delivered as planned.
 
     min t  s.t.  p_v ≤ t,  Σ_v p_v = 1,  Σ_v p_v delivered[v, b] ≥ 1 - slack for each block b of the first variant.
@@ -58,7 +57,7 @@ def even_odds(delivered: Bools, *, slack: float = 0.0) -> npt.NDArray[np.float64
     return np.asarray(found / found.sum())
 
 
-def entropy(odds: npt.NDArray[np.float64]) -> float:
+def entropy(odds: Floats) -> float:
     """Return the entropy of the odds in bits, -Σ p log2 p: how many even coins it takes to guess the draw."""
     some = odds[odds > 0]
     return float(-(some * np.log2(some)).sum()) + 0.0

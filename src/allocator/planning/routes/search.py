@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pyvrp import (
     Client,
     Depot,
@@ -40,7 +39,7 @@ from pyvrp.search import (
     compute_neighbours,
 )
 
-from allocator.domain import Ints
+from allocator.domain import Floats, Ints
 from allocator.kernels.orienteering import team_orienteering
 from allocator.planning.routes.orienteering import (
     PARTS,
@@ -342,9 +341,7 @@ class _Memory(IteratedLocalSearchCallbacks):
         return near[::step]
 
 
-def _matrices(
-    problem: Orienteering, visits: Ints, unit: int, *, row: int, n_types: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _matrices(problem: Orienteering, visits: Ints, unit: int, *, row: int, n_types: int) -> tuple[Floats, Floats]:
     """Return work and clock minutes of one unit between visits, then depots (two for each type of vehicle)."""
     n = len(visits)
     place = problem.place[visits]
@@ -364,8 +361,8 @@ def _matrices(
     return work, travel_on_the_clock
 
 
-def _rounded_up(values: npt.NDArray[np.float64], most: float) -> npt.NDArray[np.int64]:
-    whole: npt.NDArray[np.int64] = np.minimum(np.ceil(values - 1e-6), most).astype(np.int64)
+def _rounded_up(values: Floats, most: float) -> Ints:
+    whole: Ints = np.minimum(np.ceil(values - 1e-6), most).astype(np.int64)
     return whole
 
 

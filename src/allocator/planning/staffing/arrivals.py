@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from allocator.domain import CLEAR_IMPUTED, HOURS, Calls, Floats, Shift, local_clock
+from allocator.domain import CLEAR_IMPUTED, HOURS, Calls, Floats, Ints, Shift, day_number, local_clock
 from allocator.errors import DataError
 
-_UTC_DAY = dt.date(1970, 1, 1).toordinal()
 _SERVICE_CALLS = 50.0
 """Calls of a district that weigh as much as the city's mean minutes in its own."""
 _QUIET_DAY = 10.0
@@ -89,21 +88,21 @@ def expect(calls: Calls, *, week: dt.date, weeks: int) -> Arrivals:
 
 def _recent(calls: Calls, week: dt.date, weeks: int) -> Calls:
     day = local_clock(calls.time, calls.timezone)[0]
-    first = max(week.toordinal() - _UTC_DAY - 7 * weeks, int(day.min()))
+    first = max(day_number(week) - 7 * weeks, int(day.min()))
     # The first day of a file is seldom whole.
     first += int(first == day.min() and day.max() - first >= 7)
     return calls.take(day >= first)
 
 
-def _hour_of_week(calls: Calls) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _hour_of_week(calls: Calls) -> tuple[Ints, Ints]:
     """Return the hour of the week and the local day of each call; 1970-01-01 was a Thursday."""
     day, minute = local_clock(calls.time, calls.timezone)
     return (day + 3) % 7 * 24 + minute // 60, day
 
 
-def _exposure(calls: Calls, day: npt.NDArray[np.int64], week: dt.date) -> tuple[Floats, list[str]]:
+def _exposure(calls: Calls, day: Ints, week: dt.date) -> tuple[Floats, list[str]]:
     """Return how many times each hour of the week was observed; daylight saving leaves one out, repeats another."""
-    first, stop = int(day.min()), week.toordinal() - _UTC_DAY
+    first, stop = int(day.min()), day_number(week)
     per_day = np.bincount(day - first, minlength=stop - first)
     silent = np.flatnonzero(per_day == 0) if len(day) / max(stop - first, 1) >= _QUIET_DAY else np.empty(0, np.int64)
     start = np.datetime64(first - 1, "D").astype("datetime64[s]")
@@ -187,7 +186,7 @@ def _units_per_call(calls: Calls) -> Floats:
     return np.asarray(np.divide(units, n, out=np.ones(len(n)), where=n > 0))
 
 
-def _officer(calls: Calls, hour: npt.NDArray[np.int64], exposure: Floats) -> Floats:
+def _officer(calls: Calls, hour: Ints, exposure: Floats) -> Floats:
     """Return unit-minutes per hour by hour of the week and district; each district has the city's shape."""
     own = calls.by_officers
     minutes = calls.service[own] * calls.units[own]

@@ -9,13 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from allocator.config import StaffingSection
-from allocator.domain import Floats, Ints
+from allocator.domain import Bools, Floats, Ints
 from allocator.errors import DataError
 from allocator.planning.staffing.arrivals import Arrivals
 from allocator.planning.staffing.queueing import lagged, priority_tails, priority_waits
-
-Units = npt.NDArray[np.int32]
-Rows = npt.NDArray[np.int64]
 
 _MOST_UNITS = 5_000
 
@@ -45,19 +42,19 @@ class Demand:
         service = (weight * self.service).sum(axis=0, keepdims=True)
         return dataclasses.replace(self, rate=self.rate.sum(axis=0, keepdims=True), service=service)
 
-    def mean_waits(self, d: Rows, s: Rows, units: Ints) -> Floats:
+    def mean_waits(self, d: Ints, s: Ints, units: Ints) -> Floats:
         """Return the mean wait of each priority by hour, (n, n_hours, n_priorities), of n districts and shifts."""
         rate, servers, service = self._queues(d, s, units)
         return priority_waits(rate, servers, service)
 
-    def tails(self, d: Rows, s: Rows, units: Ints) -> Floats:
+    def tails(self, d: Ints, s: Ints, units: Ints) -> Floats:
         """Return the share of calls that wait longer than the target; NaN without a target."""
         rate, servers, service = self._queues(d, s, units)
         if np.isnan(self.target).all():
             return np.full(rate.shape, np.nan)
         return priority_tails(rate, servers, service, self.target)
 
-    def _queues(self, d: Rows, s: Rows, units: Ints) -> tuple[Floats, Floats, Floats]:
+    def _queues(self, d: Ints, s: Ints, units: Ints) -> tuple[Floats, Floats, Floats]:
         wanted = self.rate[d, s] * self.units_per_call / 60
         total = wanted.sum(axis=-1)
         work = np.einsum("nhp,np->nh", wanted, self.service[d])
@@ -65,7 +62,7 @@ class Demand:
         servers = np.asarray(units, np.float64)[:, None] * (1 - self.other_share)
         return wanted, np.broadcast_to(servers, total.shape), service
 
-    def over_shift(self, d: Rows, s: Rows, by_hour: Floats) -> Floats:
+    def over_shift(self, d: Ints, s: Ints, by_hour: Floats) -> Floats:
         """Return the mean of hourly values over the calls of the shift, (n, n_priorities); 0 without calls."""
         weight = self.rate[d, s] * self.minutes[s][..., None]
         total = weight.sum(axis=1)
@@ -81,7 +78,7 @@ class Demand:
         return wait.reshape(shape), np.where(np.isnan(self.target), np.nan, 1 - late.reshape(shape))
 
 
-def waits(demand: Demand, units: Units, options: StaffingSection) -> tuple[Floats, Floats]:
+def waits(demand: Demand, units: Ints, options: StaffingSection) -> tuple[Floats, Floats]:
     """Return mean waits and shares in time; where all units help everywhere, those of the city's one queue."""
     if options.help == "none":
         return demand.waits(units)
@@ -112,7 +109,7 @@ def demand_of(
     )
 
 
-def fewest(demand: Demand, options: StaffingSection) -> Units:
+def fewest(demand: Demand, options: StaffingSection) -> Ints:
     """Return the fewest units of each district and shift that meet every target, (n_districts, n_shifts)."""
     load, time = demand.load, 1 - demand.other_share
     peak = load.max(axis=2)
@@ -132,7 +129,7 @@ def fewest(demand: Demand, options: StaffingSection) -> Units:
     return np.asarray(flat.reshape(units.shape), np.int32)
 
 
-def _met(demand: Demand, d: Rows, s: Rows, units: Units, options: StaffingSection) -> npt.NDArray[np.bool_]:
+def _met(demand: Demand, d: Ints, s: Ints, units: Ints, options: StaffingSection) -> Bools:
     """Return whether so many units meet every target."""
     wait, late = demand.mean_waits(d, s, units), demand.tails(d, s, units)
     if options.judged_on == "worst_hour":
@@ -147,7 +144,7 @@ def _met(demand: Demand, d: Rows, s: Rows, units: Units, options: StaffingSectio
     return met
 
 
-def spread_units(demand: Demand, total: Units, floor: Units) -> Units:
+def spread_units(demand: Demand, total: Ints, floor: Ints) -> Ints:
     """Return the spread of each shift's units over the districts with the least waiting of all calls together.
 
     One unit after the other goes where it saves most waiting. The mean wait is convex in the servers (Dyer & Proll
@@ -176,7 +173,7 @@ def spread_units(demand: Demand, total: Units, floor: Units) -> Units:
     return units
 
 
-def _gains(demand: Demand, d: Rows, s: Rows, units: Units, peak: Floats) -> Floats:
+def _gains(demand: Demand, d: Ints, s: Ints, units: Ints, peak: Floats) -> Floats:
     """Return the minutes of waiting that one more unit saves; of overloaded districts, more than any of those."""
     cost = [_waiting(demand, d, s, count) for count in (units, units + 1)]
     stable = units > peak
@@ -185,7 +182,7 @@ def _gains(demand: Demand, d: Rows, s: Rows, units: Units, peak: Floats) -> Floa
     return np.where(stable, saved, np.where(peak > 0, 1e15 * (1 + peak / (units + 1)), 0.0))
 
 
-def _waiting(demand: Demand, d: Rows, s: Rows, units: Units) -> Floats:
+def _waiting(demand: Demand, d: Ints, s: Ints, units: Ints) -> Floats:
     """Return the expected minutes that all calls of the shift wait together, (n,)."""
     weight = demand.rate[d, s] * demand.minutes[s][..., None] / 60
     wait = demand.mean_waits(d, s, units)

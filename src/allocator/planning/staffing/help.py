@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocator.config import RoutesSection
-from allocator.domain import Calls, Floats, Shift, Tessellation
-from allocator.planning.staffing.demand import Demand, Units
+from allocator.domain import Calls, Floats, Ints, Shift, Tessellation
+from allocator.planning.staffing.demand import Demand
 from allocator.planning.staffing.hypercube import approximate, preferences
 from allocator.planning.staffing.queueing import erlang_c
 
@@ -24,7 +24,7 @@ _MOST_ATOMS, _MOST_RESTS = 400, 60
 
 
 def helping_districts(
-    calls: Calls, demand: Demand, units: Units, shifts: Sequence[Shift], *, city: Tessellation | None,
+    calls: Calls, demand: Demand, units: Ints, shifts: Sequence[Shift], *, city: Tessellation | None,
     routes: RoutesSection,
 ) -> pd.DataFrame | None:  # fmt: skip
     """Return `HELP_COLUMNS`: every unit answers everywhere, the nearest free one first (Larson's hypercube).
@@ -79,7 +79,7 @@ def _travel(
 
 
 def _helping(
-    units: Units, travel: Floats, district: npt.NDArray[np.int32], *, rate: Floats, service: float
+    units: Ints, travel: Floats, district: npt.NDArray[np.int32], *, rate: Floats, service: float
 ) -> tuple[Floats, ...]:
     """Return the figures of `HELP_COLUMNS` in one shift; NaN where units cannot keep up, or nobody calls."""
     home = np.repeat(np.arange(len(units)), units)

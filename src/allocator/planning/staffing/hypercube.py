@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.special import gammaln
 
-from allocator.domain import Floats, freeze
+from allocator.domain import Floats, Ints, freeze
 from allocator.errors import DataError
 from allocator.planning.staffing.queueing import erlang_b, erlang_c
 
@@ -63,7 +63,7 @@ class Hypercube:
         return float(self.dispatch[away].sum())
 
 
-def preferences(travel: npt.ArrayLike) -> npt.NDArray[np.int64]:
+def preferences(travel: npt.ArrayLike) -> Ints:
     """Return the units of each atom from the nearest on, (n_atoms, n_units).
 
     Units equally near are taken in turn: atom j begins with the j-th of them, so that none is always first.
@@ -141,7 +141,7 @@ def _load(rate: Floats, service: float, units: int, *, queue: bool) -> float:
     return load
 
 
-def _first_free(lists: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.int64]:
+def _first_free(lists: Ints, n: int) -> Ints:
     """Return the unit sent to each atom in each state, (2^n, n_atoms); in the last state, where none is free, -1."""
     state = np.arange(1 << n)
     sent = np.full((1 << n, len(lists)), -1, np.int64)
@@ -152,7 +152,7 @@ def _first_free(lists: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.int64]:
     return sent
 
 
-def _balance(rate: Floats, sent: npt.NDArray[np.int64], service: float, n: int) -> Floats:
+def _balance(rate: Floats, sent: Ints, service: float, n: int) -> Floats:
     """Return the long-run share of each state of the loss system.
 
     States with an even and an odd number of busy units are balanced in turn, and each number of busy units is
@@ -175,7 +175,7 @@ def _balance(rate: Floats, sent: npt.NDArray[np.int64], service: float, n: int) 
     return np.asarray(chance)
 
 
-def _flows(rate: Floats, sent: npt.NDArray[np.int64], service: float, n: int) -> tuple[csr_array, Floats]:
+def _flows(rate: Floats, sent: Ints, service: float, n: int) -> tuple[csr_array, Floats]:
     """Return the flows into each state (rows) per service time, and the whole flow out of each."""
     states = np.arange(1 << n)
     rows, columns, flows = [], [], []
@@ -230,14 +230,14 @@ def approximate(rates: npt.ArrayLike, order: npt.ArrayLike, service: float, *, q
     return Hypercube(workload, _dispatch(workload, lists, rate, factor, all_busy * queue), all_busy, queue)
 
 
-def _busy_before(workload: Floats, lists: npt.NDArray[np.int64]) -> Floats:
+def _busy_before(workload: Floats, lists: Ints) -> Floats:
     """Return the product of the workloads of the units before each on the lists, (n_atoms, n_units)."""
     before = np.ones(lists.shape)
     np.cumprod(workload[lists[:, :-1]], axis=1, out=before[:, 1:])
     return before
 
 
-def _dispatch(workload: Floats, lists: npt.NDArray[np.int64], rate: Floats, factor: Floats, waiting: float) -> Floats:
+def _dispatch(workload: Floats, lists: Ints, rate: Floats, factor: Floats, waiting: float) -> Floats:
     """Return the share of the answered calls by unit and atom; each atom has its share of the calls."""
     chance = _busy_before(workload, lists) * factor * (1 - workload[lists])
     chance *= (1 - waiting) / chance.sum(axis=1, keepdims=True)

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from allocator.config import RoutesSection, StaffingSection
-from allocator.domain import WHOLE_CITY, Calls, Roster, Shift, Staffing, Tessellation
+from allocator.domain import WHOLE_CITY, Calls, Ints, Roster, Shift, Staffing, Tessellation
 from allocator.errors import ConfigError, DataError, nearest, some
 from allocator.planning.staffing.arrivals import expect, hours_of_shifts
-from allocator.planning.staffing.demand import Units, demand_of, fewest, spread_units, waits
+from allocator.planning.staffing.demand import demand_of, fewest, spread_units, waits
 from allocator.planning.staffing.help import helping_districts
 from allocator.planning.staffing.minimums import minimums_of
 
@@ -85,8 +85,8 @@ def staff(
 
 
 def given_units(
-    shifts: Sequence[Shift], options: StaffingSection, *, roster: Roster | None, required: Units
-) -> Units | None:
+    shifts: Sequence[Shift], options: StaffingSection, *, roster: Roster | None, required: Ints
+) -> Ints | None:
     """Return the units that there are in each shift, None if nobody says; what is needed in shifts left out."""
     if roster is None and not options.total:
         return None
@@ -119,7 +119,7 @@ def _check_names(calls: Calls, shifts: Sequence[Shift], options: StaffingSection
         raise ConfigError(f"{len(faults)} names of the [staffing] section do not exist", faults=faults)
 
 
-def _notes(calls: Calls, given: Units | None, floor: Units, options: StaffingSection) -> list[str]:
+def _notes(calls: Calls, given: Ints | None, floor: Ints, options: StaffingSection) -> list[str]:
     notes = []
     if calls.districts == (WHOLE_CITY,):
         notes.append("the calls have no place: the city is staffed as a whole, the districts' minimums are left aside")

@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 
 from allocator.domain import Floats, Geometries, Ints, Tessellation, dissolved
 from allocator.report.look import said
 
-Ring = npt.NDArray[np.int64]
+Ring = Ints
 Point = tuple[float, float]
 
 STEPS = (0.5, 0.75, 0.9, 0.98)

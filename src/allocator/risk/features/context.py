@@ -63,7 +63,7 @@ def components(histories: Histories, horizon: int) -> npt.NDArray[np.float32]:
 
 def component_rows(
     histories: Histories, horizon: int
-) -> tuple[Callable[[Ints, Ints], npt.NDArray[np.float32]], npt.NDArray[np.float64]]:
+) -> tuple[Callable[[Ints, Ints], npt.NDArray[np.float32]], Floats]:
     """Return a function that gathers the components of chosen kinds and cells, and the sums over all cells.
 
     The function gives (n, n_components) float32; the sums are (n_kinds, n_components) float64.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from allocator.domain import Floats, Times
 
@@ -11,7 +10,7 @@ _HORIZON = np.deg2rad(90.833)
 """The sun's upper edge at the horizon, with refraction."""
 
 
-def daylight_hours(start: Times, stop: Times, *, lon: float, lat: float) -> npt.NDArray[np.float64]:
+def daylight_hours(start: Times, stop: Times, *, lon: float, lat: float) -> Floats:
     """Return the hours of daylight between UTC times, (n,) float64.
 
     Sunrise and sunset by the solar equations of the NOAA calculator (Spencer 1971, Fourier series representation
@@ -34,7 +33,7 @@ def daylight_hours(start: Times, stop: Times, *, lon: float, lat: float) -> npt.
     return light / 60
 
 
-def sun(day: npt.NDArray[np.datetime64], *, lon: float, lat: float) -> tuple[Floats, Floats]:
+def sun(day: Times, *, lon: float, lat: float) -> tuple[Floats, Floats]:
     """Return sunrise and sunset in minutes of the UTC day (they may lie outside it), (n,) each."""
     year = day.astype("datetime64[Y]")
     length = ((year + 1).astype("datetime64[D]") - year.astype("datetime64[D]")) / np.timedelta64(1, "D")

@@ -141,9 +141,9 @@ class Histories:
     space: Space
     n_kinds: int
     day: int = 0
-    state: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    exposure: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    last: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    state: Floats = field(default_factory=lambda: np.empty(0))
+    exposure: Floats = field(default_factory=lambda: np.empty(0))
+    last: Floats = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         if not self.state.size:
@@ -183,7 +183,7 @@ class Histories:
         np.maximum.at(self.last, (panel.kind[new], panel.cell[new]), panel.day[new])
         self.day = day
 
-    def expected(self, horizon: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
+    def expected(self, horizon: int) -> tuple[Floats, Floats | None]:
         """Return each history as expected events per horizon: of the kind itself, and of the other kinds.
 
         Two arrays shaped as `state`; the second is None where there is one kind only.

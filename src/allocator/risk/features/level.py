@@ -14,10 +14,9 @@ from functools import lru_cache
 
 import holidays
 import numpy as np
-import numpy.typing as npt
 from scipy.special import gammaln
 
-from allocator.domain import Floats, Ints
+from allocator.domain import Bools, Floats, Ints
 
 MIN_DAYS = 56
 """Shorter histories have no level of their own: the models' totals stand."""
@@ -117,7 +116,7 @@ class Outlook:
 
 
 def outlook(
-    counts: Floats, known: npt.NDArray[np.bool_], calendar: Calendar, *, horizon: int, reported: Floats | None = None
+    counts: Floats, known: Bools, calendar: Calendar, *, horizon: int, reported: Floats | None = None
 ) -> Outlook | None:
     """Return the expected events of the `horizon` days after the last of `counts`.
 
@@ -150,9 +149,7 @@ def outlook(
     return _local_level(np.where(used, counts, 0.0), np.where(used, factor * share, 0.0), coming)
 
 
-def _factors(
-    counts: Floats, used: npt.NDArray[np.bool_], days: Ints, ahead: Ints, calendar: Calendar
-) -> tuple[Floats, Floats]:
+def _factors(counts: Floats, used: Bools, days: Ints, ahead: Ints, calendar: Calendar) -> tuple[Floats, Floats]:
     """Return the calendar factors of the days and of the days ahead."""
     columns, sd = calendar.columns(np.concatenate([days, ahead]))
     if used.sum() < SEASON_DAYS:

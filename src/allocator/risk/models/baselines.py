@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from allocator.config import RiskSection
-from allocator.domain import Floats, Panel, Tessellation
+from allocator.domain import Floats, Ints, Panel, Tessellation
 from allocator.kernels.spatial import spread
 from allocator.risk.features import Csr, Space, View, within
 from allocator.risk.known import known_on, sums
@@ -251,13 +250,13 @@ class FittedBaseline:
     """
 
     columns: Columns
-    weights: npt.NDArray[np.float64]
+    weights: Floats
 
     def rate(self, view: View) -> Floats:
         """Return expected events per horizon, (n_kinds, n_cells) float64."""
         return np.asarray(np.maximum(self._parts(view).sum(axis=-1), 1e-9))
 
-    def sources(self, view: View, cells: npt.NDArray[np.int64]) -> tuple[tuple[str, ...], Floats]:
+    def sources(self, view: View, cells: Ints) -> tuple[tuple[str, ...], Floats]:
         """Return names of the parts of the rate of chosen cells, and the parts, (n_kinds, n, n_sources)."""
         parts = self._parts(view)[:, cells]
         both = np.stack([parts[:, :, :-1].sum(axis=2), parts[:, :, -1]], axis=2)

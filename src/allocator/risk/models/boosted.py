@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from allocator.config import RiskSection
-from allocator.domain import Floats
+from allocator.domain import Floats, Ints
 from allocator.errors import SolverError
 from allocator.risk.features import View
 from allocator.risk.models.mixture import FittedMixture, Mixture, to_level
@@ -26,7 +26,7 @@ _HESSIAN_FACTOR = float(np.exp(0.7))  # as LightGBM's own Poisson objective: it 
 _GRAIN = 2.0**20  # gradients are rounded to multiples of 2^-20
 
 
-def _poisson(scores: npt.NDArray[np.float64], data: lightgbm.Dataset) -> tuple[Floats, Floats]:
+def _poisson(scores: Floats, data: lightgbm.Dataset) -> tuple[Floats, Floats]:
     """Return gradient and hessian of the weighted Poisson likelihood, rounded so that sums of them are exact.
 
     LightGBM adds them in double precision in an order that depends on the number of threads, which
@@ -152,11 +152,11 @@ class FittedBoosted:
                 rates[kind] *= np.exp(self.booster.predict(columns, raw_score=True, num_iteration=self.rounds))
         return to_level(rates, view)
 
-    def sources(self, view: View, cells: npt.NDArray[np.int64]) -> tuple[tuple[str, ...], Floats]:
+    def sources(self, view: View, cells: Ints) -> tuple[tuple[str, ...], Floats]:
         """Return the parts of the mixture for chosen cells, (n_kinds, n, n_sources); `contributions` has the rest."""
         return self.base.sources(view, cells)
 
-    def contributions(self, view: View, cells: npt.NDArray[np.int64]) -> tuple[tuple[str, ...], Floats]:
+    def contributions(self, view: View, cells: Ints) -> tuple[tuple[str, ...], Floats]:
         """Return what the trees add to the log rate of chosen cells, by group of features.
 
         Shapley values of trees (Lundberg et al. 2020, Nature Machine Intelligence 2), as LightGBM gives them,

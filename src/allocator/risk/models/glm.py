@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from allocator.config import RiskSection
-from allocator.domain import Floats
+from allocator.domain import Floats, Ints
 from allocator.risk.features import CONTEXT, Space, View
 from allocator.risk.training import Training
 
@@ -81,12 +80,12 @@ class FittedGlm:
             rates.append(np.exp(np.clip(np.einsum("nj,j->n", design, self.beta[kind]), -30, 15)))
         return np.asarray(np.maximum(np.stack(rates) * (view.horizon / view.window), 1e-9))
 
-    def sources(self, view: View, cells: npt.NDArray[np.int64]) -> tuple[tuple[str, ...], Floats]:
+    def sources(self, view: View, cells: Ints) -> tuple[tuple[str, ...], Floats]:
         """Return the one source of the rate of chosen cells: the regression, (n_kinds, n, 1)."""
         return ("counts and place features together",), self.rate(view)[:, cells, None]
 
 
-def _features(components: Floats, context: Floats, space: Space, n_kinds: int) -> npt.NDArray[np.float64]:
+def _features(components: Floats, context: Floats, space: Space, n_kinds: int) -> Floats:
     wanted = [space.component(band, memory) for band in (0, 1, -1) for memory in (-1, -2, 0)]
     if n_kinds > 1:
         width = len(space.bandwidths) * len(space.half_lives)
@@ -106,14 +105,14 @@ def _standard(raw: Floats, weight: Floats) -> tuple[Floats, Floats]:
     return mean, np.where(spread > 1e-12, np.sqrt(spread), 1.0)
 
 
-def value_range(raw: Floats, mean: Floats) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def value_range(raw: Floats, mean: Floats) -> tuple[Floats, Floats]:
     """Return the least and greatest known value of each column; the mean where a covariate has none in these rows."""
     known = np.isfinite(raw)
     low, high = np.where(known, raw, np.inf).min(axis=0), np.where(known, raw, -np.inf).max(axis=0)
     return np.where(known.any(axis=0), low, mean), np.where(known.any(axis=0), high, mean)
 
 
-def _design(raw: Floats, mean: Floats, scale: Floats, low: Floats, high: Floats) -> npt.NDArray[np.float64]:
+def _design(raw: Floats, mean: Floats, scale: Floats, low: Floats, high: Floats) -> Floats:
     held = np.where(np.isfinite(raw), np.clip(raw, low, high), mean)
     return np.concatenate([(held - mean) / scale, np.ones((len(raw), 1))], axis=1)
 

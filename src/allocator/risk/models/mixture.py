@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from allocator.config import RiskSection
-from allocator.domain import Floats
+from allocator.domain import Floats, Ints
 from allocator.kernels.likelihood import mixture_em
 from allocator.risk.features import Space, View
 from allocator.risk.training import Training
@@ -56,13 +55,13 @@ class FittedMixture:
     """
 
     space: Space
-    weights: npt.NDArray[np.float64]
+    weights: Floats
 
     def rate(self, view: View) -> Floats:
         """Return expected events per horizon, (n_kinds, n_cells) float64, above 0 everywhere."""
         return to_level(np.einsum("kcj,kj->kc", view.components, self.weights), view)
 
-    def rows(self, components: Floats, kind: npt.NDArray[np.int64]) -> Floats:
+    def rows(self, components: Floats, kind: Ints) -> Floats:
         """Return the rates of single rows before they are scaled to a level, (n,) float64."""
         # einsum and not a matrix product: BLAS may add in another order with another number of threads.
         rates = np.empty(len(kind))
@@ -71,7 +70,7 @@ class FittedMixture:
             rates[chosen] = np.einsum("cj,j->c", components[chosen], weights)
         return np.maximum(rates, 1e-9)
 
-    def sources(self, view: View, cells: npt.NDArray[np.int64]) -> tuple[tuple[str, ...], Floats]:
+    def sources(self, view: View, cells: Ints) -> tuple[tuple[str, ...], Floats]:
         """Return names of the parts of the rate of chosen cells, and the parts, (n_kinds, n, n_sources)."""
         raw = view.components[:, cells].astype(np.float64) * self.weights[:, None, :]
         scale = self.rate(view)[:, cells] / np.maximum(raw.sum(axis=2), 1e-300)
@@ -95,7 +94,7 @@ def to_level(rates: Floats, view: View) -> Floats:
     return np.asarray(np.maximum(rates * factor[:, None], 1e-9))
 
 
-def fit_weights(rows: Floats, counts: Floats, totals: Floats) -> npt.NDArray[np.float64]:
+def fit_weights(rows: Floats, counts: Floats, totals: Floats) -> Floats:
     """Return weights >= 0 of greatest Poisson likelihood for λ = rows @ weights; see `mixture_em`.
 
     Parameters

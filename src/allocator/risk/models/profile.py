@@ -128,9 +128,7 @@ Slot = Callable[[], npt.NDArray[np.float32]]
 """Gives the weight of each event in one slot of the week."""
 
 
-def _shrunk(
-    panel: Panel, rows: npt.NDArray[np.int64], slots: Sequence[Slot], prior: Floats, block: Ints
-) -> npt.NDArray[np.float32]:
+def _shrunk(panel: Panel, rows: Ints, slots: Sequence[Slot], prior: Floats, block: Ints) -> npt.NDArray[np.float32]:
     """Return shrunk shares of each slot, (n_slots, n_kinds, n_cells) float32.
 
     The strengths are those of greatest likelihood on a fixed partition of the week, `block` per event, so that a slot
@@ -175,7 +173,7 @@ def _strengths(blocks: Floats, district: Ints, n_districts: int) -> tuple[float,
 
 
 def _day_factors(
-    panel: Panel, rows: npt.NDArray[np.int64], slots: Sequence[Slot], shifts: Sequence[Shift], country: str
+    panel: Panel, rows: Ints, slots: Sequence[Slot], shifts: Sequence[Shift], country: str
 ) -> npt.NDArray[np.float32]:
     """Return what light and public holidays of its date make of each shift's share, (n_shifts, n_kinds) float32.
 
@@ -213,7 +211,7 @@ def _day_factors(
     return factors
 
 
-def _multinomial_map(counts: npt.NDArray[np.float64], columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _multinomial_map(counts: Floats, columns: Floats) -> Floats:
     """Return the effects of greatest posterior of columns (n_weeks, n_slots, 2) on the log shares of slots."""
     usual = np.maximum(counts.sum(axis=0), 0.5) / counts.sum()
     precision, effect = np.diag(1 / np.array(FACTOR_SD) ** 2), np.zeros(2)
@@ -240,7 +238,7 @@ def _centre(panel: Panel) -> tuple[float, float] | None:
     return (lon, lat) if np.isfinite(lon) and np.isfinite(lat) else None
 
 
-def _light(shift: Shift, days: Ints, timezone: str, place: tuple[float, float]) -> npt.NDArray[np.float64]:
+def _light(shift: Shift, days: Ints, timezone: str, place: tuple[float, float]) -> Floats:
     """Return the hours of daylight of a shift, moved by whole days of local clock time."""
     zone = zoneinfo.ZoneInfo(timezone)
     begin, end = (time.astimezone(zone).replace(tzinfo=None) for time in (shift.start, shift.stop))

@@ -44,7 +44,7 @@ class Branching:
     offspring: float
     decay: float
     sigma_m: float
-    background: npt.NDArray[np.float64]
+    background: Floats
 
 
 @dataclass(frozen=True, eq=False)

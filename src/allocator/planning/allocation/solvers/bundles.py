@@ -99,7 +99,7 @@ def over_units(
     return Allocation(units, blocks, objective, max(base + solution.bound, objective), "highs")
 
 
-def posted(problem: AllocationProblem, values: Floats) -> npt.NDArray[np.float64]:
+def posted(problem: AllocationProblem, values: Floats) -> Floats:
     """Return units per (district, shift) from the last columns of a program over bundles."""
     shape = (len(crews_of(problem)[0]), *problem.minimum.shape)
     return np.asarray(values[-int(np.prod(shape)) :].reshape(shape).sum(axis=0))
@@ -182,12 +182,12 @@ def _room_of(problem: AllocationProblem, d: Ints, s: Ints, units: Ints) -> Ints:
 
 def _running_sums(
     problem: AllocationProblem, order: Reduction, limits: tuple[Limit, ...]
-) -> tuple[npt.NDArray[np.float64], list[npt.NDArray[np.float64]]]:
+) -> tuple[Floats, list[Floats]]:
     """Return true gain, and weight in each limit, of the first n blocks of every (district, shift)."""
     n_districts, n_shifts = problem.minimum.shape
     width = int(problem.blocks.max(initial=0)) * int(problem.on_duty.max(initial=0)) + 1
-    gains: npt.NDArray[np.float64] = np.zeros((n_districts, n_shifts, width))
-    sums: list[npt.NDArray[np.float64]] = [np.zeros_like(gains) for _ in limits]
+    gains: Floats = np.zeros((n_districts, n_shifts, width))
+    sums: list[Floats] = [np.zeros_like(gains) for _ in limits]
     step = block_share(problem.diminishing, np.arange(max(int(problem.cap.max(initial=0)), 1)))
     row = np.arange(n_shifts)[:, None]
     for d, (gain, cell, nth) in enumerate(zip(order.gain, order.cell, order.nth, strict=True)):

@@ -64,7 +64,7 @@ def asked_for(problem: AllocationProblem) -> Bools:
     return np.broadcast_to(cells[None, :, None], (*problem.value.shape, n_blocks)).copy()
 
 
-def last_gain(problem: AllocationProblem, guide: Guide, units: Ints) -> npt.NDArray[np.float64]:
+def last_gain(problem: AllocationProblem, guide: Guide, units: Ints) -> Floats:
     """Return the gain of the last block that units do in each district and shift."""
     last = np.zeros(problem.minimum.shape)
     for d, gain in enumerate(guide.reduction.gain):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
-from allocator.domain import Allocation, AllocationProblem
+from allocator.domain import Allocation, AllocationProblem, Floats, Ints
 from allocator.planning.allocation.reduction import blocks_of, covered, reduce
 
 
@@ -33,7 +32,7 @@ def solve(problem: AllocationProblem) -> Allocation:
     return Allocation(units.astype(np.int32), blocks, objective, math.inf, "proportional")
 
 
-def _shares(total: int, weight: npt.NDArray[np.float64], room: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _shares(total: int, weight: Floats, room: Ints) -> Ints:
     """Return `total` shared out by weight (largest remainder), none above its room, none to weight 0."""
     given = np.zeros(len(weight), np.int64)
     while total > 0 and (eligible := (weight > 0) & (given < room)).any():
