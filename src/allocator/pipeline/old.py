@@ -53,6 +53,7 @@ from allocator.evaluation import (
     Setting,
     backtest,
 )
+from allocator.facts import Note, note, texts
 from allocator.pipeline import outreach as seasons
 
 Progress = Callable[[str], None]
@@ -368,7 +369,7 @@ def save_backtest(card: Scorecard, job: Job, folder: str | Path, *, overwrite: b
     """
     io.check_output(folder, overwrite=overwrite)
     notes = [text for text in (report.stamp(job), job.job.note, f"Made by {_versions_in_words()}") if text]
-    manifest = {**_origin(job), "notes": list(card.notes), "peak_mb": peak_mb()}
+    manifest = {**_origin(job), "notes": texts(card.notes), "peak_mb": peak_mb()}
     return io.write_results(
         folder, tables={"scores": card.scores},
         pages={"backtest.html": report.backtest_page(card, title=f"Backtest: {job.job.name}", notes=notes)},
@@ -424,7 +425,7 @@ def backtest_plans(
     return dataclasses.replace(card, notes=(*card.notes, *told, *panel.notes, *area.notes, *events.notes))
 
 
-def _past_weeks(job: Job, city: Tessellation, folds: int) -> tuple[list[PlanWeek], tuple[str, ...]]:
+def _past_weeks(job: Job, city: Tessellation, folds: int) -> tuple[list[PlanWeek], tuple[Note, ...]]:
     """Return the weeks before a job's own, with who was on duty in each, and what a reader should know of that.
 
     Weeks start on the weekday of the job's own. A duty file by date may not reach back: then the units of the job's
@@ -445,10 +446,8 @@ def _past_weeks(job: Job, city: Tessellation, folds: int) -> tuple[list[PlanWeek
         names = {shift.id for shift in shifts} | {shift.name for shift in shifts}
         minimums = tuple(one for one in staffing.minimums if one.shift in names)
         weeks.append(PlanWeek(roster, staffing.model_copy(update={"minimums": minimums})))
-    note = (
-        f"the duty file does not cover {moved} of {folds} weeks: the units of {job.job.week} on stand, by day and shift"
-    )
-    return weeks, (note,) if moved else ()
+    told = note("studies.weeks_not_covered", count=moved, total=folds, week=job.job.week)
+    return weeks, (told,) if moved else ()
 
 
 def _shifts_from(job: Job, first_day: dt.date) -> tuple[Shift, ...]:
@@ -468,7 +467,7 @@ def save_plan_backtest(card: PlanScorecard, job: Job, folder: str | Path, *, ove
     io.check_output(folder, overwrite=overwrite)
     notes = [text for text in (report.stamp(job), job.job.note, f"Made by {_versions_in_words()}") if text]
     page = report.plan_backtest_page(card, title=f"Does planning help? {job.job.name}", notes=notes)
-    manifest = {**_origin(job), "notes": list(card.notes), "peak_mb": peak_mb()}
+    manifest = {**_origin(job), "notes": texts(card.notes), "peak_mb": peak_mb()}
     return io.write_results(
         folder, tables={"plan_scores": card.scores}, pages={"plan_backtest.html": page}, figures=card.figures(),
         manifest=manifest, overwrite=overwrite,
@@ -536,7 +535,7 @@ def save_scenarios(found: Scenarios, job: Job, folder: str | Path, *, overwrite:
     notes = [text for text in (report.stamp(job), job.job.note, f"Made by {_versions_in_words()}") if text]
     picture = report.frontier_png(found)
     page = report.scenarios_page(found, picture, title=f"Scenarios: {job.job.name}", notes=notes)
-    manifest = {**_origin(job), "notes": list(found.notes), "peak_mb": peak_mb()}
+    manifest = {**_origin(job), "notes": texts(found.notes), "peak_mb": peak_mb()}
     return io.write_results(
         folder,
         tables={"scenarios": found.table()} | ({"outreach_scenarios": found.outreach} if len(found.outreach) else {}),
@@ -609,7 +608,7 @@ def save_staffing(found: Staffing, job: Job, folder: str | Path, *, overwrite: b
     notes = [text for text in (report.stamp(job), job.job.note, f"Made by {_versions_in_words()}") if text]
     overloads = overloads_of(found)
     page = report.staffing_page(found, title=f"Staffing: {job.job.name}", notes=notes, overloads=overloads)
-    manifest = {**_origin(job), "rows": dict(found.ledger), "notes": list(found.notes), "peak_mb": peak_mb()}
+    manifest = {**_origin(job), "rows": dict(found.ledger), "notes": texts(found.notes), "peak_mb": peak_mb()}
     return io.write_results(
         folder, tables={"staffing": found.table(), **({} if found.help is None else {"help": found.help})},
         pages={"staffing.html": page}, figures=report.staffing_figures(found, overloads), manifest=manifest,
@@ -672,7 +671,7 @@ def validate(job: Job) -> tuple[str, ...]:
         sizes = (*sizes, f"{len(calls):,} calls for service were received before {job.job.week}")
         known = (*known, *calls.notes)
     notes = (*without, *area.notes, *panel.notes, *events.notes, *roster.notes, *travel.notes, *known)
-    return (report.stamp(job), *sizes, *counted, *notes)
+    return (report.stamp(job), *sizes, *counted, *texts(notes))
 
 
 def explore_job(job: Job, *, progress: Progress | None = None, permutations: int = 199) -> report.Exploration:
@@ -713,7 +712,7 @@ def explore_job(job: Job, *, progress: Progress | None = None, permutations: int
     told = {**_origin(job), "seconds": clock.seconds, "peak_mb": peak_mb()}
     return report.Exploration(
         job=job, weekly=weekly, trends=trends, changes=changes, codes=codes, repeats=repeats,
-        notes=tuple(note for note in (late, *notes, *panel.notes, *area.notes, *events.notes) if note),
+        notes=tuple(one for one in (late, *notes, *panel.notes, *area.notes, *events.notes) if one),
         manifest=told,
     )  # fmt: skip
 
@@ -833,11 +832,8 @@ def since(events: Events, first_day: dt.date | None) -> Events:
     early = day[-1] - 28 * (oldest + 1) + 1
     start_day = dt.date(1970, 1, 1) + dt.timedelta(days=int(early))
     kept = events.take(day >= early, reason=f"before {start_day}")
-    note = (
-        f"{len(events) - len(kept):,} events before {start_day} are left out: the file is filled steadily only from "
-        "then on (data.since sets another day)"
-    )
-    return dataclasses.replace(kept, notes=(*kept.notes, note))
+    told = note("history.before_steady", count=len(events) - len(kept), day=start_day)
+    return dataclasses.replace(kept, notes=(*kept.notes, told))
 
 
 def history(job: Job, area: Area) -> Events:
@@ -917,14 +913,14 @@ def _givens(job: Job, city: Tessellation, roster: Roster) -> Givens:
     )  # fmt: skip
 
 
-def _calls_before(job: Job, city: Tessellation) -> tuple[Calls | None, tuple[str, ...]]:
+def _calls_before(job: Job, city: Tessellation) -> tuple[Calls | None, tuple[Note, ...]]:
     """Return the calls of a job received before its week, None where it names none or the file begins later."""
     if not job.staffing.calls:
         return None, ()
     every = io.read_job_calls(job)
     stop = job.job.week.toordinal() - dt.date(1970, 1, 1).toordinal()
     if not (local_clock(every.time, every.timezone)[0] < stop).any():
-        return None, (f"no call was received before {job.job.week}: planned without the needs of calls",)
+        return None, (note("staffing.no_calls_before", week=job.job.week),)
     return _calls(job, city, every), ()
 
 
@@ -945,8 +941,8 @@ def _workload(job: Job, city: Tessellation, roster: Roster, calls: Calls | None)
 
 
 def _with_calls(
-    givens: Givens, workload: Staffing | None, roster: Roster, staffed: Job, short: tuple[str, ...]
-) -> tuple[Givens, tuple[str, ...]]:
+    givens: Givens, workload: Staffing | None, roster: Roster, staffed: Job, short: tuple[Note, ...]
+) -> tuple[Givens, tuple[Note, ...]]:
     """Return the givens with the units and minutes that calls take, and what calls lack."""
     if workload is None:
         return givens, short
@@ -954,7 +950,7 @@ def _with_calls(
     return planning.with_workload(givens, workload, on_duty, staffed.staffing)
 
 
-def _with_waits(plan: Plan, workload: Staffing | None, short: tuple[str, ...]) -> Plan:
+def _with_waits(plan: Plan, workload: Staffing | None, short: tuple[Note, ...]) -> Plan:
     """Return the plan with the waits of calls that its units make, and the calls that need more of them."""
     if workload is None:
         return dataclasses.replace(plan, unmet=(*short, *plan.unmet))
@@ -1004,21 +1000,21 @@ def _origin(job: Job) -> dict[str, Any]:
 
 
 def _manifest(
-    job: Job, facts: report.Material, area_notes: tuple[str, ...], seconds: Mapping[str, float]
+    job: Job, facts: report.Material, area_notes: tuple[Note, ...], seconds: Mapping[str, float]
 ) -> dict[str, Any]:
     events, panel = facts.events, facts.panel
     return {
         **_origin(job),
         "rows": {**events.ledger, "outside every cell": panel.outside, "net counts clipped": panel.clipped},
         "dropped_columns": list(events.dropped_columns),
-        "notes": [*area_notes, *events.notes, *facts.roster.notes, *_notes_of(facts.covariates)],
+        "notes": texts((*area_notes, *events.notes, *facts.roster.notes, *_notes_of(facts.covariates))),
         "wall_clock_stops": [],  # every budget is one of iterations or deterministic work
         "seconds": {**seconds, "total": round(sum(seconds.values()), 3)},
         "peak_mb": peak_mb(),
     }
 
 
-def _notes_of(covariates: Covariates | None) -> tuple[str, ...]:
+def _notes_of(covariates: Covariates | None) -> tuple[Note, ...]:
     return () if covariates is None else covariates.notes
 
 
@@ -1105,12 +1101,8 @@ def bulletins_of(
     return report.bulletins(
         run.outreach, options=options, timezone=job.job.timezone, title=job.job.name, first_day=job.job.week,
         notes=[text for text in (report.stamp(job), job.job.note) if text], feedback=counts,
-        compared="window" if any(_NO_YEAR in note for note in run.outreach.notes) else "year",
+        compared="window" if any(one.cause == "outreach.no_year_earlier" for one in run.outreach.notes) else "year",
     )  # fmt: skip
-
-
-_NO_YEAR = "no same days a year earlier"
-"""What the notes of the needs say where the recent days are compared with those just before."""
 
 
 def save_bulletins(found: report.Bulletins, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:

@@ -10,6 +10,7 @@ from allocator.domain.patrol.plan import (
     WORTH_COLUMNS,
     Plan,
     empty_table,
+    one_more_unit,
 )
 from allocator.domain.patrol.problem import Allocation, AllocationProblem, Givens, Limit, gap
 
@@ -28,4 +29,5 @@ __all__ = [
     "Plan",
     "empty_table",
     "gap",
+    "one_more_unit",
 ]

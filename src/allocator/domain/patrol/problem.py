@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from allocator.domain.arrays import Bools, Floats, freeze
 from allocator.domain.roster import Edit
+from allocator.facts import Note
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +77,10 @@ class Limit:
         What the sum counts, for messages: "minutes", "visits", "cost".
     scale : float
         Sum / scale is in that unit.
+    group : str
+        Name of the limits that are named and dropped together; "" for the name alone.
+    district, shift : str
+        The only one that it bears on, "" for several.
     """
 
     name: str
@@ -87,6 +92,9 @@ class Limit:
     on_units: npt.NDArray[np.float64] | None = None
     unit: str = ""
     scale: float = 1.0
+    group: str = ""
+    district: str = ""
+    shift: str = ""
 
     def __post_init__(self) -> None:
         freeze(self)
@@ -126,7 +134,7 @@ class AllocationProblem:
         a of the visit value: k visits are worth value × (1 - exp(-a k)).
     districts, shifts : tuple of str
         Names, for messages only.
-    notes : tuple of str
+    notes : tuple of Note
         What the policy leaves out, in plain words; shown with the plan.
     busy : (n_districts, n_shifts) int32, optional
         Visit blocks of the district that calls take from its units as a whole. The fewest units there have to
@@ -174,7 +182,7 @@ class AllocationProblem:
     diminishing: float
     districts: tuple[str, ...]
     shifts: tuple[str, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     busy: npt.NDArray[np.int32] | None = None
     day: npt.NDArray[np.int32] | None = None
     week_least: npt.NDArray[np.int32] | None = None

@@ -38,7 +38,7 @@ FILES = (
 )  # fmt: skip
 """Files of every run folder, beside `history/`, `state/` and the pictures and pages of the report room."""
 
-LAYOUT = 2
+LAYOUT = 3
 """Number of the layout of run folders; told in `manifest.json`, and raised with every change that readers notice."""
 
 

@@ -28,6 +28,7 @@ from allocator.domain import (
     Tessellation,
     Unit,
 )
+from allocator.facts import Note, records
 from allocator.io.folders.kept import plain_offers
 
 
@@ -116,7 +117,8 @@ def _arrays_of(record: Any) -> dict[str, Any]:
 
 def _plain_of(record: Any) -> dict[str, Any]:
     pairs = {one.name: getattr(record, one.name) for one in dataclasses.fields(record)}
-    return {name: value for name, value in pairs.items() if not isinstance(value, (np.ndarray, pd.DataFrame))}
+    rest = {name: value for name, value in pairs.items() if not isinstance(value, (np.ndarray, pd.DataFrame))}
+    return rest | {name: records(rest[name]) for name in ("notes", "unmet", "softened") if name in rest}
 
 
 _LIMIT_SETS = ("limits", "fair")
@@ -164,7 +166,12 @@ def load_problem(place: Path, plain: Mapping[str, Any]) -> AllocationProblem:
 
 
 def tuples(plain: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+    """Return the values of JSON with tuples for lists, and notes for their records."""
+    return {name: tuple(map(_noted, value)) if isinstance(value, list) else value for name, value in plain.items()}
+
+
+def _noted(value: Any) -> Any:
+    return Note.of_record(value) if isinstance(value, dict) and "cause" in value else value
 
 
 def _save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
@@ -186,7 +193,7 @@ def _roster_plain(roster: Roster) -> dict[str, Any]:
             for shift in roster.shifts
         ],
         "duty": sorted(roster.duty),
-        "notes": roster.notes,
+        "notes": records(roster.notes),
         "edits": [dataclasses.asdict(edit) for edit in roster.edits],
     }  # fmt: skip
 
@@ -202,7 +209,7 @@ def roster_from(plain: Mapping[str, Any]) -> Roster:
         shifts=tuple(shifts),
         duty=frozenset((unit, shift) for unit, shift in plain["duty"]),
         teams=tuple(OutreachTeam(**tuples(team)) for team in plain["teams"]),
-        notes=tuple(plain["notes"]),
+        notes=tuple(map(Note.of_record, plain["notes"])),
         edits=tuple(Edit(**edit) for edit in plain["edits"]),
     )
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from allocator.config import AllocationSection, Place, Policy, StaffingSection
 from allocator.domain import AllocationProblem, Bools, Givens, Ints, RiskSurface, Roster
 from allocator.errors import ConfigError, DataError, nearest, some
+from allocator.facts import Note, note
 from allocator.planning.allocation.limits import cells_of, with_limits
 
 if TYPE_CHECKING:
@@ -203,8 +204,8 @@ def _caps(
     policy: Policy,
     allocation: AllocationSection,
     places: Mapping[str, Bools],
-) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
-    """Return the most blocks per shift and cell, and a sentence on what each limit leaves out."""
+) -> tuple[npt.NDArray[np.int16], tuple[Note, ...]]:
+    """Return the most blocks per shift and cell, and a note on what each limit leaves out."""
     cap = np.full(value.shape, allocation.max_blocks, np.int16)
     notes = []
     for limit in policy.limits:
@@ -214,12 +215,9 @@ def _caps(
         index = np.ix_(np.array(rows, np.int64), np.flatnonzero(there))
         cap[index] = np.minimum(cap[index], blocks)
         harm, total = float(value[index].sum()), max(float(value.sum()), 1e-12)
-        what = "left out" if blocks == 0 else f"held to {blocks} visit{'s' * (blocks > 1)} a shift"
-        when = f" in {', '.join(limit.shifts)} shifts" if limit.shifts else ""
-        notes.append(
-            f"{int(there.sum()):,} cells are {what}{when} by policy ({limit.reason}): "
-            f"expected harm there is {harm:.1f}, {harm / total:.1%} of all"
-        )
+        what = {"count": there.sum(), "visits": blocks, "names": limit.shifts, "reason": limit.reason}
+        cause = "patrol.held_to" if blocks else "patrol.left_out"
+        notes.append(note(cause, **what, harm=harm, share=harm / total))
     return cap, tuple(notes)
 
 
