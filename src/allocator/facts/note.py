@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class Note:
     @classmethod
     def of_record(cls, record: Mapping[str, object]) -> Note:
         """Return the note of a `record`, as read from JSON."""
-        facts = {name: _fact(value) for name, value in record.items() if name not in ("cause", "text")}
+        facts = {name: _read(value) for name, value in record.items() if name not in ("cause", "text")}
         return note(str(record["cause"]), **facts)
 
 
@@ -125,10 +126,24 @@ class _Formatter(string.Formatter):
 _FORMATTER = _Formatter()
 
 
+_NOT_FINITE = ("nan", "inf", "-inf")
+"""How records write numbers that JSON has not."""
+
+
 def _plain(fact: Fact) -> object:
     if isinstance(fact, Note):
         return fact.record()
+    if isinstance(fact, float) and not math.isfinite(fact):
+        return str(fact)
     return [_plain(one) for one in fact] if isinstance(fact, tuple) else fact
+
+
+def _read(value: object) -> object:
+    if isinstance(value, Mapping):
+        return Note.of_record(value)
+    if isinstance(value, list):
+        return tuple(map(_read, value))
+    return float(str(value)) if value in _NOT_FINITE else value
 
 
 def _fact(value: object) -> Fact:
@@ -136,8 +151,6 @@ def _fact(value: object) -> Fact:
         value = value.item()
     if isinstance(value, Note) or value is None or isinstance(value, str | int | float | bool):
         return value
-    if isinstance(value, Mapping):
-        return Note.of_record(value)
     if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, Iterable):

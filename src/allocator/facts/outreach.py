@@ -30,7 +30,7 @@ WORDS: dict[str, str] = {
     "not_offered": "it is not offered there any more",
     "most_reached": "most = {most} allows no more",
     "team_is_patrol": "{team} is a patrol unit; such items are planned anew, give it to a team to keep it",
-    "confirmed_lost": "{initiative} on {start:%Y-%m-%d %H:%M}, confirmed by {partner}: {because}",
+    "confirmed_lost": "{initiative} on {start}, confirmed by {partner}: {because}",
     "fairness": (
         "the area with the fewest contacts per resident comes first: it has {fewest:,.1f} per 1,000 residents "
         "instead of {instead:,.1f}, and {less:,.2f} less harm is prevented ({share:.1%})"

@@ -175,7 +175,7 @@ def _with_pins(season: Season, offers: Offers, units: set[str]) -> tuple[Season,
                 note(
                     "outreach.confirmed_lost",
                     initiative=answer.initiative,
-                    start=local,
+                    start=f"{local:%Y-%m-%d %H:%M}",
                     partner=answer.partner,
                     because=why,
                 )
