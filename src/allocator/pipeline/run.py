@@ -7,6 +7,7 @@ import dataclasses
 from allocator import evaluation, planning, report, risk
 from allocator.config import Job
 from allocator.domain import Plan, RiskSurface, Run, Staffing
+from allocator.facts import Note, texts
 from allocator.pipeline.inputs import Asked, Known, asked_of, check_kinds, duty_of, ground_of, known_of
 from allocator.pipeline.outreach import season_of, with_event_visits
 from allocator.pipeline.record import Progress, Stopwatch, origin, peak_mb
@@ -96,7 +97,7 @@ def forecast_of(asked: Asked, known: Known) -> tuple[risk.Fitted, RiskSurface]:
     return fitted, fitted.forecast(shifts=asked.duty.roster.shifts, harm=job.policy.harm)
 
 
-def _with_waits(plan: Plan, workload: Staffing | None, short: tuple[str, ...]) -> Plan:
+def _with_waits(plan: Plan, workload: Staffing | None, short: tuple[Note, ...]) -> Plan:
     """Return the plan with the waits of calls that its units make, and the calls that need more of them."""
     plan = dataclasses.replace(plan, unmet=(*short, *plan.unmet))
     if workload is None:
@@ -112,7 +113,7 @@ def _manifest(asked: Asked, known: Known, clock: Stopwatch) -> dict[str, object]
         **origin(ground.job),
         "rows": {**known.rows, **asked.rows},
         "dropped_columns": list(known.events.dropped_columns),
-        "notes": [str(note) for part in (ground, known, asked.duty, asked) for note in part.notes],
+        "notes": texts(note for part in (ground, known, asked.duty, asked) for note in part.notes),
         "wall_clock_stops": [],  # every budget is one of iterations or deterministic work
         "seconds": {**clock.seconds, "total": round(sum(clock.seconds.values()), 3)},
         "peak_mb": peak_mb(),

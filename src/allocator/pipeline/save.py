@@ -14,6 +14,7 @@ from allocator import io, report
 from allocator.config import Job
 from allocator.domain import Run, Staffing
 from allocator.evaluation import DeliveryCard, PlanScorecard, Scenarios, Scorecard
+from allocator.facts import texts
 from allocator.pipeline.record import origin, peak_mb, versions_in_words
 
 PRODUCT_HASHES = "products.json"
@@ -50,7 +51,7 @@ def write_answer(
     heading = [text for text in (report.stamp(job), job.job.note, f"Made by {versions_in_words()}") if text]
     shown = report.presented(answer, job, heading)
     begun = origin(job, inputs=shown.of_job)
-    manifest = {**begun, "notes": [str(note) for note in shown.notes], "peak_mb": peak_mb(), **shown.record}
+    manifest = {**begun, "notes": texts(shown.notes), "peak_mb": peak_mb(), **shown.record}
     place = io.write_results(
         folder, tables=shown.tables, pages=shown.pages, figures=shown.figures, manifest=manifest, overwrite=overwrite
     )

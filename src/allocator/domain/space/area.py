@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from allocator.facts import Note
+
 Geometries = npt.NDArray[np.object_]
 
 
@@ -29,7 +31,7 @@ class Area:
         One (multi)polygon per beat.
     beats : tuple of str
         Beat labels, in the same order rules.
-    notes : tuple of str
+    notes : tuple of Note
         What a planner should know: repairs, merged features.
     """
 
@@ -38,7 +40,7 @@ class Area:
     crs: str
     beat_polygons: Geometries | None = None
     beats: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @cached_property
     def outline(self) -> Any:

@@ -16,6 +16,7 @@ from allocator.errors import ConfigError
 from allocator.evaluation.bootstrap import block_length, block_weights, interval, resample, verdict
 from allocator.evaluation.forecasts.metrics import METRICS, N_DECILES, ratio
 from allocator.evaluation.forecasts.words import figures, summary
+from allocator.facts import Note
 
 DRAWS = 1000
 DEFAULT_SHARE = 0.01
@@ -82,7 +83,7 @@ class Scorecard:
         Model used, by (fold, model, kind): what "auto" took.
     skipped : tuple of Skipped
         What was not scored.
-    notes : tuple of str
+    notes : tuple of Note
         What a reader must know to judge the scores.
     seed : int
         Seed of the bootstrap.
@@ -101,7 +102,7 @@ class Scorecard:
     sums: Mapping[str, Floats]
     chosen: tuple[tuple[tuple[str, ...], ...], ...]
     skipped: tuple[Skipped, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     seed: int = 0
 
     @property

@@ -33,6 +33,7 @@ from allocator.domain import (
     Travel,
     Unit,
 )
+from allocator.facts import Note, records
 from allocator.io.folders.kept import plain_offers
 
 
@@ -77,7 +78,7 @@ def write_state(run: Run, place: Path) -> None:
             "plan": _plain_of(plan),
             "outreach": _plain_of(run.outreach) | {"offers": plain_offers(run.outreach.offers)},
             "roster": _roster_plain(run.roster),
-            "travel": {"detour": run.travel.detour, "notes": run.travel.notes},
+            "travel": {"detour": run.travel.detour, "notes": records(run.travel.notes)},
         },
     )  # fmt: skip
 
@@ -128,7 +129,7 @@ def load_forecast_state(place: Path) -> ForecastState:
     return ForecastState(**own, origin=Origin(**origin) if origin else None)
 
 
-def load_travel(place: Path, notes: tuple[str, ...], detour: float) -> Travel:
+def load_travel(place: Path, plain: Mapping[str, Any]) -> Travel:
     """Return the minutes between the cells of a run, by the matrix or the streets that were read for it."""
     arrays = npz(place / "state" / "travel.npz")
     streets = _part(arrays, "streets/")
@@ -137,7 +138,7 @@ def load_travel(place: Path, notes: tuple[str, ...], detour: float) -> Travel:
         lines = [content[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
         streets["geometry"] = shapely.from_wkb(np.array(lines, dtype=object))
     own = {name: array for name, array in arrays.items() if "/" not in name}
-    return Travel(**own, detour=detour, streets=Streets(**streets) if streets else None, notes=notes)
+    return Travel(**own, streets=Streets(**streets) if streets else None, **tuples(plain))
 
 
 def _part(arrays: Mapping[str, Any], head: str) -> dict[str, Any]:
@@ -167,7 +168,8 @@ def _arrays_of(record: Any) -> dict[str, Any]:
 
 def _plain_of(record: Any) -> dict[str, Any]:
     pairs = {one.name: getattr(record, one.name) for one in dataclasses.fields(record)}
-    return {name: value for name, value in pairs.items() if not isinstance(value, (np.ndarray, pd.DataFrame))}
+    rest = {name: value for name, value in pairs.items() if not isinstance(value, (np.ndarray, pd.DataFrame))}
+    return rest | {name: records(rest[name]) for name in ("notes", "unmet", "softened") if name in rest}
 
 
 _LIMIT_SETS = ("limits", "fair")
@@ -215,7 +217,12 @@ def load_problem(place: Path, plain: Mapping[str, Any]) -> AllocationProblem:
 
 
 def tuples(plain: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+    """Return the values of JSON with tuples for lists, and notes for their records."""
+    return {name: tuple(map(_noted, value)) if isinstance(value, list) else value for name, value in plain.items()}
+
+
+def _noted(value: Any) -> Any:
+    return Note.of_record(value) if isinstance(value, dict) and "cause" in value else value
 
 
 def _save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
@@ -237,7 +244,7 @@ def _roster_plain(roster: Roster) -> dict[str, Any]:
             for shift in roster.shifts
         ],
         "duty": sorted(roster.duty),
-        "notes": roster.notes,
+        "notes": records(roster.notes),
         "edits": [dataclasses.asdict(edit) for edit in roster.edits],
     }  # fmt: skip
 
@@ -253,7 +260,7 @@ def roster_from(plain: Mapping[str, Any]) -> Roster:
         shifts=tuple(shifts),
         duty=frozenset((unit, shift) for unit, shift in plain["duty"]),
         teams=tuple(OutreachTeam(**tuples(team)) for team in plain["teams"]),
-        notes=tuple(plain["notes"]),
+        notes=tuple(map(Note.of_record, plain["notes"])),
         edits=tuple(Edit(**edit) for edit in plain["edits"]),
     )
 

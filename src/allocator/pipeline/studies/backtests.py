@@ -11,6 +11,7 @@ from typing import TypedDict, Unpack
 from allocator import evaluation
 from allocator.config import Job, RiskSection, ShiftSection
 from allocator.evaluation import PlanScorecard, PlanTerms, PlanWeek, Scorecard
+from allocator.facts import Note, note
 from allocator.pipeline.inputs import (
     Duty,
     calls_before,
@@ -127,7 +128,7 @@ def backtest_plans(
     )
 
 
-def past_weeks(duty: Duty, folds: int) -> tuple[list[PlanWeek], tuple[str, ...]]:
+def past_weeks(duty: Duty, folds: int) -> tuple[list[PlanWeek], tuple[Note, ...]]:
     """Return the weeks before a job's own, with who was on duty in each, and what a reader should know of that.
 
     Weeks start on the weekday of the job's own. A duty file by date may not reach back: then the units of the job's
@@ -147,7 +148,5 @@ def past_weeks(duty: Duty, folds: int) -> tuple[list[PlanWeek], tuple[str, ...]]
         names = {shift.id for shift in shifts} | {shift.name for shift in shifts}
         minimums = tuple(row for row in staffing.minimums if row.shift in names)
         weeks.append(PlanWeek(roster, staffing.model_copy(update={"minimums": minimums})))
-    note = (
-        f"the duty file does not cover {moved} of {folds} weeks: the units of {job.job.week} on stand, by day and shift"
-    )
-    return weeks, (note,) if moved else ()
+    told = note("studies.weeks_not_covered", count=moved, total=folds, week=job.job.week)
+    return weeks, (told,) if moved else ()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from allocator.evaluation import coverage
+from allocator.facts import records
 
 if TYPE_CHECKING:
     from allocator.domain import Run
@@ -57,10 +58,10 @@ def replan_figures(revised: Run, earlier: Run, asked: Mapping[str, Any]) -> dict
           if len(causes) > _MOST_CAUSES else []),
         ["delivered", f"{values['delivered']:.2%} of the expected harm, before {_before(earlier)}; what stands and the "
                       f"rest at best would cover {values['covered_bound']:.2%}"],
-        *(["softened" if not n else "", text] for n, text in enumerate(plan.softened)),
-        *(["unmet" if not n else "", text] for n, text in enumerate(plan.unmet)),
+        *(["softened" if not n else "", one.text] for n, one in enumerate(plan.softened)),
+        *(["unmet" if not n else "", one.text] for n, one in enumerate(plan.unmet)),
     ]  # fmt: skip
-    return {"values": values, "lines": lines}
+    return {"values": values, "lines": lines, "notes": records((*plan.softened, *plan.unmet))}
 
 
 def _before(earlier: Run) -> str:

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from allocator.config import Job, Policy
-from allocator.domain import ALL_KINDS
+from allocator.domain import ALL_KINDS, one_more_unit
 from allocator.evaluation import Case, coverage, hit_rate
+from allocator.facts import Note, records
 from allocator.report.look import ONE_DAY, harm_word, mark
 from allocator.risk import READERS
 
@@ -37,7 +38,7 @@ class Material:
 
     Parameters
     ----------
-    notes : tuple of str
+    notes : tuple of Note
         Fallbacks of the forecast, in plain words.
     rivals : mapping of str to float
         Objective of the baseline solvers on the same problem.
@@ -58,7 +59,7 @@ class Material:
     plan: Plan
     outreach: OutreachPlan
     skill: pd.DataFrame
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     rivals: Mapping[str, float]
     window_days: int
     actual: Floats
@@ -67,7 +68,7 @@ class Material:
 
 
 def figures(m: Material) -> dict[str, Any]:
-    """Return `values` (numbers by name) and `lines` (label and text), fit for JSON."""
+    """Return `values` (numbers by name), `lines` (label and text) and `notes` (records), fit for JSON."""
     values = {**_forecast_values(m), **_plan_values(m), "stamp": mark(m.job, m.plan)}
     lines = [
         *_head(m, values),
@@ -76,7 +77,15 @@ def figures(m: Material) -> dict[str, Any]:
         *_plan_lines(m, values),
         *_outreach_lines(m),
     ]
-    return {"values": values, "lines": [[label, text] for label, text in lines]}
+    notes = (
+        *m.events.notes, *m.roster.notes, *m.problem.notes, *m.notes, *m.plan.softened, *m.plan.unmet,
+        *m.outreach.unmet, *m.outreach.notes,
+    )  # fmt: skip
+    return {
+        "values": values,
+        "lines": [[label, text] for label, text in lines],
+        "notes": records(dict.fromkeys(notes)),
+    }
 
 
 def _forecast_values(m: Material) -> dict[str, Any]:
@@ -164,13 +173,14 @@ def _head(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]:
     )  # fmt: skip
     if late := (m.job.job.week - panel.stop_day).days:
         lines.append(("", f"the history ends {late} days before the week: the forecast is that of the week after it"))
-    # Counts that a note explains are not listed again.
-    ledger = [
-        f"{reason} {n:,}" for reason, n in m.events.ledger.items() if n and reason != "read" and ":" not in reason
-    ]
+    told = {
+        f"{one.get('reason')}: {kind}"
+        for one in m.events.notes if one.cause == "history.kinds_not_trained" for kind in one.named("kind")
+    }  # fmt: skip
+    ledger = [f"{reason} {n:,}" for reason, n in m.events.ledger.items() if n and reason not in ("read", *told)]
     if ledger:
         lines.append(("", f"counted: {', '.join(ledger)}"))
-    return lines + [("", note) for note in (*m.events.notes, *m.roster.notes)]
+    return lines + [("", one.text) for one in (*m.events.notes, *m.roster.notes)]
 
 
 def _forecast_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -190,7 +200,7 @@ def _forecast_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, s
         ("skill", f"held-out log-likelihood per event {skill['chosen']:.3f}{lead}; {others}"),
         ("", f"the top 1 % of the area held {hits['chosen']:.1%} of the {values['held_out_events']:,} events of the "
              f"{_windows(m, values)}; {rest}"),
-        *(("", note) for note in m.notes),
+        *(("", one.text) for one in m.notes),
     ]  # fmt: skip
 
 
@@ -237,8 +247,8 @@ def _plan_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]
     )
     lines.append(("most in", most))
     lines += _staffing_lines(m) + worth_lines(plan, harm_word(m.surface.harm))
-    lines += [("softened" if not n else "", text) for n, text in enumerate(plan.softened)]
-    return lines + [("unmet" if not n else "", text) for n, text in enumerate(plan.unmet)]
+    lines += [("softened" if not n else "", one.text) for n, one in enumerate(plan.softened)]
+    return lines + [("unmet" if not n else "", one.text) for n, one in enumerate(plan.unmet)]
 
 
 def _edit_lines(m: Material) -> list[tuple[str, str]]:
@@ -275,7 +285,7 @@ def _staffing_lines(m: Material) -> list[tuple[str, str]]:
 
 def worth_lines(plan: Plan, harm: str) -> list[tuple[str, str]]:
     """Return what more staff would bring and what each limit costs, in plain words."""
-    units = plan.worth[plan.worth["change"].str.startswith("one more unit")]
+    units = plan.worth[plan.worth["change"].isin([one_more_unit(shift) for shift in plan.staffing["shift"].unique()])]
     limits = plan.worth.drop(units.index)
     told = []
     if len(units):
@@ -318,7 +328,7 @@ def _outreach_lines(m: Material) -> list[tuple[str, str]]:
     by_type = items["type"].value_counts().sort_index()
     if len(items):
         lines.append(("", ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in by_type.items())))
-    lines += [("", cause) for cause in (*plan.unmet, *plan.notes)]
+    lines += [("", one.text) for one in (*plan.unmet, *plan.notes)]
     if len(plan.worth):
         best = plan.worth.sort_values("harm", ascending=False, kind="stable").head(3)
         lines += [("", f"{row.change}: at most {row.harm:.2f} more would be prevented") for row in best.itertuples()]

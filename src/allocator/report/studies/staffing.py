@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from allocator.facts import records
 from allocator.report.look import Part, Picture, Table, Text, page
 
 if TYPE_CHECKING:
@@ -41,7 +42,11 @@ def staffing_figures(staffing: Staffing, overloads: Sequence[str] = ()) -> dict[
         "shifts": [_plain(row) for row in table.to_dict("records")],
         "ledger": dict(staffing.ledger),
     }
-    return {"values": values, "lines": [[label, text] for label, text in _lines(staffing, overloads)]}
+    return {
+        "values": values,
+        "lines": [[label, text] for label, text in _lines(staffing, overloads)],
+        "notes": records(staffing.notes),
+    }
 
 
 def staffing_summary(staffing: Staffing, overloads: Sequence[str] = (), *, width: int = 110) -> str:
@@ -99,7 +104,7 @@ def _lines(staffing: Staffing, overloads: Sequence[str]) -> list[tuple[str, str]
     lines.append(
         ("waits", "are for a free unit, as the queueing model expects them; handling of the call before comes on top")
     )
-    return [*lines, *(("note", note) for note in staffing.notes)]
+    return [*lines, *(("note", one.text) for one in staffing.notes)]
 
 
 def _need_lines(staffing: Staffing) -> list[tuple[str, str]]:
