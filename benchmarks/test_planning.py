@@ -14,7 +14,8 @@ from allocator.planning.allocation.problem import build_problem
 from allocator.planning.allocation.solve import SOLVERS, solve
 from allocator.planning.duty.posts import post_units
 from allocator.planning.patrol import plan_patrol
-from allocator.planning.routes.tours import route
+from allocator.planning.routes.tasks import RouteTerms, straight, tasks_of
+from allocator.planning.routes.tours import route_tasks
 from allocator.synthetic.problem import allocation_problem
 from clock import in_ms
 from planning_city import roster_of, surface_of
@@ -131,11 +132,12 @@ def test_routes(benchmark, record, week):
     problem, surface, roster = week
     answer = solve(problem)
     posting = post_units(answer.units, roster, surface.city)
-    settings = AllocationSection(), RoutesSection()
+    routes = RoutesSection()
+    terms = RouteTerms(problem, roster, straight(surface.city, routes), AllocationSection(), routes)
     tours = int(answer.units.sum())
 
     def run():
-        return route(problem, answer.blocks, posting, roster=roster, city=surface.city, settings=settings)
+        return route_tasks(tasks_of(terms, answer.blocks, posting), terms).visits
 
     visits = run()
     note = f"{len(visits.unit):,} of {int(answer.blocks.sum()):,} visits delivered"

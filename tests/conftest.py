@@ -14,7 +14,6 @@ from allocator.io.job import read_job
 from allocator.synthetic.city import make_city
 from allocator.synthetic.ground import TIMEZONE
 
-
 WHOLE_JOBS = {"demo_run", "quick_run", "made_run", "season", "chicago", "portland"}
 """Fixtures that run a whole job: tests that ask for one are slow, however little they do themselves."""
 

@@ -12,12 +12,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from allocator.domain import Panel
 from allocator.errors import ConfigError, nearest
-
-if TYPE_CHECKING:
-    from allocator.domain import Panel
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ import datetime as dt
 import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from allocator.config.base import FilePath, Section
 from allocator.config.data import AreaSection, DataSection, Policy, ShiftSection, TessellationSection
@@ -144,7 +145,7 @@ def _unknown_shift(where: str, name: str, names: list[str]) -> str:
     return f"{where}: unknown shift {name!r}{nearest(name, names)}; shifts are {some(names, 10)}"
 
 
-def parse_job(content: Mapping[str, Any], *, folder: str | Path | None = None, source: str = "job") -> Job:
+def parse_job(content: Mapping[str, object], *, folder: str | Path | None = None, source: str = "job") -> Job:
     """Return the validated job.
 
     Parameters
@@ -170,7 +171,7 @@ def parse_job(content: Mapping[str, Any], *, folder: str | Path | None = None, s
         raise ConfigError(f"{source}: {count} in the job", faults=faults) from None
 
 
-def _fault(error: Any) -> list[str]:
+def _fault(error: ErrorDetails) -> list[str]:
     where = ".".join(str(part) for part in error["loc"]) or "job"
     if error["type"] == "extra_forbidden":
         known = _keys_at(error["loc"][:-1])
@@ -183,7 +184,7 @@ def _fault(error: Any) -> list[str]:
     return [f"{where}: {message} (found {type(error['input']).__name__} {some([error['input']])[:80]})"]
 
 
-def _keys_at(location: tuple[Any, ...]) -> list[str]:
+def _keys_at(location: tuple[int | str, ...]) -> list[str]:
     """Return the keys that the section at `location` knows."""
     model: type[BaseModel] = Job
     for part in location:
@@ -196,7 +197,7 @@ def _keys_at(location: tuple[Any, ...]) -> list[str]:
     return list(model.model_fields)
 
 
-def _section_in(annotation: Any) -> type[BaseModel] | None:
+def _section_in(annotation: object) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for inner in getattr(annotation, "__args__", ()):

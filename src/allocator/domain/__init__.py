@@ -4,7 +4,19 @@ Times are UTC `datetime64[s]`; local time exists only in shifts and reports. Cel
 and units are rows counted from 0; -1 means "belongs nowhere".
 """
 
-from allocator.domain.arrays import Bools, Floats, Ints, Times, date_of, day_number, freeze, local_clock
+from allocator.domain.arrays import (
+    Arrays,
+    Bools,
+    Figures,
+    Floats,
+    Ints,
+    Record,
+    Times,
+    date_of,
+    day_number,
+    freeze,
+    local_clock,
+)
 from allocator.domain.forecast import ForecastState, Origin
 from allocator.domain.forecast.surface import CLASS_SHARES, Reasons, RiskSurface, count_interval, harm_classes
 from allocator.domain.history import (
@@ -83,7 +95,7 @@ from allocator.domain.patrol import (
 )
 from allocator.domain.roster import DutyWishes, Edit, OutreachTeam, Roster, Shift, Unit, hours_of, shifts_of
 from allocator.domain.run import Run
-from allocator.domain.space import Area, Geometries, Lattice, Streets, Tessellation, Travel, dissolved
+from allocator.domain.space import Adjacency, Area, Geometries, Lattice, Streets, Tessellation, Travel, dissolved
 from allocator.domain.staffing import HOURS, Staffing
 
 __all__ = [
@@ -122,11 +134,13 @@ __all__ = [
     "VISIT_COLUMNS",
     "WHOLE_CITY",
     "WORTH_COLUMNS",
+    "Adjacency",
     "Allocation",
     "AllocationProblem",
     "AllocationTerms",
     "Answer",
     "Area",
+    "Arrays",
     "Bools",
     "Calls",
     "Channel",
@@ -136,6 +150,7 @@ __all__ = [
     "DutyWishes",
     "Edit",
     "Events",
+    "Figures",
     "Floats",
     "ForecastState",
     "Fund",
@@ -157,6 +172,7 @@ __all__ = [
     "Plan",
     "Point",
     "Reasons",
+    "Record",
     "Requests",
     "RiskSurface",
     "Roster",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,18 @@ Bools = npt.NDArray[np.bool_]
 
 
 Times = npt.NDArray[np.datetime64]
+
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+"""Arrays of any type by name, as a file of arrays holds them."""
+
+
+Record = Any
+"""A row of a table, by column or by key: pandas does not tell the types of columns."""
+
+
+Figures = dict[str, Any]
+"""Numbers and words by name, fit for JSON."""
 
 
 _EPOCH = dt.date(1970, 1, 1).toordinal()

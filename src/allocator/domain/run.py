@@ -6,19 +6,17 @@ import dataclasses
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from allocator.config import Job
+from allocator.domain.arrays import Figures
 from allocator.domain.forecast import ForecastState, RiskSurface
 from allocator.domain.outreach import OutreachPlan
 from allocator.domain.patrol import AllocationProblem, Openings, Plan
 from allocator.domain.roster import Roster
 from allocator.domain.space import Travel
-
-if TYPE_CHECKING:
-    from allocator.config import Job
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +66,8 @@ class Run:
     state: ForecastState
     travel: Travel
     openings: Openings
-    figures: Mapping[str, Any]
-    manifest: Mapping[str, Any]
+    figures: Figures
+    manifest: Figures
     history: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
@@ -99,7 +97,7 @@ class Run:
         return "\n".join(lines)
 
 
-def _same(left: Any, right: Any) -> bool:
+def _same(left: object, right: object) -> bool:
     """Return whether two values of a run hold the same data."""
     if isinstance(left, np.ndarray):
         equal_nan = left.dtype.kind == "f"
@@ -110,7 +108,9 @@ def _same(left: Any, right: Any) -> bool:
         names = [one.name for one in dataclasses.fields(left)]
         return type(left) is type(right) and all(_same(getattr(left, n), getattr(right, n)) for n in names)
     if isinstance(left, Mapping):
-        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+        if not isinstance(right, Mapping) or left.keys() != right.keys():
+            return False
+        return all(_same(left[key], right[key]) for key in left)
     if isinstance(left, tuple):
         return isinstance(right, tuple) and len(left) == len(right) and all(map(_same, left, right))
     return bool(left == right)

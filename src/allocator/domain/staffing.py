@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from allocator.domain.arrays import Floats, freeze
+from allocator.domain.roster import Shift
 from allocator.facts import Note
-
-if TYPE_CHECKING:
-    from allocator.domain.roster import Shift
-
 
 HOURS = 168
 """Hours of a week, counted from Monday 00:00 local time."""
@@ -154,7 +150,7 @@ class Staffing:
         calls = self.calls_per_hour
         hours = self.minutes.sum(axis=1) / 60
         per_call = np.divide(self.busy_minutes, calls * hours, out=nothing.copy(), where=calls > 0)
-        columns: dict[str, Any] = dict(zip(DEMAND_COLUMNS, (
+        columns: dict[str, npt.NDArray[np.generic]] = dict(zip(DEMAND_COLUMNS, (
             np.repeat(np.array(self.districts, object), n_s).reshape(n_d, n_s),
             np.tile(np.array([shift.id for shift in self.shifts], object), n_d).reshape(n_d, n_s),
             calls, per_call, self.busy_minutes, self.officer_minutes, self.units_required,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -36,19 +38,54 @@ from allocator.planning.routes import RouteTerms, Visits, openings_of, route_tas
 PURPOSE = "directed patrol"
 
 
+class PatrolOptions(TypedDict, total=False):
+    """How patrol is planned; see `plan_patrol`."""
+
+    allocation: AllocationSection
+    routes: RoutesSection
+    travel: Travel | None
+    openings: Openings | None
+    seed: int
+    softened: tuple[Note, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Settings:
+    allocation: AllocationSection = AllocationSection()
+    routes: RoutesSection = RoutesSection()
+    travel: Travel | None = None
+    openings: Openings | None = None
+    seed: int = 0
+    softened: tuple[Note, ...] = ()
+
+
+class AllocateOptions(TypedDict, total=False):
+    """What else a plan from memory may be told; see `allocate`."""
+
+    allocation: AllocationSection
+    staffing: StaffingSection
+    routes: RoutesSection
+    places: Mapping[str, Bools]
+    givens: Givens | None
+    travel: Travel | None
+    timezone: str
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Told:
+    allocation: AllocationSection = AllocationSection()
+    staffing: StaffingSection = StaffingSection()
+    routes: RoutesSection = RoutesSection()
+    places: Mapping[str, Bools] = field(default_factory=dict)
+    givens: Givens | None = None
+    travel: Travel | None = None
+    timezone: str = "UTC"
+    seed: int = 0
+
+
 def allocate(
-    surface: RiskSurface,
-    roster: Roster,
-    policy: Policy = Policy(),
-    *,
-    allocation: AllocationSection = AllocationSection(),
-    staffing: StaffingSection = StaffingSection(),
-    routes: RoutesSection = RoutesSection(),
-    places: Mapping[str, Bools] = {},
-    givens: Givens | None = None,
-    travel: Travel | None = None,
-    timezone: str = "UTC",
-    seed: int = 0,
+    surface: RiskSurface, roster: Roster, policy: Policy = Policy(), **options: Unpack[AllocateOptions]
 ) -> Plan:
     """Return the patrol plan for a forecast, a roster and a policy, from memory.
 
@@ -83,26 +120,18 @@ def allocate(
     InfeasibleError
         If no plan satisfies all limits; it names them.
     """
-    surface = surface.under(policy)
-    known = givens or Givens(places=places)
-    problem = build_problem(surface, roster, policy, allocation=allocation, staffing=staffing, givens=known)
-    openings = openings_of(routes.windows, surface.city, roster, timezone=timezone, places=known.places)
+    told, surface = _Told(**options), surface.under(policy)
+    known = told.givens or Givens(places=told.places)
+    problem = build_problem(surface, roster, policy, allocation=told.allocation, staffing=told.staffing, givens=known)
+    openings = openings_of(told.routes.windows, surface.city, roster, timezone=told.timezone, places=known.places)
     return plan_patrol(
-        problem, surface, roster, allocation=allocation, routes=routes, travel=travel, openings=openings, seed=seed
-    )
+        problem, surface, roster, allocation=told.allocation, routes=told.routes, travel=told.travel,
+        openings=openings, seed=told.seed,
+    )  # fmt: skip
 
 
 def plan_patrol(
-    problem: AllocationProblem,
-    surface: RiskSurface,
-    roster: Roster,
-    *,
-    allocation: AllocationSection = AllocationSection(),
-    routes: RoutesSection = RoutesSection(),
-    travel: Travel | None = None,
-    openings: Openings | None = None,
-    seed: int = 0,
-    softened: tuple[Note, ...] = (),
+    problem: AllocationProblem, surface: RiskSurface, roster: Roster, **options: Unpack[PatrolOptions]
 ) -> Plan:
     """Return the patrol plan for a problem: units to districts, named units to duty, visits to times.
 
@@ -127,10 +156,14 @@ def plan_patrol(
     """
     if [len(roster.on_duty(shift)) for shift in roster.shifts] != problem.on_duty.tolist():
         raise DataError("the roster has other units on duty than the problem")
+    settings = _Settings(**options)
+    allocation = settings.allocation
     answer = solve(problem, allocation.solver)
     posting = post_units(answer.units, roster, surface.city, problem=problem)
-    ways = travel or straight(surface.city, routes)
-    terms = RouteTerms(problem, roster, ways, allocation, routes, openings=openings, seed=seed)
+    ways = settings.travel or straight(surface.city, settings.routes)
+    terms = RouteTerms(
+        problem, roster, ways, allocation, settings.routes, openings=settings.openings, seed=settings.seed
+    )
     routed = route_tasks(tasks_of(terms, answer.blocks, posting), terms)
     visits = routed.visits
     gained = covered(problem, visits.delivered_blocks(problem.value.shape))
@@ -151,7 +184,7 @@ def plan_patrol(
         ),
         limits=_limits_frame(problem, answer),
         worth=_worth_frame(problem, answer) if allocation.worth else empty_table(WORTH_COLUMNS),
-        softened=softened,
+        softened=settings.softened,
         lottery=routed.lottery,
     )
 

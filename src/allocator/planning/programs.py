@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -95,7 +94,7 @@ def maximise(
         If the engine fails.
     """
     whole = bool(program.whole.any())
-    limits: dict[str, Any] = {}
+    limits: dict[str, object] = {}
     if whole:
         limits = {"relative_gap_tolerance": 0.0, "absolute_gap_tolerance": within, "node_limit": nodes}
         if plain and len(program.gain) <= SAFE:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Mapping
 
+from allocator.domain import Run
 from allocator.errors import ConfigError, nearest
 from allocator.io import csv_text, gis_files
 from allocator.report.briefings import briefing_pages, briefing_pdfs, check_pdf
@@ -12,12 +12,6 @@ from allocator.report.look import RISK, risk_names
 from allocator.report.outreach import outreach_page
 from allocator.report.roster import roster_xlsx
 from allocator.report.run import compared, map_png, page_links, run_page
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from allocator.domain import Run
-
 
 Files = dict[str, bytes]
 

@@ -8,20 +8,17 @@ import io
 import zoneinfo
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xlsxwriter
 
+from allocator.domain import Run, Shift
 from allocator.io.duty import cell_text
 from allocator.io.duty import workbook as form
 from allocator.report.look import mark
 from allocator.report.run import map_png as drawn_map
-
-if TYPE_CHECKING:
-    from allocator.domain import Run, Shift
-
 
 _TABLE_HEADER = "#1F3A5F"
 _TO_TYPE = "#FFF7CC"
@@ -75,23 +72,27 @@ def roster_xlsx(run: Run, *, map_png: bytes | None = None) -> bytes:
     return stream.getvalue()
 
 
+Untyped = Any
+"""What is XlsxWriter's: it has no types."""
+
+
 @dataclass(frozen=True)
 class _Pen:
     """A workbook and how its cells look."""
 
-    book: Any
+    book: Untyped
     footer: str
-    header: Any
-    plain: Any
-    centred: Any
-    typed: Any
-    number_typed: Any
-    wrong: Any
-    title: Any
-    words: Any
+    header: Untyped
+    plain: Untyped
+    centred: Untyped
+    typed: Untyped
+    number_typed: Untyped
+    wrong: Untyped
+    title: Untyped
+    words: Untyped
 
     @classmethod
-    def of(cls, book: Any, run: Run) -> _Pen:
+    def of(cls, book: Untyped, run: Run) -> _Pen:
         name, said = (_for_footer(text, _MOST_FOOTER // 2) for text in (run.job.job.name, mark(run.job, run.plan)))
         edge = {"border": 1, "border_color": "#BBBBBB"}
         typed = {**edge, "bg_color": _TO_TYPE, "locked": False, "valign": "top"}
@@ -111,7 +112,7 @@ class _Pen:
             words=book.add_format({"text_wrap": True, "valign": "top"}),
         )
 
-    def sheet(self, title: str, columns: Sequence[str], widths: Iterable[float]) -> Any:
+    def sheet(self, title: str, columns: Sequence[str], widths: Iterable[float]) -> Untyped:
         """Add a sheet with a header row that stays in sight and is repeated in print."""
         sheet = self.book.add_worksheet(title)
         for column, (name, width) in enumerate(zip(columns, widths, strict=True)):
@@ -123,7 +124,7 @@ class _Pen:
         self.page(sheet)
         return sheet
 
-    def page(self, sheet: Any, *, high: int = 0) -> None:
+    def page(self, sheet: Untyped, *, high: int = 0) -> None:
         """Print a sheet across one page, on as many below each other as it takes or on `high`."""
         sheet.set_landscape()
         sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
@@ -133,7 +134,7 @@ class _Pen:
         sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
         sheet.protect("", {"autofilter": True, "format_columns": True, "format_rows": True, "sort": True})
 
-    def write(self, sheet: Any, row: int, values: Sequence[object], looks: Sequence[Any]) -> None:
+    def write(self, sheet: Untyped, row: int, values: Sequence[object], looks: Sequence[Untyped]) -> None:
         """Write a row: numbers as numbers, all else as text."""
         for column, (value, look) in enumerate(zip(values, looks, strict=True)):
             if isinstance(value, (int, float)):
@@ -267,7 +268,7 @@ def _day_sheet(pen: _Pen, day: str, table: pd.DataFrame, n_districts: int) -> st
     return check
 
 
-def _rows(pen: _Pen, sheet: Any, table: pd.DataFrame, *, typed: Sequence[str] = ()) -> str:
+def _rows(pen: _Pen, sheet: Untyped, table: pd.DataFrame, *, typed: Sequence[str] = ()) -> str:
     """Write the rows of the plan, each with its check in a hidden column, and return the check of them all."""
     columns = list(table.columns)
     looks = [pen.typed if name in typed else pen.plain if name in _LEFT else pen.centred for name in columns]

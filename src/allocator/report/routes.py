@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 from xml.sax.saxutils import escape
 
 import numpy as np
 import pandas as pd
 import pyproj
 
-from allocator.domain import Run, Tessellation
+from allocator.domain import Floats, Record, Run, Tessellation
 from allocator.io import xml_text
 from allocator.report.look import mark
 
@@ -33,7 +32,7 @@ def route_files(run: Run) -> dict[str, bytes]:
     return files
 
 
-def degrees(city: Tessellation) -> tuple[Any, Any]:
+def degrees(city: Tessellation) -> tuple[Floats, Floats]:
     """Return longitude and latitude of the cells, (n_cells,) float64 each, to six decimals (0.1 m)."""
     place = pyproj.Transformer.from_crs(city.crs, "EPSG:4326", always_xy=True)
     lon, lat = place.transform(np.array(city.x), np.array(city.y))
@@ -81,7 +80,7 @@ def gpx(unit: str, visits: pd.DataFrame, *, note: str = "") -> str:
     )
 
 
-def _point(visit: Any, tag: str) -> str:
+def _point(visit: Record, tag: str) -> str:
     name = f"{visit.seq} {visit.start:%H:%M}Z cell {visit.cell}"
     return (
         f'<{tag} lat="{visit.lat:.6f}" lon="{visit.lon:.6f}"><time>{visit.start:%Y-%m-%dT%H:%M:%SZ}</time>'
@@ -112,7 +111,7 @@ def geojson(unit: str, visits: pd.DataFrame, *, note: str = "") -> str:
     return json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _facts(visit: Any) -> dict[str, Any]:
+def _facts(visit: Record) -> dict[str, object]:
     return {
         "unit": visit.unit, "shift": visit.shift, "seq": int(visit.seq), "cell": int(visit.cell),
         "start": f"{visit.start:%Y-%m-%dT%H:%M:%SZ}", "stop": f"{visit.stop:%Y-%m-%dT%H:%M:%SZ}",
@@ -120,5 +119,5 @@ def _facts(visit: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _feature(kind: str, coordinates: Any, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _feature(kind: str, coordinates: list[float] | list[list[float]], facts: Mapping[str, object]) -> dict[str, object]:
     return {"type": "Feature", "geometry": {"type": kind, "coordinates": coordinates}, "properties": dict(facts)}

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from allocator.domain import Floats, Tessellation
 from allocator.kernels.likelihood import negative_binomial_loglik
 from allocator.risk.fitted import HoldOut
 from allocator.risk.training import History
-
-if TYPE_CHECKING:
-    from allocator.domain import Floats, Tessellation
-
 
 DISPERSIONS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.5, 4.0)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from allocator.config import RiskSection
-from allocator.domain import Covariates
+from allocator.domain import Covariates, Floats, Panel
 from allocator.errors import ConfigError, DataError, nearest
 from allocator.facts import Note, note
 from allocator.risk.dispersion import dispersions
@@ -18,10 +18,6 @@ from allocator.risk.features import Extras, country_of, feast_days, reported_sha
 from allocator.risk.fitted import Fitted, FittedModel, HoldOut, Model
 from allocator.risk.models import Baseline, Boosted, Glm, Mixture, SelfExciting, baselines
 from allocator.risk.training import HeldOut, History, read_history
-
-if TYPE_CHECKING:
-    from allocator.domain import Floats, Panel
-
 
 MODELS: dict[str, Callable[[RiskSection, int], Model]] = {
     "historic_mean": partial(Baseline, baselines.historic_mean),

@@ -5,24 +5,31 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from allocator.config import RiskSection, ShiftSection
-from allocator.domain import ALL_KINDS, ForecastState, Reasons, RiskSurface, count_interval, shifts_of
+from allocator.domain import (
+    ALL_KINDS,
+    Floats,
+    ForecastState,
+    Ints,
+    Panel,
+    Reasons,
+    RiskSurface,
+    Shift,
+    count_interval,
+    shifts_of,
+)
 from allocator.errors import DataError, some
 from allocator.facts import Note
 from allocator.kernels.likelihood import poisson_loglik
-from allocator.risk.features import near_counts
+from allocator.risk.features import View, near_counts
 from allocator.risk.models import FittedBoosted, FittedMixture, shift_shares
 from allocator.risk.training import History, Training
-
-if TYPE_CHECKING:
-    from allocator.domain import Floats, Ints, Panel, Shift
-    from allocator.risk.features import View
 
 
 class Model(Protocol):

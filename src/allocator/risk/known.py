@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from allocator.domain import Floats, Panel
+from allocator.domain import Bools, Floats, Ints, Panel
 
 
 def covered(panel: Panel, day: int, horizon: int) -> npt.NDArray[np.bool_]:
@@ -22,7 +19,7 @@ def known_on(panel: Panel, day: int) -> npt.NDArray[np.bool_]:
     return known if panel.reported is None else known & (panel.reported < day)
 
 
-def sums(panel: Panel, rows: Any, weight: Floats | None = None) -> Floats:
+def sums(panel: Panel, rows: Ints | Bools | slice, weight: Floats | None = None) -> Floats:
     """Return the (weighted) counts of chosen rows, (n_kinds, n_cells) float64, at least 0."""
     shape = len(panel.kinds), panel.city.n_cells
     place = panel.kind[rows].astype(np.int64) * shape[1] + panel.cell[rows]

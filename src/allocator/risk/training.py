@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
+from allocator.config import RiskSection
+from allocator.domain import Bools, Floats, Ints, Panel
 from allocator.errors import DataError
-from allocator.risk.features import Histories, Space, View, component_rows, context, outcome, view
+from allocator.risk.features import Extras, Histories, Space, View, component_rows, context, outcome, view
 from allocator.risk.known import covered
-
-if TYPE_CHECKING:
-    from allocator.config import RiskSection
-    from allocator.domain import Ints, Panel
-    from allocator.risk.features import Extras
-
 
 MIN_TRAIN_WINDOWS = 8
 MIN_COVERED = 4
@@ -205,9 +202,9 @@ def read_history(panel: Panel, horizon: int, options: RiskSection, extras: Extra
     space = Space.of(panel.city, half_lives=options.half_lives_days, bandwidths=options.bandwidths_m)
     histories = Histories(space, len(panel.kinds))
     plan = windows_of(panel, horizon, options)
-    rng = np.random.default_rng(seed)
     positives = int(((panel.day >= plan.training[0]) & (panel.count > 0)).sum())
     zeros = max(options.boosted.rows - positives, options.boosted.rows // 3) / len(plan.training)
+    draw = partial(_draw_zeros, wanted=zeros, rng=np.random.default_rng(seed))
     blocks, totals, seen = [], [], []
     in_training = np.stack([covered(panel, day, plan.length) for day in plan.training])
     new = in_training.sum(axis=0) < MIN_COVERED  # too new for a hold-out: such a kind learns from all there is
@@ -220,7 +217,7 @@ def read_history(panel: Panel, horizon: int, options: RiskSection, extras: Extra
             held_out.append(HeldOut(told, outcome(panel, day, plan.length), whole & ~new))
         if not late or new.any():
             seen.append(whole & new if late else whole)
-            block, sums = _rows(histories, panel, plan.length, extras, covered=seen[-1], zeros=zeros, rng=rng)
+            block, sums = _rows(histories, panel, plan.length, extras, covered=seen[-1], draw=draw)
             blocks.append(block)
             totals.append(sums)
     window = np.repeat(np.arange(len(blocks), dtype=np.int16), [len(block["kind"]) for block in blocks])
@@ -239,16 +236,15 @@ def _rows(
     horizon: int,
     extras: Extras,
     *,
-    covered: npt.NDArray[np.bool_],
-    zeros: float,
-    rng: np.random.Generator,
-) -> tuple[dict[str, npt.NDArray[np.generic]], npt.NDArray[np.float64]]:
+    covered: Bools,
+    draw: Callable[[Floats, Floats], tuple[Ints, Ints, Floats]],
+) -> tuple[dict[str, npt.NDArray[np.generic]], Floats]:
     counts = outcome(panel, histories.day, horizon) * covered[:, None]
     gather, totals = component_rows(histories, horizon)
     around = context(histories, panel, horizon, extras)
     kind, cell = np.nonzero(counts)
     likely = histories.state[:, min(2, len(histories.space.bandwidths) - 1), :, -1].sum(axis=0)
-    zero_kind, zero_cell, weight = _draw_zeros(likely, np.where(covered[:, None], counts, 1.0), zeros, rng)
+    zero_kind, zero_cell, weight = draw(likely, np.where(covered[:, None], counts, 1.0))
     kind, cell = np.concatenate([kind, zero_kind]), np.concatenate([cell, zero_cell])
     rows: dict[str, npt.NDArray[np.generic]] = {
         "kind": kind,
@@ -262,11 +258,8 @@ def _rows(
 
 
 def _draw_zeros(
-    likely: npt.NDArray[np.float64],
-    counts: npt.NDArray[np.float32],
-    wanted: float,
-    rng: np.random.Generator,
-) -> tuple[Ints, Ints, npt.NDArray[np.float32]]:
+    likely: Floats, counts: Floats, *, wanted: float, rng: np.random.Generator
+) -> tuple[Ints, Ints, Floats]:
     """Draw about `wanted` rows without events, likelier where the rate is likely high.
 
     Zeros enter the Poisson likelihood as Σ λ, which is estimated best when the chance of being drawn is

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pyproj import Transformer
 
-from allocator.domain import Area
+from allocator.domain import Area, Floats, Tessellation
 from allocator.synthetic.calls import calls_of
 from allocator.synthetic.ground import CRS, area_of, streets_of
-
-if TYPE_CHECKING:
-    from allocator.domain import Tessellation
-
 
 _REPEAT_SHARE, _REPEAT_DAYS, _REPEAT_METRES = 0.12, 5.0, 120.0
 
@@ -177,7 +172,7 @@ def _events(
         site = rng.choice(len(x), len(day), p=intensity[row] / intensity[row].sum())
         east, north = x[site] + rng.normal(0, 8, len(day)), y[site] + rng.normal(0, 8, len(day))
         hour = (pattern.peak_hour + rng.vonmises(0, 1.1, len(day)) * 12 / np.pi) % 24
-        day, east, north, hour = _with_repeats(day, east, north, hour, rng)
+        day, east, north, hour = _with_repeats((day, east, north, hour), rng)
         officer = rng.random(len(day)) < pattern.officer
         parts.append(pd.DataFrame({"day": day, "hour": hour, "x": east, "y": north, "kind": kind, "officer": officer}))
     table = pd.concat(parts, ignore_index=True)
@@ -199,10 +194,9 @@ def _events(
     return frame
 
 
-def _with_repeats(*columns: Any) -> tuple[npt.NDArray[np.float64], ...]:
+def _with_repeats(events: tuple[Floats, ...], rng: np.random.Generator) -> tuple[npt.NDArray[np.float64], ...]:
     """Add near repeats: each event breeds one with a fixed chance, near in place and time, and so on."""
-    day, x, y, hour, rng = columns
-    generations = [(day, x, y, hour)]
+    generations = [events]
     while len(generations[-1][0]):
         day, x, y, hour = generations[-1]
         breeds = rng.random(len(day)) < _REPEAT_SHARE

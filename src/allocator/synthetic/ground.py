@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 from pyproj import Transformer
 
-from allocator.domain import Area
+from allocator.domain import Area, Geometries
 
+Polygons = list[shapely.Geometry]
 TIMEZONE = "Atlantic/Azores"
 CRS = "EPSG:32626"
 _CENTRE = (-30.0, 41.0)  # open ocean
@@ -37,13 +38,13 @@ def area_of(width_km: float, height_km: float, rng: np.random.Generator) -> Area
     return Area(_objects(districts), tuple(labels), CRS, _objects(beats), tuple(beat_labels))
 
 
-def _objects(geometries: list[Any]) -> npt.NDArray[np.object_]:
+def _objects(geometries: Polygons) -> Geometries:
     array = np.empty(len(geometries), dtype=object)
     array[:] = geometries
     return array
 
 
-def _cut(polygon: Any, columns: int, rows: int, labels: list[str]) -> tuple[list[Any], list[str]]:
+def _cut(polygon: shapely.Geometry, columns: int, rows: int, labels: list[str]) -> tuple[Polygons, list[str]]:
     left, low, right, high = polygon.bounds
     xs, ys = np.linspace(left, right, columns + 1), np.linspace(low, high, rows + 1)
     boxes = [shapely.box(xs[i], ys[j], xs[i + 1], ys[j + 1]) for j in range(rows) for i in range(columns)]
@@ -69,11 +70,11 @@ def streets_of(area: Area, rng: np.random.Generator) -> tuple[npt.NDArray[np.flo
     return sites[inside, 0], sites[inside, 1]
 
 
-def polygons_geojson(polygons: Any, labels: tuple[str, ...], label: str) -> str:
+def polygons_geojson(polygons: Iterable[shapely.Geometry] | None, labels: tuple[str, ...], label: str) -> str:
     """Return polygons in `CRS` as RFC 7946 GeoJSON text, with their labels in the property `label`."""
     to_wgs84 = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)
     features = []
-    for polygon, name in zip(polygons, labels, strict=True):
+    for polygon, name in zip(() if polygons is None else polygons, labels, strict=True):
         moved = shapely.transform(shapely.orient_polygons(polygon), to_wgs84.transform, interleaved=False)
         rounded = shapely.transform(moved, lambda points: np.round(points, 7))
         features.append(

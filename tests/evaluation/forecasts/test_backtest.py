@@ -20,7 +20,7 @@ from allocator.domain import Panel, Tessellation
 from allocator.errors import ConfigError, DataError, OutputError, SolverError
 from allocator.evaluation.bootstrap import block_length, block_weights, verdict
 from allocator.evaluation.forecasts.cases import forecasts, unscored, window_counts
-from allocator.evaluation.forecasts.folds import Fold, design_of, folds_of
+from allocator.evaluation.forecasts.folds import Asked, Fold, design_of, folds_of
 from allocator.evaluation.forecasts.scorecard import COLUMNS
 from allocator.io.folders.results import write_results
 from allocator.io.tables.exports import csv_text
@@ -163,7 +163,7 @@ def test_nothing_that_was_unknown_at_the_cutoff_touches_a_forecast(panel, when):
         touched = planted(honest, day=first + 2, cell=5)
     else:
         touched = planted(honest, day=first - 3, cell=5, reported=first)
-    design = design_of(panel, None, 7, OPTIONS, 0, None, (0.01,))
+    design = design_of(panel, Asked(options=OPTIONS, area_shares=(0.01,)))
     before, after = (forecasts(one.until(fold.cutoff), design, fold) for one in (honest, touched))
     for model in design.models:
         for name in ("mean", "lower", "upper", "dispersion"):
@@ -367,7 +367,7 @@ def test_bad_input_is_named(panel, case):
 def test_there_is_room_for_as_many_folds_as_the_message_says(panel):
     with pytest.raises(DataError) as caught:
         al.backtest(panel, **{**QUICK, "folds": 200})
-    design = design_of(panel, None, 7, OPTIONS, 0, None, (0.01,))
+    design = design_of(panel, Asked(options=OPTIONS, area_shares=(0.01,)))
     room = int(str(caught.value).split("room for ")[1].split()[0])
     assert "the history is too short for the model" in caught.value.faults[0]
     assert len(folds_of(panel, design, folds=room, step=7)) == room
@@ -432,7 +432,7 @@ def test_cells_that_never_see_an_event_are_part_of_the_area(panel):
 
 
 def test_a_fold_with_nothing_known_skips_every_kind(panel):
-    design = design_of(panel, ["historic_mean"], 7, OPTIONS, 0, None, (0.01,))
+    design = design_of(panel, Asked(models=["historic_mean"], options=OPTIONS, area_shares=(0.01,)))
     none = rows(panel, np.zeros(len(panel.day), bool))
     assert {one.kind for one in unscored(panel, none, design, Fold(0, panel.stop_day))} == {*panel.kinds, "all"}
     assert window_counts(none, design, Fold(0, panel.first_day)).sum() == 0

@@ -21,7 +21,7 @@ from allocator.config import BoostedOptions, CovariateSection, RiskSection
 from allocator.domain import Area, Covariates, DatedPoints, Panel, Tessellation
 from allocator.errors import ConfigError, DataError
 from allocator.evaluation.forecasts.cases import forecasts
-from allocator.evaluation.forecasts.folds import Fold, design_of
+from allocator.evaluation.forecasts.folds import Asked, Fold, design_of
 from allocator.facts import texts
 from allocator.io.history.covariates import local_days
 from allocator.io.job import dump_job, input_files, read_job
@@ -436,7 +436,8 @@ def test_folds_with_covariates_can_be_sent_to_workers(world, city):
     dated = Covariates.of_points(city, "p", city.x, city.y, day=np.full(400, FIRST.toordinal() + 100))
     heat = pd.DataFrame({"date": pd.date_range(FIRST, periods=200), "heat": np.arange(200.0)})
     known = Covariates.joined([dated, of_column(city, z), Covariates.from_frame(city, days=heat)])
-    design = dataclasses.replace(design_of(panel, ["boosted"], 7, OPTIONS, 0, None, (0.01,)), covariates=known)
+    asked = Asked(models=["boosted"], options=OPTIONS, area_shares=(0.01,), covariates=known)
+    design = design_of(panel, asked)
     fold = Fold(0, panel.stop_day - dt.timedelta(days=7))
     here = forecasts(panel.until(fold.cutoff), design, fold)["boosted"]
     sent = pickle.loads(pickle.dumps((panel, design, fold)))

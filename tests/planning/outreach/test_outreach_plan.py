@@ -22,7 +22,7 @@ from allocator.planning.outreach import plan as outreach
 from allocator.planning.outreach.plan import patrol_of
 from allocator.planning.outreach.season.limits import Limits
 from allocator.planning.outreach.season.options import spread_contacts
-from allocator.planning.outreach.season.season import Patrol
+from allocator.planning.outreach.season.season import Patrol, Terms
 
 TOYS = int(os.environ.get("ALLOCATOR_CALENDARS", "60"))
 CASES = int(os.environ.get("ALLOCATOR_SEASONS", "25"))
@@ -459,8 +459,8 @@ def test_contacts_are_whole_within_the_audience_and_all_spent(reach, limit):
 def test_a_ledger_refuses_what_breaks_a_limit():
     toy = toys.case([toys.offer(most=2)], venues=[toys.hall()], channels=(Channel("C"),))
     season = outreach.build_season(
-        toy.offers, toy.areas, toy.needs, toy.roster, section=toy.section, clock=(toys.ZONE, toys.FIRST), weeks=1,
-        area_district=("1", "2"),
+        toy.offers, toy.areas, toy.needs, toy.roster,
+        Terms(toy.section, toys.ZONE, toys.FIRST, weeks=1, area_district=("1", "2")),
     )  # fmt: skip
     ledger = bookings.Ledger(season, Limits(season))
     start = int(season.starts(0, 0)[0])

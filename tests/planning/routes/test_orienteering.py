@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import naive
 from allocator.kernels.orienteering import team_orienteering
 from allocator.planning.routes.orienteering import Orienteering, reachable
-from allocator.planning.routes.search import near_best, solve
+from allocator.planning.routes.search import Effort, near_best, solve
 from allocator.planning.routes.timetable import timetable
 
 INSTANCES = Path(__file__).parents[4] / "shared" / "instances" / "team_orienteering"
@@ -84,7 +84,7 @@ def test_small_problems_are_solved_to_the_optimum(seed, windows):
 @settings(max_examples=40, deadline=None)
 def test_no_tour_breaks_a_limit(seed, visits, units, windows, breaks):
     problem = problem_of(seed, visits=visits, units=units, windows=windows, breaks=breaks)
-    for tours in near_best(problem, iterations=15, runs=1, seed=seed, slack=0.1, most=5):
+    for tours in near_best(problem, Effort(15, 1, seed), slack=0.1, most=5):
         rows = [row for tour in tours.order for row in tour]
         assert len(set(rows)) == len(rows)
         assert tours.prize == pytest.approx(problem.prize[rows].sum())
@@ -99,7 +99,7 @@ def test_no_tour_breaks_a_limit(seed, visits, units, windows, breaks):
 
 def test_the_same_seed_gives_the_same_tours_and_slack_is_kept():
     problem = problem_of(3, visits=12, units=3)
-    first, again = (near_best(problem, iterations=50, runs=2, seed=7, slack=0.2, most=10) for _ in range(2))
+    first, again = (near_best(problem, Effort(50, 2, 7), slack=0.2, most=10) for _ in range(2))
     assert [tours.order for tours in first] == [tours.order for tours in again]
     assert len({tours.order for tours in first}) == len(first) > 1
     assert min(tours.prize for tours in first) >= 0.8 * first[0].prize

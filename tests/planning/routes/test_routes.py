@@ -26,7 +26,7 @@ from allocator.planning.patrol import plan_patrol
 from allocator.planning.routes.lottery import entropy, even_odds, seed_of
 from allocator.planning.routes.openings import openings_of
 from allocator.planning.routes.tasks import RouteTerms, straight, tasks_of
-from allocator.planning.routes.tours import route, route_tasks
+from allocator.planning.routes.tours import route_tasks
 from allocator.report.routes import file_names, geojson, gpx, route_files
 
 QUICK = RoutesSection(iterations=15, runs=1)
@@ -239,10 +239,8 @@ def test_plans_differ_by_seed_and_carry_their_lottery():
     assert not plans[0].visits["start"].equals(plans[2].visits["start"])
     assert plans[0].delivered == pytest.approx(plans[2].delivered)
     assert tuple(plans[0].lottery.columns) == tuple(LOTTERY_COLUMNS)
-    straight_on = route(
-        terms.problem, blocks, posting, roster=terms.roster, city=surface.city, settings=(terms.allocation, QUICK)
-    )
-    assert len(straight_on.unit) == len(plans[0].visits)
+    straight_on = route_tasks(tasks_of(terms, blocks, posting), terms)
+    assert len(straight_on.visits.unit) == len(plans[0].visits)
 
 
 ODD = ("A/1", "A:1", "a_1", "..", "CON", "Ärger <&>", "x" * 200, "A\x00B", "-", "_1")

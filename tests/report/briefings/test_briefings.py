@@ -22,10 +22,9 @@ from allocator.config import DeploymentSection
 from allocator.domain import Edit
 from allocator.errors import ConfigError
 from allocator.facts import note
-from allocator.report.briefings import pdf as briefings_pdf
 from allocator.report.briefings.briefings import briefing_pages
 from allocator.report.briefings.pdf import briefing_pdfs
-from allocator.report.briefings.pdf_text import BOLD, MM, PLAIN, fit, wrapped
+from allocator.report.briefings.pdf_text import BOLD, MM, PLAIN, fit, kit_of_fonts, wrapped
 from allocator.report.briefings.sheet_maps import MARK_MM, set_apart
 from allocator.report.briefings.sheets import sheets
 from allocator.report.briefings.wording import Clock, unit_marks
@@ -354,7 +353,7 @@ def test_marks_do_not_cover_each_other(places):
 @given(st.text(max_size=400), st.sampled_from([PLAIN, BOLD]), st.floats(20, 120))
 def test_lines_fit_and_nothing_is_lost(text, font, width):
     lines = wrapped(text, font, 7.0, width)
-    measure = briefings_pdf._kit().metrics.stringWidth
+    measure = kit_of_fonts().metrics.stringWidth
     assert all(measure(line, font, 7.0) <= width * MM + 1e-6 for line in lines)
     if text.strip():
         assert "".join("".join(lines).split()) == "".join(fit(text, font).split())
@@ -370,7 +369,7 @@ def test_words_stay_in_their_place():
 
 
 def test_without_its_library_a_pdf_says_what_to_do(demo_run, monkeypatch):
-    briefings_pdf._kit.cache_clear()
+    kit_of_fonts.cache_clear()
     monkeypatch.setitem(sys.modules, "reportlab.pdfgen", None)
     with pytest.raises(ConfigError, match=r"pip install 'allocator\[pdf\]'"):
         briefing_pdfs(demo_run)

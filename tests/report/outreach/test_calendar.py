@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from allocator.domain import called_off, with_sequences
 from allocator.report.look.names import file_names
-from allocator.report.outreach.calendar import calendars
+from allocator.report.outreach.calendar import About, calendars
 from outreach_tables import item, items
 
 CHICAGO = "America/Chicago"
@@ -50,7 +50,7 @@ def times_by_rules(content: bytes) -> list[tuple[dt.datetime, dt.datetime]]:
 
 def test_an_event_says_what_where_when_and_why():
     table = items(item(0, lon=-87.6281, lat=41.8763, sequence=2))
-    files = calendars(table, timezone=CHICAGO, title="Season")
+    files = calendars(table, About(CHICAGO, "Season"))
     assert list(files) == [
         "calendars/team-team-north.ics", "calendars/venue-harold-washington-library.ics",
         "calendars/partner-public-library.ics",
@@ -71,7 +71,7 @@ def test_an_event_says_what_where_when_and_why():
     uids = {events(content)[0]["UID"] for content in files.values()}
     assert len(uids) == 3
     assert all(uid.startswith("O0000.") and uid.endswith("@allocator.invalid") for uid in uids)
-    assert calendars(table, timezone=CHICAGO, title="Season") == files
+    assert calendars(table, About(CHICAGO, "Season")) == files
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -79,7 +79,7 @@ def test_times_come_back_across_both_changes_of_the_clock(zone):
     start = dt.datetime(2017, 8, 1, 9, tzinfo=dt.UTC)
     table = items(*(item(n, start=start + n * dt.timedelta(hours=127)) for n in range(75)))
     table["stop"] = table["start"] + dt.timedelta(hours=2)
-    content = calendars(table, timezone=zone, title="Season")["calendars/team-team-north.ics"]
+    content = calendars(table, About(zone, "Season"))["calendars/team-team-north.ics"]
     wanted = [tuple(pair) for pair in table[["start", "stop"]].itertuples(index=False)]
     assert times_by_rules(content) == wanted
     assert [(e["DTSTART"].dt, e["DTEND"].dt) for e in events(content)] == wanted
@@ -98,7 +98,7 @@ def test_times_near_a_change_of_the_clock_come_back(zone, which, minutes, lastin
     changes = _changes(zone) or [dt.datetime(2018, 6, 1, tzinfo=dt.UTC)]
     start = changes[which % len(changes)] + dt.timedelta(minutes=minutes)
     stop = start + dt.timedelta(minutes=lasting)
-    content = calendars(items(item(start=start, stop=stop)), timezone=zone, title="Season")
+    content = calendars(items(item(start=start, stop=stop)), About(zone, "Season"))
     one = content["calendars/team-team-north.ics"]
     assert times_by_rules(one) == [(start, stop)]
     (event,) = events(one)
@@ -114,7 +114,7 @@ HOSTILE = (
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_names_stay_text(name):
     table = items(item(initiative=name, team=name, venue=name, partner=name, reason=name, type=name, id=name))
-    files = calendars(table, timezone=CHICAGO, title=name)
+    files = calendars(table, About(CHICAGO, name))
     assert len(files) == 3
     for path, content in files.items():
         assert len(path) < 100
@@ -131,7 +131,7 @@ def test_hostile_names_stay_text(name):
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=300))
 def test_any_text_comes_back(text):
-    content = calendars(items(item(initiative=text)), timezone=CHICAGO, title="Season")
+    content = calendars(items(item(initiative=text)), About(CHICAGO, "Season"))
     (event,) = events(content["calendars/team-team-north.ics"])
     assert event.get("SUMMARY", "") == text.strip()
 
@@ -141,7 +141,7 @@ def test_what_is_called_off_or_taken_away_is_cancelled_where_it_was_known():
     now = with_sequences(items(item(0), item(2, team="Team South")), earlier)
     assert now["sequence"].tolist() == [0, 1]
     assert called_off(now, earlier)[["id", "sequence"]].to_numpy().tolist() == [["O0001", 4]]
-    files = calendars(now, timezone=CHICAGO, title="Season", earlier=earlier)
+    files = calendars(now, About(CHICAGO, "Season", earlier=earlier))
     north = {e["UID"].split(".")[0]: e for e in events(files["calendars/team-team-north.ics"])}
     assert {uid: (str(e["STATUS"]), e["SEQUENCE"]) for uid, e in north.items()} == {
         "O0000": ("TENTATIVE", 0), "O0001": ("CANCELLED", 4), "O0002": ("CANCELLED", 1),
@@ -150,7 +150,7 @@ def test_what_is_called_off_or_taken_away_is_cancelled_where_it_was_known():
     assert (south["STATUS"], south["SEQUENCE"]) == ("TENTATIVE", 1)
     partner = {e["UID"].split(".")[0]: e["STATUS"] for e in events(files["calendars/partner-public-library.ics"])}
     assert partner == {"O0000": "TENTATIVE", "O0001": "CANCELLED", "O0002": "TENTATIVE"}
-    alone = calendars(items(), timezone=CHICAGO, title="Season", earlier=earlier)
+    alone = calendars(items(), About(CHICAGO, "Season", earlier=earlier))
     assert all(e["STATUS"] == "CANCELLED" for content in alone.values() for e in events(content))
 
 
@@ -167,7 +167,7 @@ def test_a_sequence_counts_changes_and_nothing_else():
 
 def test_a_reason_that_names_another_partner_is_not_told_to_partners():
     table = items(item(0, reason="Church hall is full"), item(1, partner="Church hall"))
-    files = calendars(table, timezone=CHICAGO, title="Season")
+    files = calendars(table, About(CHICAGO, "Season"))
     assert b"Church hall" not in files["calendars/partner-public-library.ics"]
     assert b"Church hall" in files["calendars/team-team-north.ics"]
 

@@ -15,6 +15,7 @@ from allocator.domain import Fund, Initiative
 from allocator.errors import DataError
 from allocator.facts import texts
 from allocator.io.outreach.answers import read_answers
+from allocator.report.outreach.calendar import About
 from allocator.report.outreach.funders import funder_report
 from allocator.report.outreach.partners import partner_packages
 from outreach_tables import item, items, plan
@@ -50,7 +51,7 @@ def test_a_package_has_the_partners_own_events_alone():
         for n in range(9)
     ]  # fmt: skip
     notes = ["Evaluation only.", "Beta Club declined nothing."]
-    files = partner_packages(items(*records), timezone=CHICAGO, title="Season", notes=notes)
+    files = partner_packages(items(*records), About(CHICAGO, "Season", notes=notes))
     assert len(files) == 12
     for name in names:
         folder = name.lower().replace(" ", "-")
@@ -64,13 +65,13 @@ def test_a_package_has_the_partners_own_events_alone():
         assert [row["id"] for row in rows_of(files[f"partners/{folder}/items.csv"])] == [
             record["id"] for record in records if record["partner"] == name
         ]
-    assert partner_packages(items(*records), timezone=CHICAGO, title="Season", notes=notes) == files
+    assert partner_packages(items(*records), About(CHICAGO, "Season", notes=notes)) == files
 
 
 def test_the_letter_says_what_is_asked_and_how_to_answer():
     table = items(item(0, fund="Public library", cost=50.0), item(1, fund="Safe homes"), item(2, fund="Other"))
     files = partner_packages(
-        table, timezone=CHICAGO, title="Season", contact="outreach@city.example",
+        table, About(CHICAGO, "Season", contact="outreach@city.example"),
         funds=[Fund("Safe homes", 500.0, partner="Public library"), Fund("Other", 9.0)],
     )  # fmt: skip
     letter = files["partners/public-library/letter.html"].decode()
@@ -83,11 +84,11 @@ def test_the_letter_says_what_is_asked_and_how_to_answer():
 
 def test_what_is_called_off_is_said():
     earlier = items(item(0), item(1))
-    files = partner_packages(items(item(0)), timezone=CHICAGO, title="Season", earlier=earlier)
+    files = partner_packages(items(item(0)), About(CHICAGO, "Season", earlier=earlier))
     assert "Called off" in files["partners/public-library/letter.html"].decode()
     calendar = icalendar.Calendar.from_ical(files["partners/public-library/calendar.ics"])
     assert [event["STATUS"] for event in calendar.walk("VEVENT")] == ["TENTATIVE", "CANCELLED"]
-    gone = partner_packages(items(), timezone=CHICAGO, title="Season", earlier=earlier)
+    gone = partner_packages(items(), About(CHICAGO, "Season", earlier=earlier))
     assert "has no events any more with you" in gone["partners/public-library/letter.html"].decode()
 
 
@@ -97,7 +98,7 @@ def test_answers_come_back_as_the_events_were(tmp_path):
         item(n, initiative=name, venue=name, area=name, team=name, point=name, channel=name)
         for n, name in enumerate(hostile)
     ]
-    files = partner_packages(items(*records), timezone=CHICAGO, title="Season")
+    files = partner_packages(items(*records), About(CHICAGO, "Season"))
     words = ["confirm", "Confirmed", "YES", "decline", "declined", "no.", "", " ", "yes", "NO"]
     answers, notes = answered(tmp_path, files, *words)
     assert [answer.confirmed for answer in answers] == [True, True, True, False, False, False, True, False]
@@ -114,7 +115,7 @@ def test_answers_come_back_as_the_events_were(tmp_path):
 def test_answers_keep_the_moment_across_changes_of_the_clock(tmp_path_factory, minutes):
     moments = [dt.datetime(2017, 10, 1, tzinfo=dt.UTC) + dt.timedelta(minutes=n) for n in minutes]
     table = items(*(item(n, start=moment, stop=moment) for n, moment in enumerate(moments)))
-    files = partner_packages(table, timezone=CHICAGO, title="Season")
+    files = partner_packages(table, About(CHICAGO, "Season"))
     answers, _ = answered(tmp_path_factory.mktemp("answers"), files, *["yes"] * len(moments))
     assert [answer.start for answer in answers] == moments
 
@@ -188,4 +189,4 @@ def test_a_funder_reads_what_its_own_money_does():
 
 def test_without_money_there_is_no_funder_report():
     assert funder_report(plan([]), title="Season") == {}
-    assert partner_packages(items(), timezone=CHICAGO, title="Season") == {}
+    assert partner_packages(items(), About(CHICAGO, "Season")) == {}

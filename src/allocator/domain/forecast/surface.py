@@ -6,20 +6,16 @@ import dataclasses
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from allocator.config import Policy
 from allocator.domain.arrays import Floats, Ints, freeze
 from allocator.domain.history import ALL_KINDS
+from allocator.domain.space import Tessellation
 from allocator.errors import ConfigError, DataError, nearest, some
-
-if TYPE_CHECKING:
-    from allocator.config import Policy
-    from allocator.domain.space import Tessellation
-
 
 CLASS_SHARES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
 """Shares of the area that the classes of expected harm separate: half of it is class 0, the top 1 % the highest."""
@@ -250,7 +246,7 @@ class RiskSurface:
 
 
 def count_interval(
-    mean: npt.NDArray[Any], dispersion: npt.NDArray[Any], nominal: float
+    mean: Floats | Ints, dispersion: Floats, nominal: float
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return predictive intervals of negative-binomial counts, two arrays shaped as `mean`.
 

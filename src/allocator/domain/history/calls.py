@@ -6,18 +6,14 @@ import dataclasses
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from allocator.domain.arrays import Bools, Floats, Ints, Times, day_number, freeze, local_clock
 from allocator.domain.history.events import CALL, OFFICER
+from allocator.domain.space import Tessellation
 from allocator.errors import DataError
 from allocator.facts import Note
-
-if TYPE_CHECKING:
-    from allocator.domain.space import Tessellation
-
 
 WHOLE_CITY = "all"
 """Name of the one district of calls without a place."""

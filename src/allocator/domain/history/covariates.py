@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +14,9 @@ import shapely
 
 from allocator.domain.arrays import Floats, Ints, freeze
 from allocator.domain.history.numbers import missing, missing_days, of_cells, of_days
+from allocator.domain.space import Geometries, Tessellation
 from allocator.errors import DataError, some
 from allocator.facts import Note
-
-if TYPE_CHECKING:
-    from allocator.domain.space import Geometries, Tessellation
-
 
 WITHIN_M = 300.0
 """Points this near the centre of a cell are counted beside those in it."""
@@ -57,6 +54,21 @@ class DatedPoints:
         start = 0 if self.last_days is None else stop - self.last_days
         first, end = np.searchsorted(self.day, (start, stop))
         return np.bincount(self.cell[first:end], minlength=n_cells)
+
+
+class PointOptions(TypedDict, total=False):
+    """How points are counted; see `Covariates.of_points`."""
+
+    day: Ints | None
+    last_days: int | None
+    within_m: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Counted:
+    day: Ints | None = None
+    last_days: int | None = None
+    within_m: float = WITHIN_M
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,10 +143,7 @@ class Covariates:
         name: str,
         x: Floats,
         y: Floats,
-        *,
-        day: Ints | None = None,
-        last_days: int | None = None,
-        within_m: float = WITHIN_M,
+        **options: Unpack[PointOptions],
     ) -> Covariates:
         """Return the number of points in each cell, and of those near its centre.
 
@@ -159,16 +168,19 @@ class Covariates:
         DataError
             If no point lies in a cell, or the points near cells are more than memory allows.
         """
-        cell = city.locate(x, y)
+        asked, cell = _Counted(**options), city.locate(x, y)
         if not (cell >= 0).any():
             raise DataError(f"{name}: none of the {len(cell):,} points lies in the area", count=len(cell))
         found: dict[str, tuple[Ints, Ints]] = {name: (np.flatnonzero(cell >= 0), cell[cell >= 0])}
-        if within_m > 0:
-            found[f"{name} within {within_m:g} m"] = _near(city, x, y, within_m)
-        if day is None:
+        if asked.within_m > 0:
+            found[f"{name} within {asked.within_m:g} m"] = _near(city, x, y, asked.within_m)
+        if asked.day is None:
             counts = {n: np.bincount(one, minlength=city.n_cells).astype(np.float32) for n, (_, one) in found.items()}
             return cls(city.n_cells, counts)
-        dated = {n: DatedPoints(one, day[point].astype(np.int32), last_days) for n, (point, one) in found.items()}
+        dated = {
+            n: DatedPoints(cells, asked.day[point].astype(np.int32), asked.last_days)
+            for n, (point, cells) in found.items()
+        }
         return cls(city.n_cells, {}, dated)
 
     @classmethod
@@ -269,7 +281,7 @@ class Covariates:
     def at(self, day: dt.date) -> npt.NDArray[np.float32]:
         """Return the columns per cell as known at the start of `day`, (n_cells, n) float32."""
         counts = [points.counts(day, self.n_cells) for points in self.points.values()]
-        columns: list[npt.NDArray[Any]] = [*self.cells.values(), *counts]
+        columns: list[Floats | Ints] = [*self.cells.values(), *counts]
         return np.stack(columns, axis=1).astype(np.float32) if columns else np.empty((self.n_cells, 0), np.float32)
 
     def daily(self, first_day: dt.date, n_days: int, *, known: int | None = None) -> Floats | None:
@@ -316,7 +328,7 @@ def _near(city: Tessellation, x: Floats, y: Floats, within_m: float) -> tuple[In
     return placed[point], cell.astype(np.int32)
 
 
-def _shares(city: Tessellation, tree: Any, polygon: Any) -> tuple[Ints, Floats]:
+def _shares(city: Tessellation, tree: shapely.STRtree, polygon: Geometries) -> tuple[Ints, Floats]:
     """Return the cells that a polygon overlaps, and the share of its area in each."""
     cell = tree.query(polygon, predicate="intersects")
     shapely.prepare(polygon)

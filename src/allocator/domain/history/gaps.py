@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from allocator.domain.arrays import local_clock
+from allocator.domain.arrays import Ints, local_clock
 from allocator.domain.history.counts import Counts, places_of
 from allocator.domain.history.events import Events
 from allocator.errors import DataError
-
-if TYPE_CHECKING:
-    from allocator.domain.space import Tessellation
-
 
 GAP_DAYS, GAP_EVENTS = 14, 20.0
 """A stretch without events is a gap from 14 days and 20 expected events on: by chance, once in 5 × 10⁸."""
@@ -35,7 +30,7 @@ def known_day(events: Events, day: npt.NDArray[np.int64]) -> npt.NDArray[np.int6
     return known
 
 
-def usual_rate(per_day: npt.NDArray[np.integer[Any]], a: int, b: int) -> float:
+def usual_rate(per_day: Ints, a: int, b: int) -> float:
     """Return events a day to be expected from day `a` to before `b`: the least of what lies beside and elsewhere."""
     sides = [per_day[max(0, a - 28) : a]] * (a > 0) + [per_day[b : b + 28]] * (b < len(per_day))
     rest = np.concatenate([per_day[:a], per_day[b:]])
@@ -45,19 +40,15 @@ def usual_rate(per_day: npt.NDArray[np.integer[Any]], a: int, b: int) -> float:
 
 
 def date(day: dt.date | str) -> dt.date:
+    """Return the day of a text such as '2015-01-31', or the day itself."""
     try:
         return dt.date.fromisoformat(day) if isinstance(day, str) else day
     except ValueError as error:
         raise DataError(f"{day!r} is no date such as '2015-01-31'") from error
 
 
-def regions(adjacency: Any, **places: Any) -> Tessellation:
-    from allocator.domain.space import Tessellation  # shapely takes 0.1 s to import; most panels come from events
-
-    return Tessellation.regions(adjacency, **places)
-
-
 def labelled(counts: Counts, labels: Sequence[dt.date], first: dt.date, days: int) -> Counts:
+    """Return counts whose rows stand at the periods that their labels name."""
     if len(labels) != len(counts.values) or labels[0] != first:
         raise DataError(
             f"there are {len(counts.values)} periods from {first} on, and {len(labels)} labels"
@@ -76,6 +67,7 @@ def span_minutes(events: Events) -> npt.NDArray[np.int64]:
 
 
 def whole_days(period: str) -> int:
+    """Return the days in a period such as '1D' or '2W'."""
     number, unit = period[:-1] or "1", period[-1:].upper()
     if unit not in {"D", "W"} or not number.isdigit() or int(number) < 1:
         raise ValueError(f"a period is a whole number of days or weeks, such as '1D' or '1W', not {period!r}")

@@ -17,6 +17,7 @@ Columns = dict[str, npt.NDArray[np.float32]]
 
 
 def of_cells(n_cells: int, frame: pd.DataFrame) -> tuple[Columns, list[str]]:
+    """Return float32 columns by name, one value per cell (NaN where none is given), and the faults."""
     if faults := _key_faults(frame, "cell"):
         return {}, faults
     number = pd.to_numeric(frame["cell"], errors="coerce").to_numpy(np.float64)
@@ -32,6 +33,7 @@ def of_cells(n_cells: int, frame: pd.DataFrame) -> tuple[Columns, list[str]]:
 
 
 def of_days(days: pd.DataFrame, known_ahead: Sequence[str]) -> tuple[pd.DataFrame | None, list[str]]:
+    """Return one row of numbers per day (indexed by ordinal; None when there are faults), and the faults."""
     faults = [f"known_ahead: no daily column {name!r}" for name in known_ahead if name not in days]
     if wrong := _key_faults(days, "date"):
         return None, faults + wrong
@@ -70,6 +72,7 @@ def _numbers(frame: pd.DataFrame, key: str) -> tuple[dict[str, npt.NDArray[np.fl
 
 
 def missing(cells: Mapping[str, npt.NDArray[np.float32]]) -> tuple[Note, ...]:
+    """Return a note for each covariate that is missing in some cells."""
     return tuple(
         note("history.covariate_missing", name=name, count=int(np.isnan(value).sum()), total=len(value))
         for name, value in cells.items()
@@ -78,6 +81,7 @@ def missing(cells: Mapping[str, npt.NDArray[np.float32]]) -> tuple[Note, ...]:
 
 
 def missing_days(days: pd.DataFrame | None, known_ahead: Sequence[str]) -> tuple[Note, ...]:
+    """Return a note for each daily covariate with gaps, and one for those not known ahead."""
     if days is None:
         return ()
     told = [

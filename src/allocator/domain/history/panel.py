@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -22,17 +22,47 @@ from allocator.domain.history.gaps import (
     date,
     known_day,
     labelled,
-    regions,
     span_minutes,
     spread_over_month,
     usual_rate,
     whole_days,
 )
+from allocator.domain.space import Adjacency, Tessellation
 from allocator.errors import DataError
 from allocator.facts import Note, note
 
-if TYPE_CHECKING:
-    from allocator.domain.space import Tessellation
+
+class CountOptions(TypedDict, total=False):
+    """What may be said of an array of counts; see `Panel.from_counts`."""
+
+    period: str
+    kinds: Sequence[str] | None
+    timezone: str
+    area_km2: npt.ArrayLike | None
+    x: npt.ArrayLike | None
+    y: npt.ArrayLike | None
+    labels: Sequence[dt.date | str] | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Published:
+    """An array of counts as it was published."""
+
+    period: str = "1D"
+    kinds: Sequence[str] | None = None
+    timezone: str = "UTC"
+    area_km2: npt.ArrayLike | None = None
+    x: npt.ArrayLike | None = None
+    y: npt.ArrayLike | None = None
+    labels: Sequence[dt.date | str] | None = None
+
+    def city(self, adjacency: Adjacency | Tessellation) -> Tessellation:
+        """Return the regions."""
+        if not isinstance(adjacency, Tessellation):
+            return Tessellation.regions(adjacency, x=self.x, y=self.y, area_km2=self.area_km2)
+        if not (self.area_km2 is None and self.x is None and self.y is None):
+            raise DataError("a tessellation has its own areas and coordinates: leave out area_km2, x and y")
+        return adjacency
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,9 +208,8 @@ class Panel:
 
     @classmethod
     def from_counts(
-        cls, counts: npt.ArrayLike, adjacency: Any, *, first_day: dt.date | str, period: str = "1D",
-        kinds: Sequence[str] | None = None, timezone: str = "UTC", area_km2: npt.ArrayLike | None = None,
-        x: npt.ArrayLike | None = None, y: npt.ArrayLike | None = None, labels: Sequence[dt.date | str] | None = None,
+        cls, counts: npt.ArrayLike, adjacency: Adjacency | Tessellation, *, first_day: dt.date | str,
+        **options: Unpack[CountOptions],
     ) -> Panel:  # fmt: skip
         """Return the panel of an array of counts, such as published tensor benchmarks.
 
@@ -208,23 +237,21 @@ class Panel:
         DataError
             If the counts, the adjacency, the names or the labels are wrong; the message has the numbers.
         """
-        months = period[-1:].upper() == "M" and period[:-1].isdigit()
-        days = 30 * int(period[:-1]) if months else whole_days(period)
-        given = adjacency is not None and hasattr(adjacency, "n_cells")
-        if given and not (area_km2 is None and x is None and y is None):
-            raise DataError("a tessellation has its own areas and coordinates: leave out area_km2, x and y")
-        city = adjacency if given else regions(adjacency, x=x, y=y, area_km2=area_km2)
+        asked = _Published(**options)
+        months = asked.period[-1:].upper() == "M" and asked.period[:-1].isdigit()
+        days = 30 * int(asked.period[:-1]) if months else whole_days(asked.period)
+        city = asked.city(adjacency)
         known = Counts.of(counts, city.n_cells)
         first = date(first_day)
-        if labels is not None:
-            known = labelled(known, [date(label) for label in labels], first, days)
+        if asked.labels is not None:
+            known = labelled(known, [date(label) for label in asked.labels], first, days)
         n_periods, _, n_kinds = known.values.shape
-        names = kind_names(kinds, n_kinds)
+        names = kind_names(asked.kinds, n_kinds)
         hidden = int((~known.observed).sum())
         notes = [note("history.months", days=days)] if months else []
         notes += [note("history.not_observed", count=hidden, total=known.observed.size)] if hidden else []
         return cls(
-            city=city, kinds=names, timezone=timezone, first_day=first, n_periods=n_periods, period_days=days,
+            city=city, kinds=names, timezone=asked.timezone, first_day=first, n_periods=n_periods, period_days=days,
             **known.rows(days), precision="day" if days == 1 else "month",
             observed=np.repeat(known.observed, days, axis=0) if hidden else None, notes=tuple(notes),
         )  # fmt: skip

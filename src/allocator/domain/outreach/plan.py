@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 
+from allocator.domain.arrays import Record
 from allocator.domain.outreach.areas import NEED_COLUMNS, typed_table
 from allocator.domain.outreach.offers import Offers
 from allocator.domain.patrol import WORTH_COLUMNS, empty_table, gap
@@ -77,7 +77,7 @@ def item_ids(items: pd.DataFrame, known: Iterable[tuple[str, str, pd.Timestamp]]
     return found
 
 
-def item_key(row: Any) -> str:
+def item_key(row: Record) -> str:
     """Return what a holding is but for its time: initiative and place."""
     return "|".join((row.initiative, row.area, row.venue, row.point, row.channel, row.partner))
 

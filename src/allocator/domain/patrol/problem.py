@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from allocator.domain.arrays import Bools, Floats, freeze
+from allocator.domain.arrays import Bools, Floats, Ints, freeze
 from allocator.domain.roster import Edit
 from allocator.facts import Note
 
@@ -99,9 +99,7 @@ class Limit:
     def __post_init__(self) -> None:
         freeze(self)
 
-    def total(
-        self, blocks: npt.NDArray[Any], harm: npt.NDArray[np.float64], units: npt.NDArray[np.integer[Any]]
-    ) -> float:
+    def total(self, blocks: Ints, harm: Floats, units: Ints) -> float:
         """Return the sum for blocks and covered harm per (shift, cell) and units per (district, shift)."""
         return float(
             (0.0 if self.on_blocks is None else (self.on_blocks * blocks).sum())
@@ -239,7 +237,7 @@ class AllocationProblem(AllocationTerms):
             class_of=None, needs=None, need_classes=None, need_names=(),
         )  # fmt: skip
 
-    def room(self, units: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
+    def room(self, units: Ints) -> npt.NDArray[np.int64]:
         """Return the visit blocks of given units per (district, shift), after the calls."""
         taken = 0 if self.busy is None else self.busy
         return np.asarray(np.maximum(self.blocks * units.astype(np.int64) - taken, 0))

@@ -2,10 +2,12 @@
 
 from allocator.domain.space.area import Area, Geometries, dissolved
 from allocator.domain.space.lattice import Lattice
+from allocator.domain.space.neighbours import Adjacency
 from allocator.domain.space.tessellation import Tessellation
 from allocator.domain.space.travel import Streets, Travel
 
 __all__ = [
+    "Adjacency",
     "Area",
     "Geometries",
     "Lattice",

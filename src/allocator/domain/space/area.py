@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 
+from allocator.domain.arrays import Ints
 from allocator.facts import Note
 
 Geometries = npt.NDArray[np.object_]
@@ -43,12 +43,12 @@ class Area:
     notes: tuple[Note, ...] = ()
 
     @cached_property
-    def outline(self) -> Any:
+    def outline(self) -> shapely.Geometry:
         """The union of the districts."""
         return shapely.union_all(self.polygons)
 
 
-def dissolved(cells: Geometries) -> Any:
+def dissolved(cells: Geometries) -> shapely.Geometry:
     """Return the shape that cells make together.
 
     Closing it by half a metre removes the hair cracks that rounding leaves between hexagons.
@@ -56,7 +56,6 @@ def dissolved(cells: Geometries) -> Any:
     return shapely.union_all(cells).buffer(0.5, join_style="mitre").buffer(-0.5, join_style="mitre")
 
 
-def shapes_of(
-    geometry: Geometries, row: npt.NDArray[np.integer[Any]], labels: tuple[str, ...]
-) -> list[tuple[str, Any]]:
+def shapes_of(geometry: Geometries, row: Ints, labels: tuple[str, ...]) -> list[tuple[str, shapely.Geometry]]:
+    """Return each label that has polygons, with all of its polygons as one shape."""
     return [(label, dissolved(geometry[row == n])) for n, label in enumerate(labels) if (row == n).any()]

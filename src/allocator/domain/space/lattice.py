@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,14 +58,16 @@ def _hexagon_of(x: Floats, y: Floats, edge: float) -> tuple[Floats, Floats]:
     return rr, rq + (rr - np.mod(rr, 2)) / 2
 
 
-SHAPES: dict[str, tuple[Any, Any, float]] = {
+Cutter = Callable[[Ints, Ints, float], Geometries]
+Placer = Callable[[Floats, Floats, float], tuple[Floats, Floats]]
+SHAPES: dict[str, tuple[Cutter, Placer, float]] = {
     "squares": (_squares, _square_of, 1.0),
     "hexagons": (_hexagons, _hexagon_of, 1.5 * math.sqrt(3)),
 }
 """Per regular shape: its polygons, the lattice place of a point, and its area for size 1."""
 
 
-def candidates(outline: Any, kind: str, size: float) -> tuple[Ints, Ints]:
+def candidates(outline: shapely.Geometry, kind: str, size: float) -> tuple[Ints, Ints]:
     """Return row and column of the regular cells that may overlap the outline, row by row from the south-west."""
     if outline.is_empty:
         raise DataError("the study area is empty")
@@ -89,6 +91,7 @@ def candidates(outline: Any, kind: str, size: float) -> tuple[Ints, Ints]:
 
 
 def lattice_neighbours(row: Ints, column: Ints, grid: Lattice) -> tuple[Ints, Ints]:
+    """Return the touching cells of each cell of a lattice: `indptr, indices` of a CSR table."""
     pairs = []
     padded = np.pad(grid.lookup, 1, constant_values=-1)
     for d_row in (-1, 0, 1):
@@ -105,7 +108,8 @@ def lattice_neighbours(row: Ints, column: Ints, grid: Lattice) -> tuple[Ints, In
     return csr(left, right, len(row))
 
 
-def csr(left: npt.NDArray[Any], right: npt.NDArray[Any], n: int) -> tuple[Ints, Ints]:
+def csr(left: Ints, right: Ints, n: int) -> tuple[Ints, Ints]:
+    """Return `indptr, indices` of the CSR table of pairs, each row's entries in ascending order."""
     order = np.lexsort((right, left))
     indptr = np.zeros(n + 1, np.int32)
     np.cumsum(np.bincount(left, minlength=n), out=indptr[1:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +12,13 @@ from allocator.domain.arrays import Floats, Ints
 from allocator.domain.space.lattice import csr
 from allocator.errors import DataError, some
 
+Adjacency: TypeAlias = npt.ArrayLike | sparse.sparray | sparse.spmatrix | tuple[npt.ArrayLike, npt.ArrayLike]
+"""Who is whose neighbour: a matrix of 0 and 1, or the pair `indptr, indices` of a CSR table."""
 HOP_M = 150.0
 """Metres that one step between neighbouring regions stands for where regions have no coordinates."""
 
 
-def neighbours_of(adjacency: Any) -> tuple[Ints, Ints]:
+def neighbours_of(adjacency: Adjacency) -> tuple[Ints, Ints]:
     """Return the CSR neighbours of an adjacency in any of the three forms, checked."""
     graph = _graph_of(adjacency)
     n = graph.shape[0]
@@ -37,7 +39,7 @@ def neighbours_of(adjacency: Any) -> tuple[Ints, Ints]:
     return csr(left[kept], right[kept], n)
 
 
-def _graph_of(adjacency: Any) -> Any:
+def _graph_of(adjacency: Adjacency) -> sparse.csr_array:
     """Return the adjacency as a square scipy matrix."""
     if isinstance(adjacency, tuple) and len(adjacency) == 2:
         indptr, indices = (np.asarray(part) for part in adjacency)
@@ -65,6 +67,7 @@ def _graph_of(adjacency: Any) -> Any:
 
 
 def per_region(name: str, values: npt.ArrayLike, n: int) -> npt.NDArray[np.float64]:
+    """Return one finite float64 per region."""
     found = np.asarray(values, np.float64)
     if found.shape != (n,):
         raise DataError(f"{name} must have one value per region: {n} regions, {found.shape} given")

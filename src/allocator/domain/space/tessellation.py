@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,7 @@ from scipy import sparse
 from allocator.domain.arrays import Floats, Ints
 from allocator.domain.space.area import Area, Geometries, shapes_of
 from allocator.domain.space.lattice import SHAPES, Lattice, candidates, csr, lattice_neighbours
-from allocator.domain.space.neighbours import neighbours_of, per_region, step_m
+from allocator.domain.space.neighbours import Adjacency, neighbours_of, per_region, step_m
 from allocator.domain.space.overlay import SLIVER, clip, labelled
 from allocator.errors import ConfigError, DataError
 
@@ -82,7 +81,7 @@ class Tessellation:
         return not np.isnan(self.x).any()
 
     @cached_property
-    def _tree(self) -> Any:
+    def _tree(self) -> shapely.STRtree:
         return shapely.STRtree(self.geometry)
 
     @classmethod
@@ -108,7 +107,7 @@ class Tessellation:
         return cls._regular(area, "hexagons", edge_m)
 
     @classmethod
-    def polygons(cls, area: Area, geometries: Sequence[Any] | Geometries) -> Tessellation:
+    def polygons(cls, area: Area, geometries: Sequence[shapely.Geometry] | Geometries) -> Tessellation:
         """Return the given polygons (beats, street-segment buffers), in their order, clipped to the area.
 
         Where polygons overlap, a point belongs to the first.
@@ -140,7 +139,7 @@ class Tessellation:
     @classmethod
     def regions(
         cls,
-        adjacency: Any,
+        adjacency: Adjacency,
         *,
         x: npt.ArrayLike | None = None,
         y: npt.ArrayLike | None = None,
@@ -280,15 +279,15 @@ class Tessellation:
         distance = (reached.data - 1.0) * self.size_m
         return reached.indptr.astype(np.int64), reached.indices.astype(np.int32), distance
 
-    def district_shapes(self) -> list[tuple[str, Any]]:
+    def district_shapes(self) -> list[tuple[str, shapely.Geometry]]:
         """Return label and shape, made of its cells, of each district that has cells."""
         return shapes_of(self.geometry, self.district, self.districts)
 
-    def beat_shapes(self) -> list[tuple[str, Any]]:
+    def beat_shapes(self) -> list[tuple[str, shapely.Geometry]]:
         """Return label and shape, made of its cells, of each beat that has cells."""
         return shapes_of(self.geometry, self.beat, self.beats)
 
-    def within(self, polygon: Any) -> npt.NDArray[np.bool_]:
+    def within(self, polygon: shapely.Geometry) -> npt.NDArray[np.bool_]:
         """Return which cells have their centre inside `polygon`, (n_cells,) bool."""
         shapely.prepare(polygon)
         return np.asarray(shapely.intersects_xy(polygon, self.x, self.y), dtype=bool)

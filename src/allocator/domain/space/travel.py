@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +55,7 @@ class Streets:
     def __post_init__(self) -> None:
         freeze(self)
 
-    def graph(self, speed_kmh: float) -> Any:
+    def graph(self, speed_kmh: float) -> sparse.csr_array:
         """Return the minutes of each edge as a sparse matrix; of parallel edges the quickest."""
         speed = np.where(np.isnan(self.speed_kmh), speed_kmh, self.speed_kmh)
         minutes = np.maximum(self.metres * MINUTES_PER_M / speed, 1e-6)
@@ -111,7 +111,7 @@ class Travel:
     matrix: npt.NDArray[np.float64] | None = None
     label: Ints | None = None
     streets: Streets | None = None
-    closed: tuple[Any, ...] = ()
+    closed: tuple[shapely.Geometry, ...] = ()
     notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
@@ -142,7 +142,7 @@ class Travel:
             found = metres * (self.detour * MINUTES_PER_M / speed_kmh) * self._round_about(origins, targets)
         return np.where(origins[:, None] == targets, 0.0, found)
 
-    def without(self, polygons: Sequence[Any]) -> Self:
+    def without(self, polygons: Sequence[shapely.Geometry]) -> Self:
         """Return travel that keeps out of the given polygons.
 
         Streets that touch one are closed. Without streets, a straight way across one leads round its convex hull, and
@@ -177,7 +177,7 @@ class Travel:
         return ratio
 
 
-def _way_round(hull: Any, line: Any) -> float:
+def _way_round(hull: shapely.Geometry, line: shapely.Geometry) -> float:
     """Return the shorter way round a convex hull from end to end of a line, over the length of the line."""
     ring = shapely.get_exterior_ring(shapely.convex_hull(shapely.union(hull, line)))
     a, b = (shapely.line_locate_point(ring, shapely.get_point(line, end)) for end in (0, -1))

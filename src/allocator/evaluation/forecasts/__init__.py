@@ -23,7 +23,8 @@ from allocator.evaluation.forecasts.metrics import (
     rri,
 )
 from allocator.evaluation.forecasts.pool import Progress, in_folds
-from allocator.evaluation.forecasts.scorecard import Scorecard, Skipped
+from allocator.evaluation.forecasts.pooled import Skipped
+from allocator.evaluation.forecasts.scorecard import Scorecard
 
 __all__ = [
     "METRICS",

@@ -6,18 +6,18 @@ answers are the same bits as one after the other.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING
+from typing import TypedDict, Unpack
 
 import numpy as np
 
 from allocator.config import RiskSection, ShiftSection
+from allocator.domain import Covariates, Panel
 from allocator.errors import DataError
 from allocator.evaluation.forecasts.cases import score
 from allocator.evaluation.forecasts.folds import (
-    DEFAULTS,
+    Asked,
     Design,
     Fold,
     design_of,
@@ -32,15 +32,24 @@ from allocator.evaluation.forecasts.scorecard import Scorecard
 from allocator.facts import Note, note
 from allocator.risk import BASELINES
 
-if TYPE_CHECKING:
-    from allocator.domain import Covariates, Panel
+
+class BacktestOptions(TypedDict, total=False):
+    """What may be said of a backtest; see `backtest`."""
+
+    models: Sequence[str] | None
+    folds: int
+    horizon: int | ShiftSection
+    step: int | None
+    options: RiskSection | None
+    seed: int
+    harm: Mapping[str, float] | None
+    area_shares: Sequence[float]
+    covariates: Covariates | None
 
 
 def backtest(
-    panel: Panel, *, models: Sequence[str] | None = None, folds: int = DEFAULTS.folds,
-    horizon: int | ShiftSection = 7, step: int | None = None, options: RiskSection | None = None, seed: int = 0,
-    harm: Mapping[str, float] | None = None, area_shares: Sequence[float] = DEFAULTS.area_shares,
-    covariates: Covariates | None = None, executor: Executor | None = None, progress: Progress | None = None,
+    panel: Panel, *, executor: Executor | None = None, progress: Progress | None = None,
+    **options: Unpack[BacktestOptions],
 ) -> Scorecard:  # fmt: skip
     """Forecast the last windows of a panel from what was known before each, and score the forecasts.
 
@@ -87,9 +96,9 @@ def backtest(
     SolverError
         If a worker of the executor ends before its fold is done.
     """
-    design = design_of(panel, models, horizon, options, seed, harm, area_shares)
-    design = dataclasses.replace(design, covariates=covariates)
-    plan = folds_of(panel, design, folds=folds, step=step_of(design, panel, step))
+    asked = Asked(**options)
+    design = design_of(panel, asked)
+    plan = folds_of(panel, design, folds=asked.folds, step=step_of(design, panel, asked.step))
     results = in_folds(score, [(panel, design, fold) for fold in plan], executor=executor, progress=progress)
     skipped = tuple(one for result in results for one in result.skipped)
     if len(skipped) == len(plan) * len(design.kinds):
@@ -98,11 +107,11 @@ def backtest(
     return Scorecard(
         models=design.models, kinds=design.kinds, cutoffs=tuple(fold.cutoff for fold in plan),
         horizon_days=length(design), horizon_name=horizon_name(design), step_days=spacing,
-        overlap=-(-design.days // spacing), area_shares=sound_shares(area_shares), shares=design.shares,
+        overlap=-(-design.days // spacing), area_shares=sound_shares(asked.area_shares), shares=design.shares,
         baselines=tuple(name for name in BASELINES if name in design.models),
         sums={name: np.stack([result.sums[name] for result in results]) for name in results[0].sums},
         chosen=tuple(result.chosen for result in results), skipped=skipped, notes=_notes(panel, design, plan),
-        seed=seed,
+        seed=design.seed,
     )  # fmt: skip
 
 

@@ -5,20 +5,15 @@ from __future__ import annotations
 import dataclasses
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from allocator.domain import ALL_KINDS, Floats, Shift, shifts_of
+from allocator.domain import ALL_KINDS, Floats, Panel, RiskSurface, Shift, Tessellation, shifts_of
 from allocator.evaluation.forecasts.folds import Design, Fold, FoldScore, minutes
 from allocator.evaluation.forecasts.metrics import Case, deciles, interval_sums, place_sums, poisson_ceiling, tally
-from allocator.evaluation.forecasts.scorecard import Skipped
+from allocator.evaluation.forecasts.pooled import Skipped
 from allocator.risk import covered, fit_all
-
-if TYPE_CHECKING:
-    from allocator.domain import Panel, RiskSurface, Tessellation
-
 
 PAST_DAYS = 364
 CEILING_DRAWS = 10

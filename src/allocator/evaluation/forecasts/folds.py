@@ -5,20 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from allocator.config import EvaluationSection, RiskSection, ShiftSection
-from allocator.domain import ALL_KINDS, Floats
+from allocator.domain import ALL_KINDS, Covariates, Floats, Panel
 from allocator.errors import ConfigError, DataError, nearest, some
 from allocator.evaluation.forecasts.metrics import NOMINAL
-from allocator.evaluation.forecasts.scorecard import Skipped
+from allocator.evaluation.forecasts.pooled import Skipped
 from allocator.risk import AUTO, MODELS, check_model, windows_of
-
-if TYPE_CHECKING:
-    from allocator.domain import Covariates, Panel
-
 
 DEFAULTS = EvaluationSection()
 CURVE_SHARES = tuple(float(f"{share:.4g}") for share in np.geomspace(0.001, 1.0, 46))
@@ -99,11 +94,24 @@ class FoldScore:
     skipped: tuple[Skipped, ...]
 
 
-def design_of(
-    panel: Panel, models: Sequence[str] | None, horizon: int | ShiftSection, options: RiskSection | None, seed: int,
-    harm: Mapping[str, float] | None, area_shares: Sequence[float],
-) -> Design:  # fmt: skip
-    options = (options or RiskSection()).model_copy(update={"interval": NOMINAL})
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What a backtest is asked for; see `backtest`."""
+
+    models: Sequence[str] | None = None
+    folds: int = DEFAULTS.folds
+    horizon: int | ShiftSection = 7
+    step: int | None = None
+    options: RiskSection | None = None
+    seed: int = 0
+    harm: Mapping[str, float] | None = None
+    area_shares: Sequence[float] = DEFAULTS.area_shares
+    covariates: Covariates | None = None
+
+
+def design_of(panel: Panel, asked: Asked) -> Design:
+    """Return what a backtest tests and on which panel, its arguments checked."""
+    horizon, options = asked.horizon, (asked.options or RiskSection()).model_copy(update={"interval": NOMINAL})
     shift = horizon if isinstance(horizon, ShiftSection) else None
     if isinstance(horizon, ShiftSection):
         _check_times_of_day(panel, horizon)
@@ -116,10 +124,10 @@ def design_of(
             f"({panel.first_day} to {panel.stop_day}, exclusive): give a shorter horizon or a longer history",
             count=panel.n_days,
         )
-    shares = tuple(sorted({*sound_shares(area_shares), *CURVE_SHARES}))
+    shares = tuple(sorted({*sound_shares(asked.area_shares), *CURVE_SHARES}))
     return Design(
-        models=_known_models(models), kinds=(*panel.kinds, ALL_KINDS), days=days, shift=shift, fit_days=fit_days,
-        options=options, seed=seed, harm=_weights(panel, harm), shares=shares,
+        models=_known_models(asked.models), kinds=(*panel.kinds, ALL_KINDS), days=days, shift=shift, fit_days=fit_days,
+        options=options, seed=asked.seed, harm=_weights(panel, asked.harm), shares=shares, covariates=asked.covariates,
     )  # fmt: skip
 
 
@@ -141,6 +149,7 @@ def _known_models(models: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def sound_shares(shares: Sequence[float]) -> tuple[float, ...]:
+    """Return the shares of the area in ascending order, each above 0 and at most 1."""
     given = tuple(sorted({float(share) for share in shares}))
     if wrong := [share for share in given if not 0 < share <= 1]:
         raise ConfigError(
@@ -228,6 +237,7 @@ def minutes(shift: ShiftSection) -> tuple[int, int]:
 
 
 def horizon_name(design: Design) -> str:
+    """Return in words how long a window of the test is."""
     if design.shift is None:
         return "1 day" if design.days == 1 else f"{design.days} days"
     return f"one shift ({design.shift.name}, {design.shift.start:%H:%M} to {design.shift.stop:%H:%M})"

@@ -12,17 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from scipy.special import betainc, pdtr
 
-from allocator.domain import Floats, freeze
+from allocator.domain import Floats, Ints, freeze
 from allocator.kernels.likelihood import poisson_loglik
-
-if TYPE_CHECKING:
-    from allocator.domain import Ints
-
 
 Sums = Mapping[str, Floats]
 

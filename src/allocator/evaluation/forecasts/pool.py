@@ -6,21 +6,22 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from allocator.config import RiskSection
+from allocator.domain import Panel, Tessellation
 from allocator.errors import SolverError
 from allocator.evaluation.forecasts.cases import score
-from allocator.evaluation.forecasts.folds import Fold, design_of
+from allocator.evaluation.forecasts.folds import Asked, Fold, design_of
 
 Progress = Callable[[str], None]
 T = TypeVar("T")
 
 
 def in_folds(
-    work: Callable[..., T], folds: Sequence[tuple[Any, ...]], *, executor: Executor | None = None,
+    work: Callable[..., T], folds: Sequence[tuple[object, ...]], *, executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> list[T]:  # fmt: skip
     """Return what `work` makes of each fold's arguments, in order, done by the executor where there is one.
@@ -48,7 +49,7 @@ def in_folds(
 
 
 @contextmanager
-def _all_or_none(tasks: Sequence[Future[Any]]) -> Iterator[None]:
+def _all_or_none(tasks: Sequence[Future[T]]) -> Iterator[None]:
     try:
         yield
     except BrokenExecutor as error:
@@ -62,11 +63,7 @@ def _all_or_none(tasks: Sequence[Future[Any]]) -> Iterator[None]:
 
 def warm_up() -> None:
     """Compile the kernels of every model into the cache, in this process, before others use it (numba #4807)."""
-    from allocator.domain import (
-        Panel,  # only where workers are used
-        Tessellation,
-    )
-    from allocator.synthetic.city import make_city
+    from allocator.synthetic.city import make_city  # only where workers are used
 
     area = make_city(width_km=2, height_km=2, weeks=1, events_per_week=7).area
     city = Tessellation.squares(area, 500)
@@ -77,5 +74,5 @@ def warm_up() -> None:
         kind=np.zeros(150, np.int16), count=np.ones(150, np.int8),
     )  # fmt: skip
     options = RiskSection(train_weeks=8, holdout_weeks=2, burn_in_days=14)
-    design = design_of(panel, None, 7, options, 0, None, (0.01,))
+    design = design_of(panel, Asked(options=options, area_shares=(0.01,)))
     score(panel, design, Fold(0, panel.stop_day - dt.timedelta(days=7)))

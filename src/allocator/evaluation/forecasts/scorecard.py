@@ -1,26 +1,21 @@
-"""The answer of a backtest: sums per fold, and the tables, intervals and words that follow from them."""
+"""The answer of a backtest: the tables and words that follow from its sums."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from allocator.domain import ALL_KINDS, Floats
+from allocator.domain import Figures, Floats
 from allocator.errors import ConfigError
-from allocator.evaluation.bootstrap import block_length, block_weights, interval, resample, verdict
+from allocator.evaluation.bootstrap import resample, verdict
 from allocator.evaluation.forecasts.metrics import METRICS, N_DECILES, ratio
-from allocator.evaluation.forecasts.words import figures, summary
-from allocator.facts import Note
+from allocator.evaluation.forecasts.pooled import PLACE_METRICS, Pooled
+from allocator.evaluation.forecasts.words import Tables, figures, summary
 
-DRAWS = 1000
-DEFAULT_SHARE = 0.01
-PLACE_METRICS = ("hit_rate", "pai", "pei_star", "rri")
 COMPARED = ("loglik", "pai")
 COLUMNS = (
     "model", "kind", "fold", "cutoff", "horizon", "events", "loglik", "area_share", "hit_rate", "pai", "pei_star",
@@ -29,91 +24,9 @@ COLUMNS = (
 """First columns of the scores, in the order of the contract; those of this engine alone follow."""
 
 
-@dataclass(frozen=True)
-class Skipped:
-    """A kind that was not scored in a fold.
-
-    Parameters
-    ----------
-    fold : int
-        Number of the fold.
-    cutoff : datetime.date
-        Its first day.
-    kind : str
-        The kind, or "all".
-    reason : str
-        Why.
-    """
-
-    fold: int
-    cutoff: dt.date
-    kind: str
-    reason: str
-
-
 @dataclass(frozen=True, eq=False)
-class Scorecard:
-    """Scores of models on windows that they had not seen.
-
-    Whatever is pooled over folds is pooled by sums: events found over events there were, not a mean of weekly
-    ratios. A window without events of a kind has no hit rate of its own; its expected events still count. The kind
-    "all" is all kinds added up per cell. Intervals are those of a moving-block bootstrap over folds, 95 %.
-
-    Parameters
-    ----------
-    models, kinds : tuple of str
-        Models tested, and kinds with "all" last.
-    cutoffs : tuple of datetime.date
-        First day of each fold's window.
-    horizon_days : float
-        Length of what was forecast.
-    horizon_name : str
-        The same in words.
-    step_days : int
-        Days from one cutoff to the next.
-    overlap : int
-        Number of neighbouring folds whose windows share days; 1 where none do.
-    area_shares, shares : tuple of float
-        Shares of the area asked for, and those of the sums (with the points of the hit-rate curve).
-    baselines : tuple of str
-        Those of the models that are baselines: all of the registry but mixture and boosted, fixed before the test.
-    sums : mapping of str to (n_folds, n_models, n_kinds, width) float64
-        Sums behind the metrics: width is 1, the number of shares, or 10 deciles. NaN where nothing was scored.
-    chosen : tuple of tuple of tuple of str
-        Model used, by (fold, model, kind): what "auto" took.
-    skipped : tuple of Skipped
-        What was not scored.
-    notes : tuple of Note
-        What a reader must know to judge the scores.
-    seed : int
-        Seed of the bootstrap.
-    """
-
-    models: tuple[str, ...]
-    kinds: tuple[str, ...]
-    cutoffs: tuple[dt.date, ...]
-    horizon_days: float
-    horizon_name: str
-    step_days: int
-    overlap: int
-    area_shares: tuple[float, ...]
-    shares: tuple[float, ...]
-    baselines: tuple[str, ...]
-    sums: Mapping[str, Floats]
-    chosen: tuple[tuple[tuple[str, ...], ...], ...]
-    skipped: tuple[Skipped, ...] = ()
-    notes: tuple[Note, ...] = ()
-    seed: int = 0
-
-    @property
-    def n_folds(self) -> int:
-        """Number of folds."""
-        return len(self.cutoffs)
-
-    @property
-    def default_share(self) -> float:
-        """The share of the area that is shown first: 1 % if it was asked for, else the smallest."""
-        return DEFAULT_SHARE if DEFAULT_SHARE in self.area_shares else self.area_shares[0]
+class Scorecard(Pooled):
+    """Scores of models on windows that they had not seen; what it is made of is said in `Pooled`."""
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -181,7 +94,7 @@ class Scorecard:
             known = ", ".join(f"{one:g}" for one in self.area_shares)
             raise ConfigError(f"the backtest has no area share {share:g}; there are {known}")
         kept = self.estimates[self.estimates["area_share"].isna() | (self.estimates["area_share"] == share)]
-        wide: dict[tuple[Any, Any], dict[str, float]] = {}
+        wide: dict[tuple[str, str], dict[str, float]] = {}
         for row in kept.itertuples():
             values = {"": row.value, "_low": row.low, "_high": row.high}
             named = {f"{row.metric}{end}": value for end, value in values.items()}
@@ -303,70 +216,17 @@ class Scorecard:
         rows = [(one.fold, one.cutoff, one.kind, one.reason) for one in self.skipped]
         return pd.DataFrame(rows, columns=["fold", "cutoff", "kind", "reason"])
 
-    def best(self, kind: str, among: Sequence[str] | None = None) -> str:
-        """Return the model of greatest pooled likelihood for a kind."""
-        names = self.models if among is None else among
-        row = self._pooled["loglik"][:, self.kinds.index(kind), 0]
-        value = {name: row[self.models.index(name)] for name in names}
-        return max(names, key=lambda name: (np.nan_to_num(value[name], nan=-np.inf), -self.models.index(name)))
-
-    @property
-    def subject(self) -> str:
-        """The model that the summary is about: "auto" if it was tested, else the likeliest that is no baseline."""
-        if "auto" in self.models:
-            return "auto"
-        return self.best(ALL_KINDS, [name for name in self.models if name not in self.baselines] or self.models)
-
     def summary(self, *, width: int = 110) -> str:
         """Return what a planner should know, baselines that win or tie included, in lines of at most `width`."""
-        return summary(self, width=width)
+        return summary(self, self._tables, width=width)
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Figures:
         """Return the main numbers and the summary, fit for JSON."""
-        return figures(self)
-
-    @cached_property
-    def _weights(self) -> Floats:
-        length = block_length(self.n_folds, overlap=self.overlap)
-        return block_weights(self.n_folds, length, draws=DRAWS, seed=self.seed)
+        return figures(self, self._tables)
 
     @property
-    def intervals_known(self) -> bool:
-        """Whether there are folds enough to draw from: two different draws of blocks at least."""
-        return self.n_folds - block_length(self.n_folds, overlap=self.overlap) >= 1
-
-    @cached_property
-    def _pooled(self) -> dict[str, Floats]:
-        """Metrics pooled over folds, each (n_models, n_kinds, 1 or n_shares)."""
-        return self._metrics({name: np.nansum(one, axis=0) for name, one in self._asked(self.sums).items()})
-
-    @cached_property
-    def _drawn(self) -> dict[str, Floats]:
-        """The same for each draw of the bootstrap, draws first."""
-        return self._metrics(resample(self._asked(self.sums), self._weights))
-
-    def _asked(self, sums: Mapping[str, Floats]) -> dict[str, Floats]:
-        """Return the sums at the shares asked for, without the deciles."""
-        at = [self.shares.index(share) for share in self.area_shares]
-        width = len(self.shares)
-        return {
-            name: one[..., at] if one.shape[-1] == width else one
-            for name, one in sums.items()
-            if not name.startswith("decile_")
-        }
-
-    def _metrics(self, sums: Mapping[str, Floats]) -> dict[str, Floats]:
-        share = np.array(self.area_shares)
-        values = {name: metric.of({**sums, "share": share}) for name, metric in METRICS.items()}
-        for prefix, names in (("harm_", PLACE_METRICS), ("ceiling_", ("loglik", *PLACE_METRICS))):
-            own = {name.removeprefix(prefix): one for name, one in sums.items() if name.startswith(prefix)}
-            values |= {f"{prefix}{name}": METRICS[name].of({**own, "share": share}) for name in names}
-        return values
-
-    def _interval(self, draws: Floats) -> tuple[Floats, Floats]:
-        if not self.intervals_known:
-            return np.full(draws.shape[1:], np.nan), np.full(draws.shape[1:], np.nan)
-        return interval(draws)
+    def _tables(self) -> Tables:
+        return Tables(self.table(), self.differences(), self.ceiling())
 
     def _long(self, name: str, value: Floats, draws: Floats) -> pd.DataFrame:
         low, high = self._interval(draws)
@@ -384,7 +244,7 @@ class Scorecard:
             }
         )
 
-    def _facts(self, kind: str, model: str, share: float) -> dict[str, Any]:
+    def _facts(self, kind: str, model: str, share: float) -> dict[str, object]:
         m, k, s = self.models.index(model), self.kinds.index(kind), self.shares.index(share)
         events = self.sums["events"][:, m, k, 0]
         return {
@@ -399,7 +259,7 @@ class Scorecard:
             "saturated": float(np.nanmean(self.sums["saturated"][:, m, k, s])) if np.isfinite(events).any() else np.nan,
         }
 
-    def _against_best(self, k: int, kind: str, name: str, s: int) -> list[dict[str, Any]]:
+    def _against_best(self, k: int, kind: str, name: str, s: int) -> list[dict[str, object]]:
         value, draws = self._pooled[name][:, k, s], self._drawn[name][:, :, k, s]
         known = [m for m, model in enumerate(self.models) if model in self.baselines and np.isfinite(value[m])]
         if not known:

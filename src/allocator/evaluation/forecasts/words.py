@@ -5,37 +5,42 @@ from __future__ import annotations
 import datetime as dt
 import math
 import textwrap
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
-from allocator.domain import ALL_KINDS
+import pandas as pd
+
+from allocator.domain import ALL_KINDS, Figures, Record
 from allocator.evaluation.bootstrap import BETTER, FEW_FOLDS, MIN_FOLDS, NEITHER, UNKNOWN, WORSE
+from allocator.evaluation.forecasts.pooled import Pooled
 from allocator.facts import Note, note, records
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from allocator.evaluation.forecasts.scorecard import Scorecard
-
 
 SAID = {"loglik": "log-likelihood per event", "pai": "PAI"}
 
 
-def summary(card: Scorecard, *, width: int = 110) -> str:
+@dataclass(frozen=True)
+class Tables:
+    """The tables of a scorecard that its words are made from, at the share of the area shown first."""
+
+    scores: pd.DataFrame
+    differences: pd.DataFrame
+    ceiling: pd.DataFrame
+
+
+def summary(card: Pooled, tables: Tables, *, width: int = 110) -> str:
     """Return the scorecard in words, in lines of at most `width` characters."""
-    found = lines(card)
-    indent = min(2 + max(len(label) for label, _ in found), width // 3)
+    labelled = lines(card, tables)
+    indent = min(2 + max(len(label) for label, _ in labelled), width // 3)
     wrapped = (
         textwrap.wrap(
             text, width, initial_indent=f"{label:<{indent - 1}.{indent - 1}} ", subsequent_indent=" " * indent
         )
-        for label, text in found
+        for label, text in labelled
     )
-    return "\n".join(line for lines_of_one in wrapped for line in lines_of_one)
+    return "\n".join(line for paragraph in wrapped for line in paragraph)
 
 
-def figures(card: Scorecard) -> dict[str, Any]:
+def figures(card: Pooled, tables: Tables) -> Figures:
     """Return `values` (numbers by name) and `lines` (label and text), fit for JSON: what is undefined is None."""
-    table, differences = card.table(), card.differences()
     return {
         "values": {
             "folds": card.n_folds,
@@ -46,32 +51,32 @@ def figures(card: Scorecard) -> dict[str, Any]:
             "models": list(card.models),
             "baselines": list(card.baselines),
             "area_share": card.default_share,
-            "scores": [_plain(row) for row in table.to_dict("records")],
-            "differences": [_plain(row) for row in differences.to_dict("records")],
+            "scores": [_plain(row) for row in tables.scores.to_dict("records")],
+            "differences": [_plain(row) for row in tables.differences.to_dict("records")],
             "skipped": len(card.skipped),
         },
-        "lines": [[label, text] for label, text in lines(card)],
-        "notes": records(notes_of(card)),
+        "lines": [[label, text] for label, text in lines(card, tables)],
+        "notes": records(notes_of(card, tables.scores)),
     }
 
 
-def lines(card: Scorecard) -> list[tuple[str, str]]:
+def lines(card: Pooled, tables: Tables) -> list[tuple[str, str]]:
     """Return labels and texts of the summary."""
-    table, differences, ceiling = card.table(), card.differences(), card.ceiling()
-    found = [*_head(card, table)]
+    table, differences = tables.scores, tables.differences
+    said = _head(card, table)
     for kind in (ALL_KINDS, *(kind for kind in card.kinds if kind != ALL_KINDS)):
         row = table[(table["kind"] == kind) & (table["model"] == card.subject)].iloc[0]
-        found.append((kind.lower(), _place(card, row)))
-        found += [
+        said.append((kind.lower(), _place(card, row)))
+        said += [
             ("", text)
-            for text in (*_rivals(card, kind, differences), _trust(row), *_chance(card, ceiling, kind))
+            for text in (*_rivals(card, kind, differences), _trust(row), *_chance(card, tables.ceiling, kind))
             if text
         ]
-    found += _verdicts(card, differences)
-    return found + [("note" if not n else "", one.text) for n, one in enumerate(notes_of(card))]
+    said += _verdicts(card, differences)
+    return said + [("note" if not n else "", told.text) for n, told in enumerate(notes_of(card, table))]
 
 
-def _head(card: Scorecard, table: pd.DataFrame) -> list[tuple[str, str]]:
+def _head(card: Pooled, table: pd.DataFrame) -> list[tuple[str, str]]:
     events = int(table.loc[(table["kind"] == ALL_KINDS) & (table["model"] == card.subject), "events"].iloc[0])
     last = card.cutoffs[-1] + dt.timedelta(days=max(math.ceil(card.horizon_days) - 1, 0))
     folds = "1 fold" if card.n_folds == 1 else f"{card.n_folds} folds, {card.step_days} days apart,"
@@ -84,7 +89,7 @@ def _head(card: Scorecard, table: pd.DataFrame) -> list[tuple[str, str]]:
     ]
 
 
-def _place(card: Scorecard, row: pd.Series[Any]) -> str:
+def _place(card: Pooled, row: pd.Series) -> str:
     if not row["events"]:
         empty = f"{row['folds']} folds" if row["folds"] else "all folds, skipped"
         return f"no events in {empty}: nothing to find ({row['expected']:.1f} expected)"
@@ -95,18 +100,18 @@ def _place(card: Scorecard, row: pd.Series[Any]) -> str:
     )
 
 
-def _saturated(row: pd.Series[Any]) -> str:
+def _saturated(row: pd.Series) -> str:
     if not row["saturated"]:
         return ""
     return f" (saturated in {row['saturated']:.0%} of folds: as many cells are picked as hold events)"
 
 
-def _range(row: pd.Series[Any], name: str, form: str) -> str:
+def _range(row: pd.Series, name: str, form: str) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     return "[no interval]" if math.isnan(low) else f"[{low:{form}} to {high:{form}}]"
 
 
-def _rivals(card: Scorecard, kind: str, differences: pd.DataFrame) -> list[str]:
+def _rivals(card: Pooled, kind: str, differences: pd.DataFrame) -> list[str]:
     mine = differences[(differences["kind"] == kind) & (differences["model"] == card.subject)]
     said = []
     for row in mine.itertuples():
@@ -122,7 +127,7 @@ def _rivals(card: Scorecard, kind: str, differences: pd.DataFrame) -> list[str]:
     return said
 
 
-def _trust(row: pd.Series[Any]) -> str:
+def _trust(row: pd.Series) -> str:
     parts = [f"observed/expected {row['observed_over_expected']:.2f} {_range(row, 'observed_over_expected', '.2f')}"]
     if not math.isnan(row["coverage90"]):
         parts.append(f"90 % intervals held {row['coverage90']:.0%} of district-windows")
@@ -132,7 +137,7 @@ def _trust(row: pd.Series[Any]) -> str:
     return "" if math.isnan(row["observed_over_expected"]) else ", ".join(parts)
 
 
-def _chance(card: Scorecard, ceiling: pd.DataFrame, kind: str) -> list[str]:
+def _chance(card: Pooled, ceiling: pd.DataFrame, kind: str) -> list[str]:
     frame = ceiling[(ceiling["kind"] == kind) & (ceiling["area_share"] == card.default_share)].set_index("metric")
     if frame.empty or frame["reached"].isna().any():
         return []
@@ -144,7 +149,7 @@ def _chance(card: Scorecard, ceiling: pd.DataFrame, kind: str) -> list[str]:
     ]
 
 
-def _verdicts(card: Scorecard, differences: pd.DataFrame) -> list[tuple[str, str]]:
+def _verdicts(card: Pooled, differences: pd.DataFrame) -> list[tuple[str, str]]:
     """Return how often the subject is better than the best baseline, and where it is not."""
     mine = differences[differences["model"] == card.subject]
     mine = mine[mine["area_share"].isna() | (mine["area_share"] == card.default_share)]
@@ -162,12 +167,11 @@ def _verdicts(card: Scorecard, differences: pd.DataFrame) -> list[tuple[str, str
     return [("verdict" if not n else "", text) for n, text in enumerate(said)]
 
 
-def notes_of(card: Scorecard) -> list[Note]:
+def notes_of(card: Pooled, table: pd.DataFrame) -> list[Note]:
     """Return what a reader must know to judge the scores."""
     notes = list(card.notes)
     if card.n_folds < FEW_FOLDS:
         notes.append(note("studies.few_folds", count=card.n_folds, few=FEW_FOLDS, least=MIN_FOLDS))
-    table = card.table()
     empty = table[(table["model"] == card.subject) & (table["folds_without_events"] > 0)]
     notes += [
         note("studies.folds_without_events", kind=row.kind, count=row.folds_without_events, folds=row.folds)
@@ -181,5 +185,5 @@ def notes_of(card: Scorecard) -> list[Note]:
     ]
 
 
-def _plain(row: dict[Any, Any]) -> dict[str, Any]:
+def _plain(row: Record) -> Figures:
     return {str(key): None if isinstance(one, float) and not math.isfinite(one) else one for key, one in row.items()}

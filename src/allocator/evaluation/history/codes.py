@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from allocator.domain import Ints
+from allocator.domain import Events, Ints, Panel
 from allocator.facts import Note, note
-
-if TYPE_CHECKING:
-    from allocator.domain import Events, Panel
 
 
 def complete_until(panel: Panel, week: dt.date) -> tuple[dt.date, Note | None, bool]:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import geopandas
 import numpy as np
 
-from allocator.domain import ALL_KINDS
+from allocator.domain import ALL_KINDS, Floats, Ints, RiskSurface
 from allocator.errors import DataError, nearest
 from allocator.evaluation.forecasts import Ranking
-
-if TYPE_CHECKING:
-    from allocator.domain import Floats, Ints, RiskSurface
-
 
 _SLACK = 1 + 1e-9  # of an area: sums of clipped squares are exact to 1e-11
 

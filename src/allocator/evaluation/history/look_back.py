@@ -6,19 +6,15 @@ import dataclasses
 import datetime as dt
 import itertools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from allocator.domain import Floats, Panel
 from allocator.evaluation.forecasts import N_DECILES, Case, Ranking, deciles, place_sums
 from allocator.evaluation.history.changes import find_changes
 from allocator.evaluation.history.codes import complete_until
 from allocator.evaluation.history.trends import find_trends, weekly_counts
-
-if TYPE_CHECKING:
-    from allocator.domain import Floats, Panel
-
 
 CURVE_SHARES = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1)
 _MOST_WEEKS = 104

@@ -18,13 +18,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from allocator.domain import Bools, Floats, Ints, freeze
+from allocator.domain import Bools, Figures, Floats, Ints, freeze
 from allocator.errors import DataError
 
 WINDOWS = (2, 4, 8)
@@ -114,7 +113,7 @@ def monitor(
     least = (SEASON_BASELINE if season else SHORTEST_BASELINE) + GUARD
     first = max(n_weeks - (WATCHED if season else WATCHED // 2), least - 1)
     standing = _Standing(len(whole)), _Standing(len(part))
-    rows: list[dict[str, Any]] = []
+    rows: list[Figures] = []
     for week in range(first, n_weeks):
         judged = _judge(whole, week, standing[0].level_from, known, season=season)
         pieces = _judge_parts(part, whole[belongs], week, standing[1].level_from, known, judged.take(belongs))
@@ -167,7 +166,7 @@ class _Judgement:
         enough = np.maximum(self.observed, self.expected) >= _FEWEST
         return np.where(enough & self.ready[:, None], score, 0.0)
 
-    def size(self, row: int, sign: int, raised: int) -> dict[str, Any]:
+    def size(self, row: int, sign: int, raised: int) -> Figures:
         """Return start and size of a change; the start is the likeliest week up to the one that raised the alarm."""
         observed, expected = (np.cumsum(weeks[row, ::-1]) for weeks in (self.recent, self.usual))
         gain = observed * np.log(np.maximum(observed, 1e-9) / expected) - (observed - expected)
@@ -184,7 +183,7 @@ class _Judgement:
 
     def take(self, rows: Ints) -> _Judgement:
         names = ("curve", "ready", "observed", "expected", "variance", "spread", "recent", "usual")
-        taken: dict[str, Any] = {name: getattr(self, name)[rows] for name in names}
+        taken: Figures = {name: getattr(self, name)[rows] for name in names}
         return dataclasses.replace(self, **taken)
 
 
@@ -197,7 +196,7 @@ class _Standing:
         self.since = np.zeros(n_series, np.int64)
         self.row = np.full(n_series, -1, np.int64)
 
-    def update(self, one: _Judgement, rows: list[dict[str, Any]], offset: int) -> None:
+    def update(self, one: _Judgement, rows: list[Figures], offset: int) -> None:
         """Take in the judgement of a week: end alarms, accept levels, and append the alarms raised to `rows`."""
         score, series = one.score, np.arange(len(self.side))
         best = np.argmax(np.where(score > 0, score, -score * RISE / FALL), axis=1)

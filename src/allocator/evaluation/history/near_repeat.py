@@ -8,14 +8,12 @@ Quantitative Criminology 23; bands and limits as in Ratcliffe's Near Repeat Calc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from allocator.domain import Events, Floats, Ints, local_clock
+from allocator.domain import Events, Floats, Ints, Record, local_clock
 from allocator.errors import DataError
 from allocator.facts import Note, note
 from allocator.kernels.pairs import count_pairs
@@ -69,7 +67,7 @@ class NearRepeat:
         return f"{kind}: more pairs of events than places and times alone explain, {'; '.join(parts)}."
 
 
-def _one_day(row: Any) -> str:
+def _one_day(row: Record) -> str:
     return f" ({row.busiest_day:.0%} of them on one day)" if row.busiest_day >= 0.2 else ""
 
 
@@ -81,12 +79,10 @@ def knox_test(
     y: Floats,
     day: Ints,
     *,
-    bands_m: tuple[float, ...] = BANDS_M,
-    bands_days: tuple[int, ...] = BANDS_DAYS,
     permutations: int = 199,
     seed: int = 0,
 ) -> NearRepeat:
-    """Return the Knox table of events, with Monte Carlo significance.
+    """Return the Knox table of events in bands of distance and of days, with Monte Carlo significance.
 
     The days are dealt anew over the places, `permutations` times; expected = mean count over these, pseudo
     p-value = (1 + number of orders with at least the observed count) / (1 + permutations). The test takes it that
@@ -99,10 +95,6 @@ def knox_test(
         Metres.
     day : (n,) int
         Days.
-    bands_m : tuple of float
-        Upper ends of the bands of distance, ascending; events at the same place are a band of their own.
-    bands_days : tuple of int
-        Upper ends of the bands of days, ascending; the first begins with 0.
     permutations : int
         Number of random orders.
     seed : int
@@ -117,18 +109,18 @@ def knox_test(
     points, days = np.c_[np.asarray(x), np.asarray(y)][order].astype(np.float64), np.asarray(day)[order]
     if len(days) < 2:
         raise DataError(f"a near-repeat test needs at least two events, not {len(days)}")
-    kept = _affordable(points, bands_m[-1])
+    kept = _affordable(points, BANDS_M[-1])
     points, days = points[kept:], days[kept:]
     first, last = int(days[0]), int(days[-1])
     near_by = cKDTree(points).indices  # neighbours get neighbouring numbers, which halves the time of the counting
     points, days = points[near_by], days[near_by]
-    left, right, near = _near_pairs(points, bands_m)
-    if not len(left):
-        raise DataError(f"no two of the {len(days):,} events are within {bands_m[-1]:g} m of each other")
-    observed, drawn = _counts(left, right, near, days, (len(bands_m) + 1, bands_days), permutations, seed)
+    pairs = _near_pairs(points)
+    if not len(pairs.left):
+        raise DataError(f"no two of the {len(days):,} events are within {BANDS_M[-1]:g} m of each other")
+    observed, drawn = _counts(pairs, days, permutations=permutations, seed=seed)
     told = note("studies.oldest_left_out", count=kept) if kept else None
-    table = _table(observed, drawn, bands_m, bands_days)
-    table.insert(5, "busiest_day", _busiest_day(left, right, near, days, bands_days, observed).ravel())
+    table = _table(observed, drawn)
+    table.insert(5, "busiest_day", _busiest_day(pairs, days, observed).ravel())
     return NearRepeat(table, len(days), first, last, permutations, told)
 
 
@@ -194,47 +186,53 @@ def _affordable(points: Floats, reach: float) -> int:
         left_out = len(points) - int((len(points) - left_out) * 0.98 * np.sqrt(MOST_PAIRS / n_pairs))
 
 
-def _near_pairs(points: Floats, bands_m: tuple[float, ...]) -> tuple[Ints, Ints, Ints]:
-    pairs = cKDTree(points).query_pairs(bands_m[-1], output_type="ndarray")
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """Events near each other by row, and the band of their distance: 0 for the same place."""
+
+    left: Ints
+    right: Ints
+    near: Ints
+
+
+def _near_pairs(points: Floats) -> _Pairs:
+    pairs = cKDTree(points).query_pairs(BANDS_M[-1], output_type="ndarray")
     left, right = (np.ascontiguousarray(pairs[:, side], np.int32) for side in (0, 1))
     del pairs
     apart = np.hypot(points[left, 0] - points[right, 0], points[left, 1] - points[right, 1])
-    near = np.where(apart < SAME_PLACE_M, 0, 1 + np.searchsorted(bands_m, apart, side="left"))
-    near = np.minimum(near, len(bands_m)).astype(np.int8)
-    return left, right, near
+    near = np.where(apart < SAME_PLACE_M, 0, 1 + np.searchsorted(BANDS_M, apart, side="left"))
+    return _Pairs(left, right, np.minimum(near, len(BANDS_M)).astype(np.int8))
 
 
-def _counts(
-    left: Ints, right: Ints, near: Ints, days: Ints, bands: tuple[int, tuple[int, ...]], permutations: int, seed: int
-) -> tuple[Ints, Ints]:
-    n_near, ends = bands
-    band = np.searchsorted(ends, np.arange(ends[-1] + 1), side="left").astype(np.int8)
-    order: npt.NDArray[Any] = (days - days.min()).astype(np.int32)
-    observed = np.zeros((n_near, len(ends)), np.int64)
-    count_pairs(left, right, near, order, band, observed)
-    drawn = np.zeros((permutations, n_near, len(ends)), np.int64)
+def _counts(pairs: _Pairs, days: Ints, *, permutations: int, seed: int) -> tuple[Ints, Ints]:
+    """Return the pairs in each band of distance and of days, (bands, bands), and those of each random order."""
+    band = np.searchsorted(BANDS_DAYS, np.arange(BANDS_DAYS[-1] + 1), side="left").astype(np.int8)
+    order = (days - days.min()).astype(np.int32)
+    observed = np.zeros((len(BANDS_M) + 1, len(BANDS_DAYS)), np.int64)
+    count_pairs(pairs.left, pairs.right, pairs.near, order, band, observed)
+    drawn = np.zeros((permutations, *observed.shape), np.int64)
     rng = np.random.default_rng(seed)
-    for one in drawn:
-        count_pairs(left, right, near, rng.permutation(order), band, one)
+    for counts in drawn:
+        count_pairs(pairs.left, pairs.right, pairs.near, rng.permutation(order), band, counts)
     return observed, drawn
 
 
-def _busiest_day(left: Ints, right: Ints, near: Ints, days: Ints, ends: tuple[int, ...], observed: Ints) -> Floats:
+def _busiest_day(pairs: _Pairs, days: Ints, observed: Ints) -> Floats:
     """Return the largest share of the pairs of each band whose earlier event falls on one and the same day."""
     day = days - days.min()
-    apart = np.abs(day[left] - day[right])
-    kept = apart <= ends[-1]
-    group = near[kept].astype(np.int64) * len(ends) + np.searchsorted(ends, apart[kept])
+    apart = np.abs(day[pairs.left] - day[pairs.right])
+    kept = apart <= BANDS_DAYS[-1]
+    group = pairs.near[kept].astype(np.int64) * len(BANDS_DAYS) + np.searchsorted(BANDS_DAYS, apart[kept])
     n_days = int(day.max()) + 1
-    earlier = np.minimum(day[left[kept]], day[right[kept]])
+    earlier = np.minimum(day[pairs.left[kept]], day[pairs.right[kept]])
     by_day = np.bincount(group * n_days + earlier, minlength=observed.size * n_days).reshape(observed.size, n_days)
     return np.asarray(by_day.max(axis=1).reshape(observed.shape) / np.maximum(observed, 1))
 
 
-def _table(observed: Ints, drawn: Ints, bands_m: tuple[float, ...], bands_days: tuple[int, ...]) -> pd.DataFrame:
-    places = [SAME_PLACE, *(f"{a:g} to {b:g} m" for a, b in zip((SAME_PLACE_M, *bands_m[:-1]), bands_m, strict=True))]
-    firsts = (0, *(end + 1 for end in bands_days[:-1]))
-    times = [f"{a} to {b} days" for a, b in zip(firsts, bands_days, strict=True)]
+def _table(observed: Ints, drawn: Ints) -> pd.DataFrame:
+    places = [SAME_PLACE, *(f"{a:g} to {b:g} m" for a, b in zip((SAME_PLACE_M, *BANDS_M[:-1]), BANDS_M, strict=True))]
+    firsts = (0, *(end + 1 for end in BANDS_DAYS[:-1]))
+    times = [f"{a} to {b} days" for a, b in zip(firsts, BANDS_DAYS, strict=True)]
     expected = drawn.mean(axis=0)
     p_value = (1 + (drawn >= observed).sum(axis=0)) / (1 + len(drawn))
     with np.errstate(divide="ignore", invalid="ignore"):

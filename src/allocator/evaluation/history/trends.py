@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from allocator.domain import ALL_KINDS, Bools, Floats, Ints, freeze
+from allocator.domain import ALL_KINDS, Bools, Floats, Ints, Panel, freeze
 from allocator.facts import Note, note
-
-if TYPE_CHECKING:
-    from allocator.domain import Panel
-
 
 ALL_DISTRICTS = "all"
 """Name of the whole area in tables."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from allocator.domain import CANCELLED, MOVED, OPEN, Delivered, Offers
+from allocator.domain import CANCELLED, MOVED, OPEN, Delivered, Figures, Offers
 from allocator.errors import DataError, nearest
 from allocator.evaluation.plans import plain, wrapped
 from allocator.facts import Note, note, records
@@ -72,7 +71,7 @@ class DeliveryCard:
         """Return the report in words, in lines of at most `width` characters."""
         return wrapped(self._lines(), width)
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Figures:
         """Return `values` and `lines`, fit for JSON: what is undefined is None."""
         table, causes = self.table(), self.causes()
         values = {
@@ -229,14 +228,14 @@ def _sums(rows: pd.DataFrame) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _holdings(row: pd.Series[Any]) -> str:
+def _holdings(row: pd.Series) -> str:
     parts = [f"{row[name]:,} {words}" for name, words in (
         ("cancelled", "cancelled"), ("moved", "moved to a day not yet told"), ("open", "not reported yet"),
     ) if row[name]]  # fmt: skip
     return ", ".join([f"{row['held']:,} of {row['planned']:,} held", *parts])
 
 
-def _attended(row: pd.Series[Any]) -> str:
+def _attended(row: pd.Series) -> str:
     if math.isnan(row["attendance"]):
         return "no contacts were told"
     low, high = row["attendance_low"], row["attendance_high"]
@@ -244,7 +243,7 @@ def _attended(row: pd.Series[Any]) -> str:
     return f"{row['contacts']:,.0f} contacts, {row['attendance']:.0%}{spread} of what was planned for these holdings"
 
 
-def _cost(row: pd.Series[Any]) -> str:
+def _cost(row: pd.Series) -> str:
     def each(amount: float) -> str:
         return "unknown" if math.isnan(amount) else f"{amount:,.2f}"
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from allocator.domain import Ints, freeze
+from allocator.domain import Figures, Ints, freeze
 from allocator.errors import DataError
 from allocator.evaluation.plans import plain, wrapped
 from allocator.facts import Note, note, records
@@ -292,7 +291,7 @@ class OutreachEffect:
         """Return the answer in words, in lines of at most `width` characters."""
         return wrapped(self._lines(), width)
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Figures:
         """Return `values` and `lines`, fit for JSON: what is undefined is None."""
         rows = [plain(row) for row in self.table().to_dict("records")]
         values = {"verdict": self.verdict, "success": self.success, "confidence": self.confidence, "changes": rows}

@@ -6,16 +6,11 @@ import datetime as dt
 import zoneinfo
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from allocator.domain import Floats, freeze
-
-if TYPE_CHECKING:
-    from allocator.domain import Panel, Shift
-
+from allocator.domain import Floats, Panel, Shift, freeze
 
 DAY_MINUTES = 1440
 PAST_DAYS = 364

@@ -5,21 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from allocator.config import AllocationSection, Policy, StaffingSection
-from allocator.domain import Allocation, AllocationProblem, Floats, Givens, Panel, RiskSurface, Roster
+from allocator.domain import Allocation, AllocationProblem, Bools, Floats, Givens, Panel, RiskSurface, Roster
 from allocator.errors import AllocatorError
 from allocator.evaluation.plans.occurred import past_rates
 from allocator.planning import SOLVERS, build_problem, solve
 from allocator.planning.allocation import block_share
-
-if TYPE_CHECKING:
-    from allocator.domain import Bools
-
 
 OURS = "allocator"
 FORESIGHT = "perfect_foresight"

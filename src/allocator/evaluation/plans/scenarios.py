@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from allocator.config import AllocationSection, Equity, ScenariosSection
-from allocator.domain import Allocation, AllocationProblem, RiskSurface, Roster, Staffing, Unit
+from allocator.domain import Allocation, AllocationProblem, Figures, Record, RiskSurface, Roster, Staffing, Unit
 from allocator.errors import AllocatorError, ConfigError, InfeasibleError, nearest
 from allocator.evaluation.plans.rivals import Setting
 from allocator.evaluation.plans.scorecard import plain, wrapped
@@ -73,7 +72,7 @@ class Scenarios:
         """Return what the scenarios say, those without a plan included, in lines of at most `width`."""
         return wrapped(self._lines(), width)
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Figures:
         """Return `values` (numbers by name) and `lines` (label and text), fit for JSON: what is undefined is None."""
         rows = [plain(row) for row in self.frame.to_dict("records")]
         return {
@@ -105,7 +104,7 @@ class Scenarios:
             ))  # fmt: skip
         return lines + [("note", one.text) for one in self.notes]
 
-    def _sentence(self, row: Any, base: pd.Series[Any]) -> str:
+    def _sentence(self, row: Record, base: pd.Series) -> str:
         if row.status != PLANNED:
             return f"{row.scenario}: no plan: {row.conflict}"
         if row.group == BASE:
@@ -215,20 +214,20 @@ class _Maker:
         check_target(options, surface.kinds)
         self.other = _other_target(surface, options.harm) if options.harm else None
 
-    def staff(self) -> Iterator[dict[str, Any]]:
+    def staff(self) -> Iterator[Figures]:
         """Yield plans with more or fewer units, the largest cut last."""
         for change in sorted(set(self.options.staff), reverse=True):
             roster = with_staff(self.setting.roster, change)
             number = float(sum(len(roster.on_duty(shift)) for shift in roster.shifts))
             yield self.row(f"{change:+.0%} unit-shifts", STAFF, number, roster)
 
-    def target(self) -> Iterator[dict[str, Any]]:
+    def target(self) -> Iterator[Figures]:
         """Yield the plan for another target."""
         if self.other is not None:
             name = ", ".join(f"{kind} × {weight:g}" for kind, weight in self.options.harm.items() if weight)
             yield self.row(name, TARGET, np.nan, self.setting.roster, surface=self.other)
 
-    def equity(self) -> Iterator[dict[str, Any]]:
+    def equity(self) -> Iterator[Figures]:
         """Yield plans under equity between districts, from none to the tightest."""
         own = self.setting.allocation.equity
         measure = own.measure if own is not None else "minutes"
@@ -243,7 +242,7 @@ class _Maker:
             name = "serving the worst-off district as well as can be"
             yield self.row(name, EQUITY, -1.0, roster, equity=best)
 
-    def budgets(self, base: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def budgets(self, base: Figures) -> Iterator[Figures]:
         """Yield plans within budgets, the largest first."""
         terms, levels = self.setting.allocation, self.options.budget
         if not levels and (terms.costs or terms.budget is not None) and np.isfinite(base["cost"]):
@@ -252,8 +251,9 @@ class _Maker:
             yield self.row(f"a budget of {budget:,g}", BUDGET, budget, self.setting.roster, budget=budget)
 
     def row(
-        self, name: str, group: str, setting: float, roster: Roster, *, surface: RiskSurface | None = None, **terms: Any
-    ) -> dict[str, Any]:
+        self, name: str, group: str, setting: float, roster: Roster, *, surface: RiskSurface | None = None,
+        **terms: Equity | float | None,
+    ) -> Figures:  # fmt: skip
         """Return the row of one scenario, solved."""
         on_duty = float(sum(len(roster.on_duty(shift)) for shift in roster.shifts))
         row = dict.fromkeys(COLUMNS, np.nan) | {

@@ -8,12 +8,11 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from allocator.domain import Floats
+from allocator.domain import Figures, Floats, Record
 from allocator.evaluation.bootstrap import (
     BETTER,
     FEW_FOLDS,
@@ -162,7 +161,7 @@ class PlanScorecard:
         """Return what a chief should know, rivals that win or tie included, in lines of at most `width`."""
         return wrapped(self._lines(), width)
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Figures:
         """Return `values` (numbers by name) and `lines` (label and text), fit for JSON: what is undefined is None."""
         return {
             "values": {
@@ -217,7 +216,7 @@ class PlanScorecard:
     def _harm_text(self) -> str:
         return f"{self.harm.sum():,.0f}"
 
-    def _against(self, row: pd.Series[Any]) -> str:
+    def _against(self, row: pd.Series) -> str:
         low, high = 100 * row["gain_low"], 100 * row["gain_high"]
         spread = "" if math.isnan(low) else f" [{low:+.1f} to {high:+.1f}]"
         said = {BETTER: "the allocator's are better", WORSE: "IT IS BETTER than the allocator's"}
@@ -235,7 +234,7 @@ class PlanScorecard:
     def _verdict(self, low: float, high: float) -> str:
         return verdict(low, high, n_folds=self.n_folds, events=float(self.events.sum()))
 
-    def _in_order(self, column: pd.Series[Any]) -> pd.Series[Any]:
+    def _in_order(self, column: pd.Series) -> pd.Series:
         return column.map(self.plans.index) if column.name == "plan" else column
 
     @cached_property
@@ -267,6 +266,6 @@ def wrapped(lines: list[tuple[str, str]], width: int) -> str:
     )  # fmt: skip
 
 
-def plain(row: dict[Any, Any]) -> dict[str, Any]:
+def plain(row: Record) -> Figures:
     """Return a row fit for JSON: what is undefined is None."""
     return {str(key): None if isinstance(one, float) and not math.isfinite(one) else one for key, one in row.items()}

@@ -5,17 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from allocator.domain import Edit, Roster, Shift
+from allocator.domain import Edit, Roster, Shift, Tessellation
 from allocator.facts import Note
 from allocator.io.duty.wishes import DATE, EMAIL, PHONE, Pair, check_shift, outside_note
 from allocator.io.duty.workbook import read_workbook
 from allocator.io.tables import CSV_SUFFIXES, PARQUET_SUFFIXES, Sheet, raise_faults
-
-if TYPE_CHECKING:
-    from allocator.domain import Tessellation
-
 
 _Placed = tuple[str, Edit]
 """Where an edit stands, such as "row 4", and the edit."""

@@ -122,6 +122,7 @@ def _weight(sheet: Sheet) -> float:
 
 
 def outside_note(sheet: Sheet, outside: int) -> tuple[Note, ...]:
+    """Return the note that counts rows of shifts that are not planned; none when there are none."""
     return (note("duty.rows_of_no_shift", file=sheet.name, count=outside),) if outside else ()
 
 

@@ -38,6 +38,7 @@ from allocator.io.folders.kept import plain_offers
 
 
 def write_state(run: Run, place: Path) -> None:
+    """Write what re-planning and explaining need into the folder `state/` of a run."""
     surface, plan = run.surface, run.plan
     plan.assignments.to_parquet(place / "assignments.parquet", index=False)
     _save_arrays(place / "problem.npz", _arrays_of(run.problem) | _limit_arrays(run.problem))
@@ -84,6 +85,7 @@ def write_state(run: Run, place: Path) -> None:
 
 
 def load_city(place: Path, plain: Mapping[str, Any]) -> Tessellation:
+    """Return the cells of a run."""
     cells = geopandas.read_parquet(place / "cells.parquet")
     arrays = npz(place / "state" / "cells.npz")
     lattice = None
@@ -102,6 +104,7 @@ def load_city(place: Path, plain: Mapping[str, Any]) -> Tessellation:
 
 
 def load_surface(place: Path, state: Mapping[str, Any], city: Tessellation) -> RiskSurface:
+    """Return the forecast of a run, with the reasons of its planned cells."""
     plain = state["surface"]
     table = pq.read_table(place / "risk.parquet", columns=["mean", "lower", "upper"])
     shape = len(plain["shifts"]), city.n_cells, len(plain["kinds"]) + 1
@@ -202,6 +205,7 @@ def _is_finite(value: Any) -> bool:
 
 
 def load_problem(place: Path, plain: Mapping[str, Any]) -> AllocationProblem:
+    """Return what the solver of a run knew."""
     arrays = npz(place / "state" / "problem.npz")
     own = {name: array for name, array in arrays.items() if "/" not in name}
     sets: dict[str, Any] = {}
@@ -230,6 +234,7 @@ def _save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
 
 
 def npz(path: Path) -> dict[str, Any]:
+    """Return the arrays of a file by name."""
     with np.load(path, allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
@@ -250,6 +255,7 @@ def _roster_plain(roster: Roster) -> dict[str, Any]:
 
 
 def roster_from(plain: Mapping[str, Any]) -> Roster:
+    """Return the roster that `_roster_plain` made plain."""
     shifts = [
         Shift(**{**shift, "day": dt.date.fromisoformat(shift["day"]),
                  "start": dt.datetime.fromisoformat(shift["start"]), "stop": dt.datetime.fromisoformat(shift["stop"])})
@@ -266,8 +272,10 @@ def roster_from(plain: Mapping[str, Any]) -> Roster:
 
 
 def write_json(path: Path, content: Any) -> None:
+    """Write a value as JSON; numbers that are none are refused."""
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
 
 
 def read_json(path: Path) -> Any:
+    """Return the value of a JSON file."""
     return json.loads(path.read_text("utf-8"))

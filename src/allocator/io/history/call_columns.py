@@ -136,6 +136,7 @@ def _order_fault(
 def priorities_of(
     frame: pd.DataFrame, section: StaffingSection, book: CallBook
 ) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
+    """Return each call's row of priority (-1 where its row is dropped), and the priorities, most urgent first."""
     text = as_text(frame["priority"])
     text = text.map(lambda name: section.priority_map.get(name, name))
     if not section.priorities:  # "1", "01" and "1.0" are one priority
@@ -173,6 +174,7 @@ def _is_number(text: str) -> bool:
 
 
 def units_of(frame: pd.DataFrame, book: CallBook) -> Minutes:
+    """Return the number of units sent to each call; 1 where the file does not say."""
     if "units" not in frame:
         return np.ones(len(frame))
     units, bad = as_numbers(frame["units"])
@@ -190,6 +192,7 @@ def units_of(frame: pd.DataFrame, book: CallBook) -> Minutes:
 
 
 def origins_of(frame: pd.DataFrame, section: StaffingSection, book: CallBook) -> npt.NDArray[np.int8]:
+    """Return for each row whether it is a call or an officer's own find."""
     if "origin" not in frame:
         return np.full(len(frame), CALL, np.int8)
     text = as_text(frame["origin"]).str.casefold()
@@ -224,6 +227,7 @@ def places_of(frame: pd.DataFrame, section: StaffingSection, book: CallBook) -> 
 
 
 def drop_repeated(frame: pd.DataFrame, book: CallBook) -> None:
+    """Drop the rows that repeat the number of an earlier call."""
     if "id" not in frame:
         return
     ids = as_text(frame["id"])[book.keep]
@@ -278,6 +282,7 @@ def _minutes(span: npt.NDArray[Any]) -> Minutes:
 
 
 def local_hour(time: Times, timezone: str) -> npt.NDArray[np.int64]:
+    """Return the local hour, 0 to 23, of UTC times."""
     local = pd.DatetimeIndex(time).tz_localize("UTC").tz_convert(timezone)
     return np.asarray(local.hour.to_numpy(), np.int64)
 
@@ -297,6 +302,7 @@ def filled(minutes: Minutes, priority: npt.NDArray[np.int16], hour: npt.NDArray[
 
 
 def kinds_of(frame: pd.DataFrame, book: CallBook) -> tuple[npt.NDArray[np.int16] | None, tuple[str, ...]]:
+    """Return each call's row of kind and the names of kinds; no kinds where the column is free text."""
     if "kind" not in frame:
         return None, ()
     codes, names = pd.factorize(as_text(frame["kind"]), sort=True)

@@ -64,10 +64,12 @@ class EventBook:
 
 
 def ledger_lines(ledger: Mapping[str, int]) -> list[str]:
+    """Return a line for each reason, with its count of rows."""
     return [f"{reason}: {count:,}" for reason, count in ledger.items()]
 
 
 def times_of(frame: pd.DataFrame, section: DataSection, book: EventBook) -> ParsedTimes:
+    """Return the times of events, from one column or from date and clock; rows without one are dropped."""
     if "time" in frame:
         times = parse_times(frame["time"], time_format=section.time_format)
     else:
@@ -87,6 +89,7 @@ def times_of(frame: pd.DataFrame, section: DataSection, book: EventBook) -> Pars
 
 
 def other_times_of(frame: pd.DataFrame, role: str, *, section: DataSection, book: EventBook) -> ParsedTimes | None:
+    """Return the times of a further role, such as the end; None where the file has no such column."""
     if role not in frame:
         return None
     times = parse_times(frame[role])
@@ -115,6 +118,7 @@ def utc_of(
 
 
 def places_of(frame: pd.DataFrame, section: DataSection, book: EventBook) -> tuple[Floats, Floats]:
+    """Return east and north of each event as the file has them; rows without a place are dropped."""
     roles = ("lon", "lat") if "lon" in frame else ("x", "y")
     (x, bad_x), (y, bad_y) = (as_numbers(frame[role]) for role in roles)
     bad = bad_x | bad_y
@@ -166,6 +170,7 @@ def _impossible(x: Floats, y: Floats, rows: Bools) -> str | None:
 def kinds_of(
     frame: pd.DataFrame, section: DataSection, book: EventBook
 ) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
+    """Return each event's row of kind, and the sorted names of kinds."""
     codes, distinct = pd.factorize(frame["kind"])
     text = [*as_text(pd.Series(distinct)), ""]
     renamed = [section.kind_map.get(name, name) for name in text]
@@ -184,6 +189,7 @@ def kinds_of(
 
 
 def counts_of(frame: pd.DataFrame, section: DataSection, book: EventBook) -> npt.NDArray[np.int8]:
+    """Return what each row counts, 1 for an event and -1 for a correction of one."""
     if "count" not in frame:
         return np.ones(len(frame), np.int8)
     numbers, _ = as_numbers(frame["count"])
@@ -203,6 +209,7 @@ def counts_of(frame: pd.DataFrame, section: DataSection, book: EventBook) -> npt
 
 
 def weights_of(frame: pd.DataFrame, book: EventBook) -> npt.NDArray[np.float32]:
+    """Return each event's own weight; 1 where the file gives none."""
     if "weight" not in frame:
         return np.ones(len(frame), np.float32)
     numbers, _ = as_numbers(frame["weight"])
@@ -214,6 +221,7 @@ def weights_of(frame: pd.DataFrame, book: EventBook) -> npt.NDArray[np.float32]:
 
 
 def origins_of(frame: pd.DataFrame, section: DataSection, book: EventBook) -> npt.NDArray[np.int8]:
+    """Return for each row whether it is a call or an officer's own find."""
     if "origin" not in frame:
         return np.full(len(frame), CALL, np.int8)
     text = as_text(frame["origin"]).str.casefold()
@@ -251,10 +259,12 @@ def drop_repeated(frame: pd.DataFrame, section: DataSection, book: EventBook) ->
 
 
 def are_dates(times: ParsedTimes, rows: Bools) -> bool:
+    """Return whether nearly all of the rows stand at midnight, as dates without a time of day do."""
     return times.midnight_share(rows) >= _DAY_SHARE
 
 
 def precision_of(times: ParsedTimes, section: DataSection, book: EventBook) -> str:
+    """Return what the times are exact to: minute, day or month."""
     midnight = times.midnight_share(book.keep)
     precision: str = section.time_precision
     if precision == "auto":

@@ -89,6 +89,7 @@ def _profile(path: str, names: tuple[str, ...]) -> tuple[Any, Any, dict[str, Any
 
 
 def degrees(sheet: Sheet, column: str, most: float) -> float | None:
+    """Return the degrees in a column of the current row, None where it is empty; at most `most` either way."""
     text = sheet.text(column)
     if not text:
         return None
@@ -123,6 +124,7 @@ def sheet_of(path: str | Path, *, required: tuple[str, ...], optional: tuple[str
 
 
 def text_of(value: Any) -> str:
+    """Return a value of a geographic file as the text that a CSV file would hold."""
     if isinstance(value, list):
         return ";".join(text_of(one) for one in value)
     if isinstance(value, bool):

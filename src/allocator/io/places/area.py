@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import geopandas as gpd
 import numpy as np
@@ -27,16 +27,28 @@ _POLYGONS = (3, 6)
 _MOST_DISTORTED = 0.02
 
 
-def read_area(
-    path: str | Path,
-    *,
-    district: str | None = None,
-    beats: str | Path | None = None,
-    beat: str | None = None,
-    layer: str | None = None,
-    source_crs: str | None = None,
-    crs: str | None = None,
-) -> Area:
+class AreaOptions(TypedDict, total=False):
+    """What a polygon file holds; see `read_area`."""
+
+    district: str | None
+    beats: str | Path | None
+    beat: str | None
+    layer: str | None
+    source_crs: str | None
+    crs: str | None
+
+
+@dataclass(frozen=True)
+class _Columns:
+    district: str | None = None
+    beats: str | Path | None = None
+    beat: str | None = None
+    layer: str | None = None
+    source_crs: str | None = None
+    crs: str | None = None
+
+
+def read_area(path: str | Path, **options: Unpack[AreaOptions]) -> Area:
     """Return the study area of a polygon file, projected to metres.
 
     Parameters
@@ -62,14 +74,17 @@ def read_area(
     DataError
         If a file states no coordinate system, holds no polygons, or cannot be repaired.
     """
-    if bool(beats) != bool(beat):
+    own = _Columns(**options)
+    if bool(own.beats) != bool(own.beat):
         raise ConfigError("area.beats and area.beat go together: the file, and its column of beat labels")
-    districts = _read_layer(path, label=district, layer=layer, source_crs=source_crs, crs=crs, measured=True)
+    districts = _read_layer(
+        path, label=own.district, layer=own.layer, source_crs=own.source_crs, crs=own.crs, measured=True
+    )
     polygons, overlaps = _without_overlaps(districts)
     notes = (*districts.notes, *overlaps)
-    if not beats:
+    if not own.beats:
         return Area(polygons, districts.labels, districts.crs, notes=notes)
-    inner = _read_layer(beats, label=beat, source_crs=source_crs, crs=districts.crs)
+    inner = _read_layer(own.beats, label=own.beat, source_crs=own.source_crs, crs=districts.crs)
     return Area(polygons, districts.labels, districts.crs, inner.polygons, inner.labels, (*notes, *inner.notes))
 
 
@@ -77,14 +92,9 @@ def read_job_area(job: Job) -> Area:
     """Return the study area of a job's `[area]` section; see `read_area`."""
     section = job.area
     return read_area(
-        section.file,
-        district=section.district,
-        beats=section.beats,
-        beat=section.beat,
-        layer=section.layer,
-        source_crs=section.source_crs,
-        crs=section.crs,
-    )
+        section.file, district=section.district, beats=section.beats, beat=section.beat, layer=section.layer,
+        source_crs=section.source_crs, crs=section.crs,
+    )  # fmt: skip
 
 
 def read_polygons(

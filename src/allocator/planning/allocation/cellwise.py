@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +69,10 @@ class Rows:
     def __len__(self) -> int:
         return len(self.least)
 
-    def add(self, row: Any, column: Any, weight: Any, *, least: Any, most: Any) -> slice:
+    def add(
+        self, row: npt.ArrayLike, column: npt.ArrayLike, weight: npt.ArrayLike, *, least: npt.ArrayLike,
+        most: npt.ArrayLike,
+    ) -> slice:  # fmt: skip
         """Add rows numbered from 0 in `row`, and return where they are."""
         row, column, weight = np.broadcast_arrays(row, column, np.asarray(weight, float))
         low, high = np.broadcast_arrays(np.atleast_1d(np.asarray(least, float)), np.atleast_1d(np.asarray(most, float)))
@@ -171,25 +173,12 @@ class CellProgram:
     others: int
 
 
-def cell_program(
-    problem: AllocationProblem,
-    columns: Columns,
-    *,
-    fixed: Bools | None = None,
-    whole: Bools | None = None,
-    posted: Ints | None = None,
-    watched: Bools | None = None,
-    week: Bools | None = None,
-    fair: bool = False,
-) -> CellProgram:
-    """Return the program that chooses blocks (and units).
+@dataclass(frozen=True, eq=False)
+class Scope:
+    """What a program over blocks leaves open, and which limits it holds.
 
     Parameters
     ----------
-    problem : AllocationProblem
-        The problem.
-    columns : Columns
-        Blocks to choose from.
     fixed, whole : (n_columns,) bool, optional
         Blocks that are taken; blocks that are whole. Units are whole where any block is.
     posted : (n_districts, n_shifts) int, optional
@@ -199,6 +188,18 @@ def cell_program(
     fair : bool
         Maximise the smallest fair sum instead of harm.
     """
+
+    fixed: Bools | None = None
+    whole: Bools | None = None
+    posted: Ints | None = None
+    watched: Bools | None = None
+    week: Bools | None = None
+    fair: bool = False
+
+
+def cell_program(problem: AllocationProblem, columns: Columns, scope: Scope = Scope()) -> CellProgram:
+    """Return the program that chooses blocks (and units) of the columns."""
+    posted, fair = scope.posted, scope.fair
     n, shape = len(columns.cell), problem.minimum.shape
     crews, allowed = crews_of(problem)
     n_units = 0 if posted is not None else crews.shape[0] * shape[0] * shape[1]
@@ -222,10 +223,10 @@ def cell_program(
         add_unit_rows(rows, problem, n)
     placed = tuple(add_limit(rows, limit, problem, columns, first=n, posted=posted) for limit in problem.limits)
     start = len(rows)
-    cells = _add_week_rows(rows, problem, columns, week)
+    cells = _add_week_rows(rows, problem, columns, scope.week)
     others = len(rows)
-    n_days = _add_day_rows(rows, problem, columns, first=n + n_units, watched=watched)
-    _add_order_rows(rows, problem, columns, watched)
+    n_days = _add_day_rows(rows, problem, columns, first=n + n_units, watched=scope.watched)
+    _add_order_rows(rows, problem, columns, scope.watched)
     last = n + n_units + n_days
     if fair:
         for one in problem.fair:
@@ -235,15 +236,15 @@ def cell_program(
     total = last + int(fair)
     gain, lower, upper = np.zeros(total), np.zeros(total), np.ones(total)
     gain[:n] = 0.0 if fair else columns.gain
-    if fixed is not None:
-        lower[:n] = fixed
+    if scope.fixed is not None:
+        lower[:n] = scope.fixed
     if n_units:
         upper[n : n + n_units] = (crews[:, None, :] * allowed).ravel()
     if fair:
         gain[last], upper[last] = 1.0, np.inf
     integers = np.zeros(total, bool)
-    if whole is not None:
-        integers[:n] = whole
+    if scope.whole is not None:
+        integers[:n] = scope.whole
         integers[n : n + n_units] = True
     program = Program(gain, lower, upper, integers, rows.matrix(total), np.array(rows.least), np.array(rows.most))
     return CellProgram(program, columns, placed, (cells, start), others)

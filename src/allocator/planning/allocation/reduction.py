@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -126,7 +125,7 @@ def covered(problem: AllocationProblem, blocks: npt.NDArray[np.int16]) -> npt.ND
 
     The dose of a cell is its blocks, and with spillover a share of those around.
     """
-    dose: npt.NDArray[Any] = np.asarray(blocks)
+    dose: Ints = np.asarray(blocks)
     if problem.spillover and problem.indptr is not None and problem.indices is not None:
         n = len(problem.district)
         around = sp.csr_array((np.ones(len(problem.indices)), problem.indices, problem.indptr), shape=(n, n))

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from allocator.domain import AllocationProblem, Ints, Limit
 from allocator.errors import SolverError
 from allocator.facts import Note, note
-from allocator.planning.allocation.cellwise import all_columns, cell_program, crews_of
+from allocator.planning.allocation.cellwise import Scope, all_columns, cell_program, crews_of
 from allocator.planning.allocation.solvers import limited
 from allocator.planning.allocation.solvers.bundles import NODES
 from allocator.planning.allocation.solvers.limited import SMALL
@@ -113,7 +113,7 @@ def _soften_limits(problem: AllocationProblem) -> tuple[AllocationProblem, tuple
     """Return the problem with sums and floors of cells bent until the relaxation has a solution."""
     columns = limited.working_columns(problem)
     small = len(columns.cell) <= SMALL
-    model = cell_program(problem, columns, whole=np.full(len(columns.cell), small))
+    model = cell_program(problem, columns, Scope(whole=np.full(len(columns.cell), small)))
     rows = np.array([row for row, _ in model.limits], int)
     size = np.array([_size(limit, scale) for limit, (_, scale) in zip(problem.limits, model.limits, strict=True)])
     cells, start = model.week

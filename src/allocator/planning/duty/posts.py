@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from allocator.domain import ASSIGNMENT_COLUMNS, AllocationProblem, Ints, Roster
+from allocator.domain import ASSIGNMENT_COLUMNS, AllocationProblem, Bools, Ints, Roster, Tessellation
 from allocator.errors import DataError, SolverError
 from allocator.planning.allocation import Rows
 from allocator.planning.programs import Program, maximise
-
-if TYPE_CHECKING:
-    from allocator.domain import Tessellation
-
 
 RESERVE, OFF_DUTY = -1, -2
 """Postings of a unit that has no district in a shift."""
@@ -121,7 +115,7 @@ def _with_needs(
     return chosen
 
 
-def _rows(table: npt.NDArray[Any] | None) -> npt.NDArray[Any]:
+def _rows(table: Ints | Bools | None) -> Ints | Bools:
     return np.zeros((0, 3), np.int32) if table is None else table
 
 

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from allocator.config import RosterMakeSection
-from allocator.domain import AllocationTerms, Bools, DutyWishes, Edit, Ints, Roster
+from allocator.domain import AllocationTerms, Bools, DutyWishes, Edit, Ints, Roster, Tessellation
 from allocator.errors import DataError
 from allocator.facts import Note, note
 from allocator.planning.duty.rostering import NO_MOST, Duty, DutyProblem, DutyRules, make_duty
-
-if TYPE_CHECKING:
-    from allocator.domain import Tessellation
-
 
 _SATURDAY = 5
 _TIE = 1e-5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -128,7 +128,7 @@ class _Pooled:
     between_var: float
 
     @classmethod
-    def of(cls, survey: Survey, own: pd.DataFrame, n: Floats, whole: pd.Series[Any], min_answers: int) -> _Pooled:
+    def of(cls, survey: Survey, own: pd.DataFrame, n: Floats, whole: pd.Series, min_answers: int) -> _Pooled:
         weight = np.ones(len(survey.answer)) if survey.weight is None else survey.weight
         used = np.isfinite(survey.answer) & (weight > 0)
         answer, weight, total = survey.answer[used], weight[used], int(used.sum())
@@ -169,7 +169,7 @@ def _between(away: Floats, psi: Floats) -> float:
     return float(brentq(excess, 0.0, most, xtol=1e-12))
 
 
-def _area_row(name: str, pooled: _Pooled, enough: bool, small: str, confidence: float, k: int) -> dict[str, Any]:
+def _area_row(name: str, pooled: _Pooled, enough: bool, small: str, confidence: float, k: int) -> dict[str, object]:
     n, mean, no = int(pooled.n[k]), float(pooled.mean[k]), math.nan
     row = {"area": name, "n": n, "own_mean": mean, "mean": no, "se": no, "lower": no, "upper": no, "own_share": no}
     if not n:
@@ -196,9 +196,7 @@ def _area_row(name: str, pooled: _Pooled, enough: bool, small: str, confidence: 
     return {**row, **found, "status": SHRUNK, "note": f"{few}, shrunk towards the whole: own answers weigh {share:.0%}"}
 
 
-def _area_notes(
-    survey: Survey, frame: pd.DataFrame, whole: pd.Series[Any], pooled: _Pooled, min_answers: int
-) -> list[Note]:
+def _area_notes(survey: Survey, frame: pd.DataFrame, whole: pd.Series, pooled: _Pooled, min_answers: int) -> list[Note]:
     notes = [note("outreach.survey_synthetic", survey=survey.source)] if survey.synthetic else []
     status = frame["status"]
     if n := int((status == SHRUNK).sum()):

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from allocator.domain import Floats, Ints, OutreachAreas, freeze
+from allocator.domain import Floats, Ints, OutreachAreas, Panel, freeze
 from allocator.facts import Note, note
-
-if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Sequence
-
-    from allocator.domain import Panel
-
 
 YEAR_EARLIER, WINDOW_BEFORE, NO_EARLIER = "a year earlier", "just before", ""
 """What the recent days are compared with; `NO_EARLIER`: the history is too short for either."""

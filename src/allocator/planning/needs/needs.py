@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -13,21 +15,34 @@ from allocator.config import NeedsSection
 from allocator.domain import NEED_COLUMNS, Floats, Needs, OutreachAreas
 from allocator.errors import DataError
 from allocator.facts import Note, note
+from allocator.planning.needs.area_estimates import AreaEstimates
 from allocator.planning.needs.counts import AreaCounts, shrunk_trend
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from allocator.planning.needs.area_estimates import AreaEstimates
-
 
 _COUNT = 1000.0
 
 
+class NeedsOptions(TypedDict, total=False):
+    """What else the needs of areas may rest on; see `area_needs`."""
+
+    counts: AreaCounts | None
+    survey: AreaEstimates | None
+    requests: npt.ArrayLike | None
+    options: NeedsSection | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Grounds:
+    """What the needs rest on, beside the forecast."""
+
+    counts: AreaCounts | None = None
+    survey: AreaEstimates | None = None
+    requests: npt.ArrayLike | None = None
+    options: NeedsSection | None = None
+
+
 def area_needs(
-    areas: OutreachAreas, kinds: Sequence[str], harm_week: npt.ArrayLike, expected_week: npt.ArrayLike, *,
-    counts: AreaCounts | None = None, survey: AreaEstimates | None = None, requests: npt.ArrayLike | None = None,
-    options: NeedsSection | None = None,
+    areas: OutreachAreas, kinds: Sequence[str], harm_week: npt.ArrayLike, expected_week: npt.ArrayLike,
+    **grounds: Unpack[NeedsOptions],
 ) -> Needs:  # fmt: skip
     """Return what each area needs, by kind.
 
@@ -57,10 +72,11 @@ def area_needs(
     DataError
         If shapes do not fit or harm, events or requests are negative or missing; every fault at once.
     """
-    options, kinds = options or NeedsSection(), tuple(kinds)
-    harm, expected = (np.atleast_2d(np.asarray(one, np.float64)) for one in (harm_week, expected_week))
-    asked = None if requests is None else np.asarray(requests, np.float64)
-    _check(areas, kinds, harm, expected, asked, counts, survey)
+    given, kinds = _Grounds(**grounds), tuple(kinds)
+    options, counts, survey = given.options or NeedsSection(), given.counts, given.survey
+    harm, expected = (np.atleast_2d(np.asarray(table, np.float64)) for table in (harm_week, expected_week))
+    asked = None if given.requests is None else np.asarray(given.requests, np.float64)
+    _check(areas, kinds, {"harm": harm, "expected events": expected}, asked, given)
     shape = (len(areas.names), len(kinds))
     trend, lower, upper = _trends(counts, shape)
     surveyed = np.full(shape[0], np.nan) if survey is None else survey.frame["mean"].to_numpy(np.float64)
@@ -97,20 +113,19 @@ def standardised(values: npt.ArrayLike) -> Floats:
 
 
 def _check(
-    areas: OutreachAreas, kinds: tuple[str, ...], harm: Floats, expected: Floats, asked: Floats | None,
-    counts: AreaCounts | None, survey: AreaEstimates | None,
-) -> None:  # fmt: skip
+    areas: OutreachAreas, kinds: tuple[str, ...], tables: Mapping[str, Floats], asked: Floats | None, given: _Grounds
+) -> None:
     shape, faults = (len(areas.names), len(kinds)), []
-    for name, one in (("harm", harm), ("expected events", expected)):
-        if one.shape != shape:
-            faults.append(f"{name}: there are {shape[0]} areas and {shape[1]} kinds, and the table is {one.shape}")
-        elif n := int((~np.isfinite(one) | (one < 0)).sum()):
-            faults.append(f"{name}: {n:,} of {one.size:,} values are negative or missing")
+    for name, table in tables.items():
+        if table.shape != shape:
+            faults.append(f"{name}: there are {shape[0]} areas and {shape[1]} kinds, and the table is {table.shape}")
+        elif n := int((~np.isfinite(table) | (table < 0)).sum()):
+            faults.append(f"{name}: {n:,} of {table.size:,} values are negative or missing")
     if asked is not None and (asked.shape != shape[:1] or not (np.isfinite(asked) & (asked >= 0)).all()):
         faults.append(f"requests: one count of 0 or more is needed for each of the {shape[0]} areas")
-    if counts is not None and counts.recent.shape != shape:
-        faults.append(f"counts: there are {shape[0]} areas and {shape[1]} kinds, not {counts.recent.shape}")
-    if survey is not None and tuple(survey.frame["area"]) != tuple(areas.names):
+    if given.counts is not None and given.counts.recent.shape != shape:
+        faults.append(f"counts: there are {shape[0]} areas and {shape[1]} kinds, not {given.counts.recent.shape}")
+    if given.survey is not None and tuple(given.survey.frame["area"]) != tuple(areas.names):
         faults.append("survey: its areas are not those of the plan, in the same order")
     if faults:
         raise DataError("the needs of the areas cannot be told", faults=faults, count=len(faults))

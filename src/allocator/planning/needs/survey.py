@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from allocator.domain import Floats
 from allocator.errors import DataError
 
 Codes = npt.NDArray[np.int64]
+Counted = float | Mapping[Hashable, float] | None
 
 WHOLE = "all"
 """Domain of the last row of `survey_means`: everyone asked."""
@@ -46,11 +47,26 @@ class _Design:
         return np.isfinite(self.answer) & (self.weight > 0)
 
 
-def survey_means(
-    values: npt.ArrayLike, *, weight: npt.ArrayLike | None = None, stratum: npt.ArrayLike | None = None,
-    cluster: npt.ArrayLike | None = None, domain: npt.ArrayLike | None = None, confidence: float = 0.95,
-    population: float | Mapping[Any, float] | None = None,
-) -> pd.DataFrame:  # fmt: skip
+class SurveyOptions(TypedDict, total=False):
+    """How a survey was drawn; see `survey_means`."""
+
+    weight: npt.ArrayLike | None
+    stratum: npt.ArrayLike | None
+    cluster: npt.ArrayLike | None
+    domain: npt.ArrayLike | None
+    population: Counted
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    weight: npt.ArrayLike | None = None
+    stratum: npt.ArrayLike | None = None
+    cluster: npt.ArrayLike | None = None
+    domain: npt.ArrayLike | None = None
+    population: Counted = None
+
+
+def survey_means(values: npt.ArrayLike, *, confidence: float = 0.95, **drawn: Unpack[SurveyOptions]) -> pd.DataFrame:
     """Return the mean of each domain and of the whole, with standard errors that honour how the sample was drawn.
 
     A mean is the ratio Σ w y / Σ w. Its variance is that of the linearised scores w (y - mean) / Σ w, summed over each
@@ -88,7 +104,7 @@ def survey_means(
         With every fault of the answers, weights, strata, clusters and population; also if fewer than two clusters
         answered.
     """
-    design = _design(values, weight=weight, stratum=stratum, cluster=cluster, domain=domain, population=population)
+    design = _design(values, _Drawn(**drawn))
     rows = [
         _domain_row(design, rows, label, confidence)
         for label, rows in ((name, design.domain == n) for n, name in enumerate(design.domains))
@@ -97,37 +113,37 @@ def survey_means(
     return pd.DataFrame(rows, columns=list(MEAN_COLUMNS)).astype(MEAN_COLUMNS)
 
 
-def _design(
-    values: npt.ArrayLike, *, weight: npt.ArrayLike | None, stratum: npt.ArrayLike | None,
-    cluster: npt.ArrayLike | None, domain: npt.ArrayLike | None, population: float | Mapping[Any, float] | None,
-) -> _Design:  # fmt: skip
+def _design(values: npt.ArrayLike, drawn: _Drawn) -> _Design:
     faults: list[str] = []
     answer = _numbers(values, "answers", faults)
-    given = np.ones(len(answer)) if weight is None else _numbers(weight, "weights", faults)
-    for name, one in (("weights", weight), ("strata", stratum), ("clusters", cluster), ("domains", domain)):
-        if one is not None and len(np.atleast_1d(np.asarray(one))) != len(answer):
-            faults.append(f"there are {len(answer):,} answers and {len(np.atleast_1d(np.asarray(one))):,} {name}")
+    weight = np.ones(len(answer)) if drawn.weight is None else _numbers(drawn.weight, "weights", faults)
+    columns = {"weights": drawn.weight, "strata": drawn.stratum, "clusters": drawn.cluster, "domains": drawn.domain}
+    for name, column in columns.items():
+        if column is not None and (n := len(np.atleast_1d(np.asarray(column)))) != len(answer):
+            faults.append(f"there are {len(answer):,} answers and {n:,} {name}")
     if faults:
         raise DataError("the survey cannot be used", faults=faults)
-    faults += _wrong_weights(given)
-    strata, names = _codes(stratum, len(answer), "stratum", faults)
-    psu = np.arange(len(answer)) if cluster is None else _codes(cluster, len(answer), "cluster", faults)[0]
+    faults += _wrong_weights(weight)
+    strata, names = _codes(drawn.stratum, len(answer), "stratum", faults)
+    psu = np.arange(len(answer))
+    if drawn.cluster is not None:
+        psu, _ = _codes(drawn.cluster, len(answer), "cluster", faults)
     if faults:
         raise DataError("the survey cannot be used", faults=faults)
     within = strata * (int(psu.max(initial=0)) + 1) + psu  # one number for a cluster of a stratum
     _, first, code = np.unique(within, return_index=True, return_inverse=True)
     size = np.bincount(strata[first], minlength=len(names)).astype(np.float64)
-    kept = 1 - size / _population(population, names, size)
-    inside, domains = _domains(domain, len(answer))
-    found = _Design(answer, given, code.astype(np.int64), strata[first], size, kept, inside, domains)
-    if (n := len(np.unique(found.cluster[found.used]))) < 2:
-        answers = int(found.used.sum())
+    kept = 1 - size / _population(drawn.population, names, size)
+    inside, domains = _domains(drawn.domain, len(answer))
+    design = _Design(answer, weight, code.astype(np.int64), strata[first], size, kept, inside, domains)
+    if (n := len(np.unique(design.cluster[design.used]))) < 2:
+        answers = int(design.used.sum())
         raise DataError(
             f"the survey has {answers:,} answers with a weight, of {n} sampling units: two are the least that tell how "
             "far answers vary; ask more residents or leave the survey out",
             count=answers,
         )
-    return found
+    return design
 
 
 def _numbers(values: npt.ArrayLike, what: str, faults: list[str]) -> Floats:
@@ -157,7 +173,7 @@ def _wrong_weights(weight: Floats) -> list[str]:
     return faults
 
 
-def _codes(labels: npt.ArrayLike | None, n: int, what: str, faults: list[str]) -> tuple[Codes, tuple[Any, ...]]:
+def _codes(labels: npt.ArrayLike | None, n: int, what: str, faults: list[str]) -> tuple[Codes, tuple[Hashable, ...]]:
     """Return numbers of the labels, and the labels."""
     if labels is None:
         return np.zeros(n, np.int64), (None,)
@@ -188,7 +204,7 @@ def _domains(domain: npt.ArrayLike | None, n: int) -> tuple[Codes, tuple[str, ..
     return inside, tuple(str(name) for name in names)
 
 
-def _population(population: float | Mapping[Any, float] | None, names: tuple[Any, ...], size: Floats) -> Floats:
+def _population(population: Counted, names: tuple[Hashable, ...], size: Floats) -> Floats:
     """Return how many clusters there are in each stratum, inf where it is not told."""
     if population is None:
         return np.full(len(names), np.inf)
@@ -204,7 +220,7 @@ def _population(population: float | Mapping[Any, float] | None, names: tuple[Any
     return np.array([float(told[name]) for name in names])
 
 
-def _domain_row(design: _Design, rows: npt.NDArray[np.bool_], label: str, confidence: float) -> dict[str, Any]:
+def _domain_row(design: _Design, rows: npt.NDArray[np.bool_], label: str, confidence: float) -> dict[str, object]:
     used = rows & design.used
     n, no = int(used.sum()), math.nan
     row = {"domain": label, "n": n, "clusters": 0, "mean": no, "se": no, "lower": no, "upper": no, "df": 0}

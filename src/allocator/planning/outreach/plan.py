@@ -7,6 +7,7 @@ import datetime as dt
 import zoneinfo
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NotRequired, TypedDict, Unpack
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from allocator.planning.outreach.season import (
     Limits,
     Patrol,
     Season,
+    Terms,
     build_season,
     crew_of_unit,
 )
@@ -69,18 +71,19 @@ def patrol_of(problem: AllocationProblem, roster: Roster, *, skill: str) -> Patr
     return Patrol(roster.shifts, tuple(losses), np.array(minutes))
 
 
+class SeasonOptions(TypedDict):
+    """What an outreach plan is to keep to; see `plan_outreach`."""
+
+    section: OutreachSection
+    timezone: str
+    first_day: dt.date
+    weeks: int
+    area_district: NotRequired[tuple[str, ...]]
+    patrol: NotRequired[Patrol | None]
+
+
 def plan_outreach(
-    areas: OutreachAreas,
-    needs: Needs,
-    roster: Roster,
-    offers: Offers,
-    *,
-    section: OutreachSection,
-    timezone: str,
-    first_day: dt.date,
-    weeks: int,
-    area_district: tuple[str, ...] = (),
-    patrol: Patrol | None = None,
+    areas: OutreachAreas, needs: Needs, roster: Roster, offers: Offers, **terms: Unpack[SeasonOptions]
 ) -> OutreachPlan:
     """Return the outreach plan that prevents most harm under the assumed effects, with a proven bound.
 
@@ -112,14 +115,10 @@ def plan_outreach(
     SolverError
         If an engine fails. Limits cannot be in each other's way: what they leave out is listed as unmet.
     """
-    season = build_season(
-        offers, areas, needs, roster, section=section, clock=(timezone, first_day), weeks=weeks,
-        area_district=area_district or ("",) * len(areas.names), patrol=patrol,
-    )  # fmt: skip
-    season, lost = _reachable(season)
+    season, lost = _reachable(build_season(offers, areas, needs, roster, Terms(**terms)))
     season, unkept = _with_pins(season, offers, {unit.name for unit in roster.units})
     made = _solved(season, roster)
-    fair = tuple(_cost_of_fairness(season, made, roster)) if section.fairness == "max_min" else ()
+    fair = tuple(_cost_of_fairness(season, made, roster)) if season.section.fairness == "max_min" else ()
     causes = (*lost, *unkept, *unmet_of(season, made.holdings, made.missing))
     return plan(made, needs, offers, causes=causes, fair=fair)
 

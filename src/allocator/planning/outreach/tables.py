@@ -78,6 +78,7 @@ class Made:
 def plan(
     made: Made, needs: Needs, offers: Offers, *, causes: tuple[Note, ...], fair: tuple[Note, ...]
 ) -> OutreachPlan:  # fmt: skip
+    """Return the plan of a season that was solved, with its bound, money and equity."""
     season, held = made.season, [one.option for one in made.holdings]
     benefit = shares_of(season, held)
     given_up = _given_up(made)

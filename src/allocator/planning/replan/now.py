@@ -86,6 +86,7 @@ class Now:
 
 
 def now_at(plan: Plan, terms: RouteTerms, change: Change) -> Now:
+    """Return where the plan stands at the moment of a change."""
     roster, districts = terms.roster, terms.problem.districts
     unit_row = {unit.name: u for u, unit in enumerate(roster.units)}
     shift_row = {shift.id: s for s, shift in enumerate(roster.shifts)}
@@ -110,6 +111,16 @@ def now_at(plan: Plan, terms: RouteTerms, change: Change) -> Now:
     return Now(begin, end, posting, shift, unit, cell, start, done, finished)
 
 
+@dataclass(frozen=True, eq=False)
+class Revision:
+    """What a change makes of the plan: the new posting, the shifts solved again, and their answer if there are any."""
+
+    change: Change
+    posting: npt.NDArray[np.int32]
+    affected: Ints
+    answer: Allocation | None
+
+
 def affected_by(before: AllocationProblem, problem: AllocationProblem, now: Now, change: Change) -> Bools:
     """Return the shifts in which anything that the allocation knows is different."""
     differ = np.asarray((before.on_duty != problem.on_duty) | (before.value != problem.value).any(axis=1))
@@ -123,14 +134,11 @@ def affected_by(before: AllocationProblem, problem: AllocationProblem, now: Now,
     return differ
 
 
-def touched_tours(
-    problem: AllocationProblem, before: AllocationProblem, now: Now, posting: npt.NDArray[np.int32], affected: Ints,
-    change: Change,
-) -> list[tuple[int, int]]:  # fmt: skip
+def touched_tours(problem: AllocationProblem, now: Now, revision: Revision) -> list[tuple[int, int]]:
     """Return the (district, shift) whose crew differs, or whose planned visits can no longer be or are not worth it."""
-    found = set()
-    for s in affected.tolist():
-        was, now_at = now.posting[:, s], posting[:, s]
+    found, change = set[tuple[int, int]](), revision.change
+    for s in revision.affected.tolist():
+        was, now_at = now.posting[:, s], revision.posting[:, s]
         lost = [u for u in change.out if ((now.unit == u) & (now.shift == s) & ~now.done).any()]
         moved = np.flatnonzero(was != now_at)
         places = {*was[moved].tolist(), *now_at[moved].tolist()}
@@ -160,20 +168,18 @@ def _outdated(problem: AllocationProblem, now: Now, mine: Bools, s: int) -> list
 
 
 def in_places(now: Now, problem: AllocationProblem, places: list[tuple[int, int]]) -> Bools:
+    """Return which started or planned visits lie in one of the places, each a district and a shift."""
     chosen = np.zeros((len(problem.districts) + 1, len(problem.shifts)), bool)
     for d, s in places:
         chosen[d, s] = True
     return np.asarray(chosen[problem.district[now.cell], now.shift])
 
 
-def task_of(
-    terms: RouteTerms, now: Now, posting: npt.NDArray[np.int32], answer: Allocation | None, affected: Ints,
-    place: tuple[int, int], change: Change,
-) -> Task:  # fmt: skip
+def task_of(terms: RouteTerms, now: Now, revision: Revision, place: tuple[int, int]) -> Task:
     """Return what the units of a district have left to do in a shift."""
-    d, s = place
+    (d, s), change = place, revision.change
     shift, routes = terms.roster.shifts[s], terms.routes
-    crew = np.flatnonzero(posting[:, s] == d)
+    crew = np.flatnonzero(revision.posting[:, s] == d)
     begin, end = int(now.begin[s]) + routes.briefing_minutes, int(now.end[s])
     visit = terms.allocation.block_minutes
     here = now.done & (now.shift == s)
@@ -186,7 +192,7 @@ def task_of(
             position[k], begin = -1 if shut else now.cell[newest], max(begin, int(now.start[newest]) + visit)
     begin = max(begin, change.minute)
     left = min(1.0, max(0.0, (end - change.minute) / max(end - int(now.begin[s]), 1)))
-    cell, nth = _blocks_left(terms, now, answer, affected, place, len(crew), left=left, change=change)
+    cell, nth = _blocks_left(terms, now, revision, place, len(crew), left=left)
     ready = np.full(len(cell), begin, np.int64)
     for c in np.unique(cell[nth > 0]):
         before = now.start[here & (now.cell == c)]
@@ -202,15 +208,14 @@ def task_of(
 
 
 def _blocks_left(
-    terms: RouteTerms, now: Now, answer: Allocation | None, affected: Ints, place: tuple[int, int], n_units: int, *,
-    left: float, change: Change,
-) -> tuple[Ints, Ints]:  # fmt: skip
+    terms: RouteTerms, now: Now, revision: Revision, place: tuple[int, int], n_units: int, *, left: float
+) -> tuple[Ints, Ints]:
     """Return cells and numbers of the blocks to do: those planned for are worth a little more than others."""
-    (d, s), problem = place, terms.problem
+    (d, s), problem, answer, change = place, terms.problem, revision.answer, revision.change
     cells = np.flatnonzero(problem.district == d)
     finished = now.finished[s, cells].astype(np.int64)
     if answer is not None and not problem.is_network:  # limits on blocks: the solver's own choice
-        count = answer.blocks[int(np.flatnonzero(affected == s)[0]), cells].astype(np.int64)
+        count = answer.blocks[int(np.flatnonzero(revision.affected == s)[0]), cells].astype(np.int64)
     else:
         mine = ~now.done & (now.shift == s)
         planned = np.bincount(now.cell[mine], minlength=len(problem.district))[cells]

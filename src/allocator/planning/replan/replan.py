@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from allocator.domain import CHANGE_COLUMNS, Allocation, AllocationProblem, Ints, Plan, RiskSurface, Roster, empty_table
+from allocator.domain import (
+    CHANGE_COLUMNS,
+    Allocation,
+    AllocationProblem,
+    Ints,
+    Plan,
+    RiskSurface,
+    Roster,
+    Tessellation,
+    empty_table,
+)
 from allocator.facts import Note, note
 from allocator.planning.allocation import block_share, covered
 from allocator.planning.duty import OFF_DUTY, RESERVE, assignments_frame, posting_cost
@@ -18,6 +27,7 @@ from allocator.planning.patrol import margins_of, staffing_frame, visits_frame
 from allocator.planning.replan.now import (
     Change,
     Now,
+    Revision,
     affected_by,
     in_order,
     in_places,
@@ -29,9 +39,6 @@ from allocator.planning.replan.now import (
 from allocator.planning.replan.rest import remaining, solved
 from allocator.planning.replan.urgent import URGENT, visit_at_once
 from allocator.planning.routes import RouteTerms, route_tasks
-
-if TYPE_CHECKING:
-    from allocator.domain import Tessellation
 
 
 def replan(plan: Plan, surface: RiskSurface, *, terms: RouteTerms, before: AllocationProblem, change: Change) -> Plan:
@@ -68,8 +75,9 @@ def replan(plan: Plan, surface: RiskSurface, *, terms: RouteTerms, before: Alloc
         rest = remaining(problem, now, units, affected, change)
         answer, notes = solved(rest, terms.allocation.solver)
         posting[:, affected] = _posted(answer.units, now.posting[:, affected], terms.roster, city, affected)
-    touched = touched_tours(problem, before, now, posting, affected, change)
-    tasks = [task_of(terms, now, posting, answer, affected, place, change) for place in touched]
+    revision = Revision(change, posting, affected, answer)
+    touched = touched_tours(problem, now, revision)
+    tasks = [task_of(terms, now, revision, place) for place in touched]
     routed = route_tasks([task for task in tasks if len(task.crew)], terms)
     keep = now.done | ~in_places(now, problem, touched)
     keep &= now.done | (posting[now.unit, now.shift] != OFF_DUTY)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from allocator.domain import Ints
+from allocator.domain import Bools, Ints
 from allocator.facts import Note, note
 from allocator.planning.duty import RESERVE
 from allocator.planning.routes import RouteTerms, minutes_of
@@ -54,7 +54,9 @@ def visit_at_once(
     best: tuple[float, int, int] | None = None
     for unit in np.flatnonzero(posting[:, s] >= RESERVE).tolist():
         own = np.flatnonzero(here & (visits["unit"] == terms.roster.units[unit].name).to_numpy())
-        arrival = math.ceil(_arrival(visits, own, start, fixed, cell, terms=terms, unit=unit, first=first) - 1e-9)
+        ready, origin = _free(visits.iloc[own], start[own], fixed[own], first=first, visit=visit)
+        travel = 0.0 if origin is None else _minutes(terms, origin, cell, unit)
+        arrival = math.ceil(ready + travel - 1e-9)
         rank = arrival + OWN_DISTRICT * (posting[unit, s] != terms.problem.district[cell])
         if arrival + visit <= stop and (best is None or rank < best[0]):
             best = float(rank), unit, arrival
@@ -83,19 +85,15 @@ def _shift_of(terms: RouteTerms, posting: npt.NDArray[np.int32], minute: int) ->
     return min(found)[2] if found else None
 
 
-def _arrival(
-    visits: pd.DataFrame, own: npt.NDArray[np.int64], start: Ints, fixed: npt.NDArray[np.bool_],
-    cell: int, *, terms: RouteTerms, unit: int, first: int,
-) -> float:  # fmt: skip
-    """Return the minute at which a unit can be at a cell: after the visit it is at, from where that is."""
-    if not len(own):
-        return float(first)
-    begun = own[fixed[own]]
+def _free(visits: pd.DataFrame, start: Ints, fixed: Bools, *, first: int, visit: int) -> tuple[int, int | None]:
+    """Return the minute at which a unit is free, after the visit it is at, and the cell where it then is."""
+    if not len(start):
+        return first, None
+    begun = np.flatnonzero(fixed)
     if not len(begun):
-        return first + _minutes(terms, int(visits["cell"].iloc[own[start[own].argmin()]]), cell, unit)
+        return first, int(visits["cell"].iloc[start.argmin()])
     last = begun[start[begun].argmax()]
-    ready = max(first, int(start[last]) + terms.allocation.block_minutes)
-    return ready + _minutes(terms, int(visits["cell"].iloc[last]), cell, unit)
+    return max(first, int(start[last]) + visit), int(visits["cell"].iloc[last])
 
 
 def _minutes(terms: RouteTerms, origin: int, target: int, unit: int) -> float:

@@ -5,17 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import zoneinfo
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from allocator.config import PlaceWindow
-from allocator.domain import Bools, Openings, Roster, Shift
+from allocator.domain import Bools, Openings, Roster, Shift, Tessellation
 from allocator.errors import ConfigError, nearest
 from allocator.planning.allocation import cells_of
-
-if TYPE_CHECKING:
-    from allocator.domain import Tessellation
 
 
 def openings_of(

@@ -137,6 +137,7 @@ def tours_of(problem: Orienteering, order: tuple[tuple[int, ...], ...]) -> Tours
 
 
 def chosen(met: list[Tours], *, slack: float, most: int) -> tuple[Tours, ...]:
+    """Return the best tours, and some of those that gain nearly as much, spread over their order."""
     best = min(range(len(met)), key=lambda row: met[row].rank)
     floor = met[best].prize * (1 - slack) - 1e-9
     near = [tours for row, tours in enumerate(met) if row != best and tours.prize >= floor]
@@ -172,4 +173,5 @@ def alike(problem: Orienteering) -> tuple[tuple[int, ...], ...]:
 
 
 def whole(value: float | np.floating[npt.NBitBase]) -> int:
+    """Return a number of parts as the search counts: whole, and at most four times the longest budget."""
     return int(min(float(value), 4.0 * PARTS))

@@ -108,15 +108,22 @@ def solve(
     first : sequence of sequence of int, optional
         Tours to start the first run from; the answer is never worse if they break no limit.
     """
-    return near_best(problem, iterations=iterations, runs=runs, seed=seed, slack=0.0, most=1, first=first)[0]
+    return near_best(problem, Effort(iterations, runs, seed), slack=0.0, most=1, first=first)[0]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long tours are searched for: iterations of the local search in each run, runs, and the seed of the runs."""
+
+    iterations: int
+    runs: int
+    seed: int
 
 
 def near_best(
     problem: Orienteering,
+    effort: Effort,
     *,
-    iterations: int,
-    runs: int,
-    seed: int,
     slack: float,
     most: int,
     first: Sequence[Sequence[int]] | None = None,
@@ -125,8 +132,10 @@ def near_best(
 
     Parameters
     ----------
-    problem, iterations, runs, seed, first
+    problem, first
         As for `solve`.
+    effort : Effort
+        How long to search.
     slack : float
         Share of the best prize that may be given up.
     most : int
@@ -140,19 +149,21 @@ def near_best(
     if first is not None:
         warm = tours_of(problem, tuple(tuple(int(row) for row in tour) for tour in first))
         met[warm.order] = warm
-    mixed = runs > 1 and problem.n_units > 1 and len(alike(problem)) == 1
+    mixed = effort.runs > 1 and problem.n_units > 1 and len(alike(problem)) == 1
     pure = mixed and only_budgets_bind(problem)
     share, each = (max(slack, POOL_SLACK), max(most, 100)) if mixed else (slack, most)
-    for run in range(runs):
+    for run in range(effort.runs):
         model = _Model.of(problem, kept, EAGERNESS[run % len(EAGERNESS)])
         start = first if run == 0 else None
         if mixed and run >= COLD_RUNS and run % 2:
             start = recombined(problem, met.values())
-        for found in model.search(iterations, seed=_seed_of(seed, run), slack=share, most=each, first=start):
+        run_seed = _seed_of(effort.seed, run)
+        for found in model.search(effort.iterations, seed=run_seed, slack=share, most=each, first=start):
             tours = tours_of(problem, found)
             met.setdefault(tours.order, tours)
     if pure:
-        for found in _repaired(problem, kept, list(met.values()), steps=STEPS * iterations, seed=_seed_of(seed, runs)):
+        steps, last_seed = STEPS * effort.iterations, _seed_of(effort.seed, effort.runs)
+        for found in _repaired(problem, kept, list(met.values()), steps=steps, seed=last_seed):
             tours = tours_of(problem, found)
             met.setdefault(tours.order, tours)
     if mixed:

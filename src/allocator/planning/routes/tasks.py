@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from allocator.config import AllocationSection, RoutesSection
-from allocator.domain import AllocationProblem, Bools, Floats, Ints, Openings, Roster, Travel
+from allocator.domain import AllocationProblem, Bools, Floats, Ints, Openings, Roster, Tessellation, Travel
 from allocator.planning.allocation import block_share
-
-if TYPE_CHECKING:
-    from allocator.domain import Openings, Tessellation
 
 
 @dataclass(frozen=True, eq=False)

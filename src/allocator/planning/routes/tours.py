@@ -7,62 +7,22 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from allocator.config import AllocationSection, RoutesSection
-from allocator.domain import LOTTERY_COLUMNS, AllocationProblem, Bools, Floats, Ints, Roster, Travel
+from allocator.config import RoutesSection
+from allocator.domain import LOTTERY_COLUMNS, Bools, Floats, Ints, Travel
 from allocator.kernels.tours import closed_tours
 from allocator.planning.routes.lottery import entropy, even_odds, seed_of
 from allocator.planning.routes.orienteering import Orienteering, Tours, tours_of
-from allocator.planning.routes.search import near_best
-from allocator.planning.routes.tasks import Routed, RouteTerms, Task, Visits, straight, tasks_of
+from allocator.planning.routes.search import Effort, near_best
+from allocator.planning.routes.tasks import Routed, RouteTerms, Task, Visits
 from allocator.planning.routes.timetable import thinned, timetable, with_break
-
-if TYPE_CHECKING:
-    from allocator.domain import Tessellation
-
 
 ROAMING = 0.5
 """Share of its window that a visit keeps in the runs of the lottery that roam, so that variants differ in time."""
-
-
-def route(
-    problem: AllocationProblem,
-    blocks: npt.NDArray[np.int16],
-    posting: npt.NDArray[np.int32],
-    *,
-    roster: Roster,
-    city: Tessellation,
-    settings: tuple[AllocationSection, RoutesSection],
-    travel: Travel | None = None,
-    seed: int = 0,
-) -> Visits:
-    """Return the timed visits of all units; see `route_tasks`.
-
-    Parameters
-    ----------
-    problem : AllocationProblem
-        For the gains.
-    blocks : (n_shifts, n_cells) int16
-        Blocks of each cell.
-    posting : (n_units, n_shifts) int32
-        District of each unit; see `duty.post_units`.
-    roster, city
-        Names, times, speeds and places.
-    settings : tuple of AllocationSection and RoutesSection
-        As in a job file; `routes.windows` is for `plan_patrol`, which knows the time zone.
-    travel : Travel, optional
-        Minutes between cells; by default distance × detour / speed.
-    seed : int
-        Seed of the job.
-    """
-    allocation, routes = settings
-    terms = RouteTerms(problem, roster, travel or straight(city, routes), allocation, routes, seed=seed)
-    return route_tasks(tasks_of(terms, blocks, posting), terms).visits
 
 
 def route_tasks(tasks: Sequence[Task], terms: RouteTerms) -> Routed:
@@ -201,14 +161,14 @@ def _variants(
     problem: Orienteering, routes: RoutesSection, *, seed: int, first: Sequence[Sequence[int]]
 ) -> list[Tours]:
     """Return distinct routes near the best found, the best first; that one alone without a lottery."""
-    search = partial(near_best, iterations=routes.iterations, slack=routes.slack, most=-(-routes.variants // 3))
+    search = partial(near_best, slack=routes.slack, most=-(-routes.variants // 3))
     found = [
         tours_of(problem, tuple(map(tuple, first))),
-        *search(problem, runs=routes.runs, seed=seed, first=first),
+        *search(problem, Effort(routes.iterations, routes.runs, seed), first=first),
     ]
     rng = np.random.default_rng([seed, 0])
     for run in range(2 * routes.runs if routes.lottery else 0):
-        found += search(_roaming(problem, rng), runs=1, seed=seed + 1 + run)
+        found += search(_roaming(problem, rng), Effort(routes.iterations, 1, seed + 1 + run))
     # Where travel is no metric, the way by the place of a break can be shorter than the direct one.
     sound = {tours.order: tours for tours in found if _holds(problem, tours)}
     done = {order: _delivered(problem, tours) for order, tours in sound.items()}

@@ -43,13 +43,10 @@ def helping_districts(
     for s, shift in enumerate(shifts):
         sent = np.einsum("dhp,p,h->dp", demand.rate[:, s], demand.units_per_call, demand.minutes[s] / 60)
         calls_of, work = sent.sum(axis=1), (sent * demand.service).sum()
-        rows.append(
-            _helping(
-                shift, calls.districts, units[:, s], travel, district,
-                rate=calls_of / demand.minutes[s].sum(), service=work / max(calls_of.sum(), 1e-300) /
-                (1 - demand.other_share),
-            )
-        )  # fmt: skip
+        service = work / max(calls_of.sum(), 1e-300) / (1 - demand.other_share)
+        columns = _helping(units[:, s], travel, district, rate=calls_of / demand.minutes[s].sum(), service=service)
+        there = (shift.id, calls.districts, units[:, s].astype(np.int32))
+        rows.append(pd.DataFrame(dict(zip(HELP_COLUMNS, (*there, *columns), strict=True))))
     return pd.concat(rows, ignore_index=True).astype({"shift": "str", "district": "str"})
 
 
@@ -82,14 +79,12 @@ def _travel(
 
 
 def _helping(
-    shift: Shift, districts: tuple[str, ...], units: Units, travel: Floats, district: npt.NDArray[np.int32], *,
-    rate: Floats, service: float,
-) -> pd.DataFrame:  # fmt: skip
-    """Return `HELP_COLUMNS` of one shift; NaN where the city's units cannot keep up, or nobody calls."""
+    units: Units, travel: Floats, district: npt.NDArray[np.int32], *, rate: Floats, service: float
+) -> tuple[Floats, ...]:
+    """Return the figures of `HELP_COLUMNS` in one shift; NaN where units cannot keep up, or nobody calls."""
     home = np.repeat(np.arange(len(units)), units)
     n_atoms = np.bincount(district, minlength=len(units))
     atoms = np.divide(rate, n_atoms, out=np.zeros(len(units)), where=n_atoms > 0)[district]
-    frame = pd.DataFrame({"shift": shift.id, "district": districts, "units": units.astype(np.int32)})
     load = float(atoms.sum() * service)
     nothing = np.full(len(units), np.nan)
     workload, wait, minutes, others = nothing, nothing, nothing.copy(), nothing.copy()
@@ -103,5 +98,4 @@ def _helping(
             share = answered[mine].sum()
             minutes[d] = (found.dispatch * travel[home])[:, mine].sum() / share
             others[d] = found.dispatch[home != d][:, mine].sum() / share
-    columns = (workload, wait, minutes, wait + minutes, others)
-    return frame.assign(**dict(zip(HELP_COLUMNS[3:], columns, strict=True)))
+    return workload, wait, minutes, wait + minutes, others

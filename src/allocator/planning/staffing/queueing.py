@@ -15,6 +15,7 @@ from scipy.special import gamma, gammaincc
 
 from allocator.domain import Floats
 
+Complexes = npt.NDArray[Any]
 _LARGE_LOAD = 300.0
 _BLOCK = 20_000
 _EULER_TERMS, _EULER_AVERAGED, _EULER_A = 24, 12, 23.0
@@ -195,12 +196,12 @@ def _waiting_tail(rate: Floats, urgent: Floats, speed: Floats, minutes: Floats) 
     return np.asarray(np.clip(tail, 0.0, 1.0))
 
 
-def _tail_transform(z: Any, rate: Floats, urgent: Floats, speed: Floats) -> Any:
+def _tail_transform(z: Complexes, rate: Floats, urgent: Floats, speed: Floats) -> Complexes:
     """Return the Laplace transform of P(wait > t) of calls that wait."""
     whole, root = speed + urgent + z, 2 * np.sqrt(speed * urgent)
     period = 2 * speed / (whole + np.sqrt(whole - root) * np.sqrt(whole + root))
     wait = (speed - urgent - rate) * (1 - period) / (z - rate + rate * period)
-    return (1 - wait) / z
+    return np.asarray((1 - wait) / z)
 
 
 def _binomial(n: int) -> Floats:

@@ -38,6 +38,7 @@ def expected_waits(staffing: Staffing, units: npt.ArrayLike) -> tuple[Floats, Fl
 
 
 def demand_of_workload(staffing: Staffing) -> Demand:
+    """Return the demand for units that a staffing was computed from."""
     return Demand(
         staffing.priorities, staffing.rate, staffing.minutes, staffing.units_per_call, staffing.service,
         staffing.target, staffing.other_share,

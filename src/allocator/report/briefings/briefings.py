@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
+from allocator.domain import Run
 from allocator.report.briefings.records import Sheet
 from allocator.report.briefings.sheet_maps import MARK_MM, SHADES, Inset, Ring, SheetMap, View
 from allocator.report.briefings.sheets import ShiftSheets, sheets
 from allocator.report.look import printable, render, script
-
-if TYPE_CHECKING:
-    from allocator.domain import Run
-
 
 FOLDER = "briefings"
 

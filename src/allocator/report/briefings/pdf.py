@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import io
 import itertools
-from typing import TYPE_CHECKING, Any
 
+from allocator.domain import Run
 from allocator.report.briefings.briefings import FOLDER
 from allocator.report.briefings.pdf_flow import Flow
 from allocator.report.briefings.pdf_pen import Pen
-from allocator.report.briefings.pdf_text import HIGH, MARGIN, MM, QUIET, WIDE, Kit, kit_of_fonts
+from allocator.report.briefings.pdf_text import HIGH, MARGIN, MM, QUIET, WIDE, Kit, Letters, Untyped, kit_of_fonts
 from allocator.report.briefings.records import Sheet
 from allocator.report.briefings.sheets import ShiftSheets, sheets
-
-if TYPE_CHECKING:
-    from allocator.domain import Run
 
 
 def briefing_pdfs(run: Run) -> dict[str, bytes]:
@@ -54,15 +51,14 @@ def _file(made: ShiftSheets, kit: Kit) -> bytes:
             _bookmark(paper, page.sheet)
         for draw in page.drawn:
             draw(pen)
-        pen.text(
-            WIDE - MARGIN - 40, HIGH - MARGIN + 3.5, f"{made.plan} · page {n} of {total}", 6.5, colour=QUIET, right=40
-        )
+        foot = f"{made.plan} · page {n} of {total}"
+        pen.text(WIDE - MARGIN - 40, HIGH - MARGIN + 3.5, foot, Letters(6.5, colour=QUIET), right=40)
         paper.showPage()
     paper.save()
     return content.getvalue()
 
 
-def _bookmark(paper: Any, sheet: Sheet) -> None:
+def _bookmark(paper: Untyped, sheet: Sheet) -> None:
     paper.bookmarkPage(sheet.id)
     below = sheet.kind == "unit" and sheet.map is not None  # units on reserve stand beside the districts
     paper.addOutlineEntry(f"{sheet.kind.capitalize()} {sheet.short}", sheet.id, level=int(below), closed=True)

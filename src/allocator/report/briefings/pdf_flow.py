@@ -6,7 +6,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from allocator.report.briefings.pdf_pen import Pen
-from allocator.report.briefings.pdf_text import AMBER, BOLD, HIGH, INK, LINE, MARGIN, MM, PLAIN, QUIET, WIDE, wrapped
+from allocator.report.briefings.pdf_text import (
+    AMBER,
+    BOLD,
+    HIGH,
+    INK,
+    LINE,
+    MARGIN,
+    MM,
+    PLAIN,
+    QUIET,
+    WIDE,
+    Letters,
+    wrapped,
+)
 from allocator.report.briefings.records import Sheet, Visit
 from allocator.report.briefings.sheets import ShiftSheets
 
@@ -60,26 +73,24 @@ class Flow:
         top, high = self.y, 3.3 * len(lines) + 1.6
         self._draw(lambda pen: pen.box(MARGIN, top, _BODY, high, fill=AMBER))
         for n, line in enumerate(lines):
-            self._put(MARGIN + 2, top + 3.3 * n + 3.2, line, 7.0, font=BOLD, colour="#2a1e00")
+            self._put(MARGIN + 2, top + 3.3 * n + 3.2, line, Letters(7.0, BOLD, "#2a1e00"))
         self.y += high + 1
         name = f"{sheet.kind.capitalize()} {sheet.short}" + ("" if first else ", continued")
         for line in wrapped(name, BOLD, 14.0, _BODY):
-            self._put(MARGIN, self.y + 4.8, line, 14.0, font=BOLD)
+            self._put(MARGIN, self.y + 4.8, line, Letters(14.0, BOLD))
             self.y += 5.8
-        self._put(MARGIN, self.y + 3.4, sheet.when, 9.5)
+        self._put(MARGIN, self.y + 3.4, sheet.when, Letters(9.5))
         self.y += 5.5
 
-    def _put(
-        self, x: float, y: float, text: str, size: float, *, font: str = PLAIN, colour: str = INK, right: float = 0
-    ) -> None:
-        self._draw(lambda pen: pen.text(x, y, text, size, font=font, colour=colour, right=right))
+    def _put(self, x: float, y: float, text: str, letters: Letters) -> None:
+        self._draw(lambda pen: pen.text(x, y, text, letters))
 
     def _paragraph(self, text: str, size: float) -> None:
         for line in wrapped(text, PLAIN, size, _BODY):
             if not self._room(size / MM * 1.25):
                 self._turn()
             self.y += size / MM * 1.25
-            self._put(MARGIN, self.y, line, size)
+            self._put(MARGIN, self.y, line, Letters(size))
 
     def _head(self) -> None:
         """Lay out the map, and beside it what is to be known."""
@@ -117,8 +128,8 @@ class Flow:
         for n, line in enumerate(lines):
             self._step(3.5)
             if label and not n:
-                self._put(x - 17, self.y, label, 7.8, colour=QUIET)
-            self._put(x, self.y, line, 7.8)
+                self._put(x - 17, self.y, label, Letters(7.8, colour=QUIET))
+            self._put(x, self.y, line, Letters(7.8))
         self.y += 0.6
 
     def _step(self, high: float) -> None:
@@ -133,7 +144,7 @@ class Flow:
             self._step(3.6)
             if not n:
                 self._tag(x + 3, self.y - 1, mark)
-            self._put(x + 7, self.y, line, 7.0)
+            self._put(x + 7, self.y, line, Letters(7.0))
 
     def _tag(self, x: float, y: float, mark: str) -> None:
         self._draw(lambda pen: pen.tag(x, y, mark, 3.2))
@@ -141,7 +152,7 @@ class Flow:
     def _small(self, text: str, left: float) -> None:
         for line in wrapped(text, PLAIN, 6.0, _BODY - left):
             self._step(2.7)
-            self._put(MARGIN + left, self.y, line, 6.0, colour=QUIET)
+            self._put(MARGIN + left, self.y, line, Letters(6.0, colour=QUIET))
 
     def _times(self) -> None:
         """Lay out the visits of a district in order of time, three in a row."""
@@ -157,7 +168,7 @@ class Flow:
                 self._turn()
             for column, lines in enumerate(told):
                 for n, line in enumerate(lines):
-                    self._put(MARGIN + column * _BODY / 3, self.y + 3.3 * n + 2.9, line, 6.6)
+                    self._put(MARGIN + column * _BODY / 3, self.y + 3.3 * n + 2.9, line, Letters(6.6))
             self.y += high
             self._rule(self.y + 0.3)
 
@@ -174,7 +185,7 @@ class Flow:
     def _table_head(self) -> None:
         names = ("No.", "From–to", "Where", "Why", "Done, notes")
         for x, name in zip(self._columns(), names, strict=True):
-            self._put(MARGIN + x, self.y + 3.2, name, 7.5, font=BOLD)
+            self._put(MARGIN + x, self.y + 3.2, name, Letters(7.5, BOLD))
         self.y += 4.6
         self._rule(self.y, INK)
         self.y += 0.6
@@ -198,11 +209,11 @@ class Flow:
             self._turn()
             self._table_head()
         top, n_in = self.y, dict.fromkeys(below, 0)
-        self._put(MARGIN, top + 2.9, visit.number, 7.5, font=BOLD)
+        self._put(MARGIN, top + 2.9, visit.number, Letters(7.5, BOLD))
         self._draw(lambda pen: pen.box(MARGIN + columns[4], top + 0.8, 4, 4, line=INK))
         for column, lines, font, size in cells:
             for line in lines:
-                self._put(MARGIN + columns[column], top + 2.8 + 2.9 * n_in[column], line, size, font=font)
+                self._put(MARGIN + columns[column], top + 2.8 + 2.9 * n_in[column], line, Letters(size, font))
                 n_in[column] += 1
         self.y += high
         self._rule(self.y)
@@ -216,7 +227,7 @@ class Flow:
         lines = self.sheet.lines
         if not lines or not self._room(5 + 7 * lines):
             return
-        self._put(MARGIN, self.y + 5, "Notes", 7.8)
+        self._put(MARGIN, self.y + 5, "Notes", Letters(7.8))
         for n in range(lines):
             self._rule(self.y + 5 + 7 * (n + 1), QUIET)
         self.y += 5 + 7 * lines

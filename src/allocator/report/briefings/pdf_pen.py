@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
 
-from allocator.report.briefings.pdf_text import ACCENT, BOLD, DEEP, FROM_RIGHT, HIGH, INK, MM, PLAIN, QUIET, Kit, fit
+from allocator.report.briefings.pdf_text import (
+    ACCENT,
+    BOLD,
+    DEEP,
+    FROM_RIGHT,
+    HIGH,
+    INK,
+    MM,
+    QUIET,
+    Kit,
+    Letters,
+    Untyped,
+    fit,
+)
 from allocator.report.briefings.sheet_maps import SHADES, Ground, Ring, SheetMap, View
 
 _WATER = "#e9edf1"
@@ -15,7 +27,7 @@ _WATER = "#e9edf1"
 class Pen:
     """Draws on the paper; lengths are millimetres from the upper left corner, sizes of letters are points."""
 
-    def __init__(self, paper: Any, kit: Kit) -> None:
+    def __init__(self, paper: Untyped, kit: Kit) -> None:
         self.paper, self._kit = paper, kit
         self._colour = functools.cache(
             kit.colour
@@ -27,16 +39,13 @@ class Pen:
     def _stroke(self, colour: str) -> None:
         self.paper.setStrokeColor(self._colour(colour))
 
-    def text(
-        self, x: float, y: float, text: str, size: float, *, font: str = PLAIN, colour: str = INK, right: float = 0,
-        middle: bool = False,
-    ) -> None:  # fmt: skip
+    def text(self, x: float, y: float, text: str, letters: Letters, *, right: float = 0, middle: bool = False) -> None:
         """Draw a line of text; flush right within a width if one is given."""
-        line = fit(text, font)
+        line = fit(text, letters.font)
         if FROM_RIGHT.search(line):
             line = self._kit.in_order(line)
-        self._fill(colour)
-        self.paper.setFont(font, size)
+        self._fill(letters.colour)
+        self.paper.setFont(letters.font, letters.size)
         place = (x * MM, (HIGH - y) * MM)
         if middle:
             self.paper.drawCentredString(*place, line)
@@ -68,7 +77,7 @@ class Pen:
         self._stroke("#ffffff")
         self.paper.setLineWidth(0.2 * MM)
         self.paper.roundRect((x - wide / 2) * MM, (HIGH - y - high / 2) * MM, wide * MM, high * MM, high / 2 * MM, 1, 1)
-        self.text(x, y + 0.23 * high, text, 0.6 * high * MM, font=BOLD, colour="#ffffff", middle=True)
+        self.text(x, y + 0.23 * high, text, Letters(0.6 * high * MM, BOLD, "#ffffff"), middle=True)
 
     def keep_ground(self, name: str, ground: Ground) -> None:
         """Keep what lies under the maps of a district, for `map` to draw as often as needed."""
@@ -105,7 +114,7 @@ class Pen:
         self._window(left, top, wide, high)
         self._ground(drawn.ground, drawn.view, (left, top), ("land", "beats", "outline"))
         for (x, y), text in drawn.labels:
-            self.text(left + x, top + y, text, 5.5, colour="#5a6570", middle=True)
+            self.text(left + x, top + y, text, Letters(5.5, colour="#5a6570"), middle=True)
         self._way(drawn, left, top)
         if drawn.inset is not None:
             (x, y), size, box = drawn.inset.at, drawn.inset.size, drawn.inset.box
@@ -168,14 +177,14 @@ class Pen:
         path.close()
         self._fill(INK)
         self.paper.drawPath(path, stroke=0, fill=1)
-        self.text(left + 4, low + 1.3, "N", 4.5, font=BOLD, middle=True)
+        self.text(left + 4, low + 1.3, "N", Letters(4.5, BOLD), middle=True)
         self._stroke(INK)
         self.paper.setLineWidth(0.3 * MM)
         path = self.paper.beginPath()
         for n, (x, y) in enumerate(((8, -1.6), (8, 0), (8 + length, 0), (8 + length, -1.6))):
             (path.lineTo if n else path.moveTo)((left + x) * MM, (HIGH - low - y) * MM)
         self.paper.drawPath(path, stroke=1, fill=0)
-        self.text(left + 9 + length, low, words, 6.0)
+        self.text(left + 9 + length, low, words, Letters(6.0))
 
 
 def _is_box(points: Sequence[Sequence[int]]) -> bool:

@@ -24,13 +24,26 @@ INK, QUIET, DEEP, ACCENT, AMBER, LINE = "#1b2733", "#4a5560", "#12395b", "#0b5c8
 FROM_RIGHT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 
 
+Untyped = Any
+"""What is ReportLab's: it has no types."""
+
+
+@dataclass(frozen=True)
+class Letters:
+    """How a line is written: size in points, font, colour."""
+
+    size: float
+    font: str = PLAIN
+    colour: str = INK
+
+
 @dataclass(frozen=True)
 class Kit:
     """What is imported only when it is needed."""
 
-    canvas: Any
-    metrics: Any
-    colour: Callable[[str], Any]
+    canvas: Untyped
+    metrics: Untyped
+    colour: Callable[[str], Untyped]
     in_order: Callable[[str], str]
 
 
@@ -47,6 +60,7 @@ def check_pdf() -> None:
 
 @functools.cache
 def kit_of_fonts() -> Kit:
+    """Return what draws PDF pages, its fonts registered."""
     try:
         from bidi import get_display
         from reportlab.lib.colors import HexColor

@@ -7,13 +7,12 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 
-from allocator.domain import Floats, Ints, Tessellation, dissolved
+from allocator.domain import Floats, Geometries, Ints, Tessellation, dissolved
 from allocator.report.look import said
 
 Ring = npt.NDArray[np.int64]
@@ -148,10 +147,10 @@ class Atlas:
             rings.append([self._whole_metres(ring) for ring in parts if ring is not None])
         return rings
 
-    def _whole_metres(self, ring: Any) -> Ring:
+    def _whole_metres(self, ring: shapely.Geometry) -> Ring:
         return np.asarray(np.rint(shapely.get_coordinates(ring) - self._corner), np.int64)
 
-    def _borders(self, shapes: Any) -> tuple[Ring, ...]:
+    def _borders(self, shapes: Geometries) -> tuple[Ring, ...]:
         if not len(shapes):
             return ()
         shape = dissolved(shapes).simplify(1.0)
@@ -224,7 +223,7 @@ class Atlas:
                 names.append((at, said(text, 12)))
         return tuple(names)
 
-    def _view(self, cells: Any, size: Point) -> View:
+    def _view(self, cells: Ints | list[int], size: Point) -> View:
         """Return the window that holds the cells with a margin; it is never narrower than 1.2 km."""
         x, y = self.x[cells], self.y[cells]
         wide, high = (max(float(np.ptp(one)) * 1.16 + 250, 1200.0) for one in (x, y))

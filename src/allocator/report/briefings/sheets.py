@@ -6,12 +6,13 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from allocator.domain import Edit, Shift, Unit
+from allocator.config import PlaceLimit
+from allocator.domain import Edit, Record, Run, Shift, Unit
 from allocator.report.briefings.records import DISTRICT_MAP, LARGE_MAP, LONG, UNIT_MAP, USUAL, Crew, Sheet, Visit
 from allocator.report.briefings.sheet_maps import Atlas, Ground, SheetMap
 from allocator.report.briefings.wording import (
@@ -27,11 +28,6 @@ from allocator.report.briefings.wording import (
 )
 from allocator.report.look import file_names, harm_word, mark, said
 from allocator.report.routes import degrees
-
-if TYPE_CHECKING:
-    from allocator.config import PlaceLimit
-    from allocator.domain import Run
-
 
 _MOST_NOTE = 300  # characters of what every page repeats; the report has the whole note
 _FEW = 25
@@ -112,7 +108,7 @@ class _Desk:
             shift: {row.unit: row for row in rows.itertuples()}
             for shift, rows in run.plan.assignments.groupby("shift", sort=False)
         }
-        self.outreach: dict[str, list[Any]] = {}
+        self.outreach: dict[str, list[Record]] = {}
         for item in run.outreach.items.itertuples():
             self.outreach.setdefault(item.area, []).append(item)
         self.outcomes = [(edit, run.plan.outcome(edit)) for edit in run.roster.edits]
@@ -157,7 +153,7 @@ class _ShiftDesk:
         self.row = run.surface.shifts.index(shift.id)
         self.when = f"{day_words(shift.day)}, {said(shift.name, 30)}, {self.clock.whole(shift.start, shift.stop)}"
         self.posts = desk.posts.get(shift.id, {})
-        self.tours: dict[str, list[Any]] = {unit: [] for unit in self.posts}
+        self.tours: dict[str, list[Record]] = {unit: [] for unit in self.posts}
         for visit in desk.visits.get(shift.id, []):
             self.tours.setdefault(visit.unit, []).append(visit)
         for tour in self.tours.values():
@@ -218,7 +214,7 @@ class _ShiftDesk:
                                    f"{self.clock.time(high)}, when no visit is planned"))  # fmt: skip
         return (*facts, *self._area_facts(district))
 
-    def _tour_words(self, tour: Sequence[Any]) -> str:
+    def _tour_words(self, tour: Sequence[Record]) -> str:
         minutes = sum((visit.stop - visit.start).total_seconds() for visit in tour) / 60
         places = len({visit.cell for visit in tour})
         return (
@@ -241,7 +237,7 @@ class _ShiftDesk:
                                    f"{row.free_share:.0%} of the units' time is left for patrol"))  # fmt: skip
         return facts
 
-    def _unit_map(self, district: str, tour: Sequence[Any]) -> SheetMap | None:
+    def _unit_map(self, district: str, tour: Sequence[Record]) -> SheetMap | None:
         if not district:
             return None
         numbers: dict[int, list[int]] = {}
@@ -254,7 +250,7 @@ class _ShiftDesk:
             desk.districts[district], desk.district_ids[district], size=UNIT_MAP, marks=marks, way=way
         )
 
-    def _tour(self, tour: Sequence[Any], letter: str = "") -> Iterator[Visit]:
+    def _tour(self, tour: Sequence[Record], letter: str = "") -> Iterator[Visit]:
         """Return the visits of a unit, numbered from 1."""
         first: dict[tuple[int, str], int] = {}
         for n, visit in enumerate(tour, 1):

@@ -6,16 +6,12 @@ import datetime as dt
 import itertools
 import zoneinfo
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from allocator.config import PlaceLimit
 from allocator.domain import Edit
 from allocator.report.look import said
-
-if TYPE_CHECKING:
-    from allocator.config import PlaceLimit
-
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -71,14 +67,17 @@ def unit_marks(n: int) -> list[str]:
 
 
 def listed(before: str, words: Sequence[str]) -> str:
+    """Return words after an opening; nothing when there are none."""
     return before + ", ".join(said(word, 20) for word in words) if words else ""
 
 
 def count(n: int, word: str) -> str:
+    """Return a number and its word, in the plural unless it is 1."""
     return f"{n:,} {word}" + "s" * (n != 1)
 
 
 def wait(minutes: float) -> str:
+    """Return in words how long a caller waits, from minutes."""
     if not np.isfinite(minutes):
         return "more than the units can answer"
     return (
@@ -100,6 +99,7 @@ def runs(numbers: Sequence[int]) -> str:
 
 
 def edit_words(edit: Edit, outcome: str) -> str:
+    """Return an edit by hand in words: who, what, why and what came of it."""
     what = f"unit {said(edit.unit, 40)}" if edit.unit else ""
     where = (
         f"cell {edit.cell}" if edit.cell >= 0 else f"district {said(edit.district, 30)}" if edit.district else "duty"
@@ -112,6 +112,7 @@ def edit_words(edit: Edit, outcome: str) -> str:
 
 
 def limit_words(limit: PlaceLimit) -> str:
+    """Return a limit of places in words, with its reason."""
     where = (
         f"beat {limit.beat}"
         if limit.beat

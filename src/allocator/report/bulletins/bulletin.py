@@ -6,12 +6,12 @@ import datetime as dt
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NotRequired, TypedDict, Unpack
 
 import pandas as pd
 
 from allocator.config import BulletinSection
-from allocator.domain import OutreachPlan
+from allocator.domain import Figures, OutreachPlan
 from allocator.errors import ConfigError, DataError
 from allocator.report.bulletins.drafts import Compared, Draft, drafts_of
 from allocator.report.bulletins.infographic import PLACES, infographic
@@ -59,7 +59,7 @@ class Bulletins:
             }
         )
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Figures:
         """Return the numbers of the summary."""
         table = self.table()
         values = {
@@ -78,9 +78,35 @@ class Bulletins:
         return {"values": values, "lines": lines, "notes": []}
 
 
+class BulletinOptions(TypedDict):
+    """What bulletins are about; see `bulletins`."""
+
+    timezone: str
+    title: str
+    first_day: dt.date
+    notes: NotRequired[Sequence[str]]
+    compared: NotRequired[Compared]
+
+
+@dataclass(frozen=True)
+class _Issue:
+    """The plan that bulletins are about."""
+
+    timezone: str
+    title: str
+    first_day: dt.date
+    notes: Sequence[str] = ()
+    compared: Compared = "year"
+
+    @property
+    def public(self) -> tuple[str, ...]:
+        """The notes that may be published."""
+        return tuple(text for note in self.notes if (text := public_text(note)))
+
+
 def bulletins(
-    outreach: OutreachPlan, *, options: BulletinSection, timezone: str, title: str, first_day: dt.date,
-    notes: Sequence[str] = (), compared: Compared = "year", feedback: pd.DataFrame | None = None,
+    outreach: OutreachPlan, *, options: BulletinSection, feedback: pd.DataFrame | None = None,
+    **issue: Unpack[BulletinOptions],
 ) -> Bulletins:  # fmt: skip
     """Return the drafts of bulletins of each area, in each language.
 
@@ -111,21 +137,22 @@ def bulletins(
         If the run has no needs of areas.
     """
     _check(outreach, options)
+    about = _Issue(**issue)
     said = [language(code) for code in options.languages]
-    references = bulletin_references(outreach, title=title, first_day=first_day)
-    drafts = drafts_of(outreach, references, timezone=timezone, min_count=options.min_count)
-    public = tuple(text for note in notes if (text := public_text(note)))
+    references = bulletin_references(outreach, title=about.title, first_day=about.first_day)
+    drafts = drafts_of(outreach, references, timezone=about.timezone, min_count=options.min_count)
+    public = about.public
     folders = file_names(references)
     pages, rows = dict[str, bytes](), []
     for draft in drafts:
         links = []
-        for one in said:
-            place = f"areas/{folders[draft.area]}/{one.code}"
-            pages |= _files(place, draft, one, options, first_day=first_day, notes=public, compared=compared)
-            links.append({"code": one.code, "href": f"{place}.html"})
+        for tongue in said:
+            place = f"areas/{folders[draft.area]}/{tongue.code}"
+            pages |= {f"{place}{end}": content for end, content in _files(draft, tongue, options, about).items()}
+            links.append({"code": tongue.code, "href": f"{place}.html"})
         rows.append({"area": draft.title(said[0]), "reference": draft.reference, "links": links})
     index = render(
-        "bulletins.html", scripts=[script("tables.js")], title=title, notes=[*public, *_INDEX_NOTES], rows=rows,
+        "bulletins.html", scripts=[script("tables.js")], title=about.title, notes=[*public, *_INDEX_NOTES], rows=rows,
         feedback=_counted(feedback), min_count=options.min_count,
     )  # fmt: skip
     files = {"index.html": index.encode("utf-8"), **pages}
@@ -160,34 +187,27 @@ def bulletin_references(outreach: OutreachPlan, *, title: str, first_day: dt.dat
     return references_of([str(area) for area in areas], key=key, first_day=first_day)
 
 
-def _counted(feedback: pd.DataFrame | None) -> list[dict[str, Any]]:
+def _counted(feedback: pd.DataFrame | None) -> list[Figures]:
     return [] if feedback is None else [{str(k): v for k, v in row.items()} for row in feedback.to_dict("records")]
 
 
-def _files(
-    place: str, draft: Draft, said: Language, options: BulletinSection, *, first_day: dt.date, notes: Sequence[str],
-    compared: Compared,
-) -> dict[str, bytes]:  # fmt: skip
-    """Return the files of an area in a language."""
-    day = said.say("Week of {day}", day=said.date(first_day))
-    drawn = infographic(draft, said, day=day, contact=options.contact, compared=compared)
-    html = _newsletter(
-        draft, said, day=day, picture=Picture(drawn.png, drawn.alt), notes=notes, contact=options.contact,
-        compared=compared,
-    )  # fmt: skip
+def _files(draft: Draft, said: Language, options: BulletinSection, about: _Issue) -> dict[str, bytes]:
+    """Return the files of an area in a language, by the end of their names."""
+    day, contact, compared = said.say("Week of {day}", day=said.date(about.first_day)), options.contact, about.compared
+    drawn = infographic(draft, said, day=day, contact=contact, compared=compared)
+    html = _newsletter(draft, said, about, day=day, picture=Picture(drawn.png, drawn.alt), contact=contact)
     posts = {
-        f"{place}-{length}.txt": post(draft, said, length, contact=options.contact, compared=compared).encode("utf-8")
+        f"-{length}.txt": post(draft, said, length, contact=contact, compared=compared).encode("utf-8")
         for length in options.post_lengths
     }
     return {
-        f"{place}.html": html.encode("utf-8"), **posts, f"{place}.png": drawn.png, f"{place}.svg": drawn.svg,
-        f"{place}.alt.txt": drawn.alt.encode("utf-8"),
+        ".html": html.encode("utf-8"), **posts, ".png": drawn.png, ".svg": drawn.svg,
+        ".alt.txt": drawn.alt.encode("utf-8"),
     }  # fmt: skip
 
 
-def _newsletter(
-    draft: Draft, said: Language, *, day: str, picture: Picture, notes: Sequence[str], contact: str, compared: Compared
-) -> str:
+def _newsletter(draft: Draft, said: Language, about: _Issue, *, day: str, picture: Picture, contact: str) -> str:
+    compared = about.compared
     counts = [f"{trend.sentence(said, compared)} {trend.change(said)}" for trend in draft.trends]
     if total := draft.sum_sentence(said, compared):
         counts.append(total)
@@ -205,7 +225,7 @@ def _newsletter(
             (said.say("What helps"), draft.tips(said, _MOST_TIPS), ""),
             (said.say("Coming up"), [event.line(said) for event in draft.events] or [said.say(_NO_EVENT)], ""),
         ],
-        closing=[feedback_line(draft, said, contact), said.say(PLACES), said.say(_BY_COMPUTER), *notes],
+        closing=[feedback_line(draft, said, contact), said.say(PLACES), said.say(_BY_COMPUTER), *about.public],
     )  # fmt: skip
 
 

@@ -6,12 +6,12 @@ import datetime as dt
 import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from allocator.domain import ALL_KINDS, AREA, CHANNEL, INITIATIVE_TYPES, ONLINE, OutreachPlan
+from allocator.domain import ALL_KINDS, AREA, CHANNEL, INITIATIVE_TYPES, ONLINE, OutreachPlan, Record
 from allocator.report.bulletins.language import Language
 from allocator.report.bulletins.tips import TIPS, family_of_tips
 from allocator.report.look import public_text
@@ -264,7 +264,7 @@ def drafts_of(
 ) -> tuple[Draft, ...]:
     """Return the facts of each area that has a reference, without any count under `min_count`."""
     needs = outreach.needs[outreach.needs["kind"] != ALL_KINDS]
-    rows: dict[str, list[Mapping[Any, Any]]] = {area: [] for area in references}
+    rows: dict[str, list[Record]] = {area: [] for area in references}
     for row in needs.to_dict("records"):
         rows.setdefault(row["area"], []).append(row)
     events: dict[str, list[PublicEvent]] = {area: [] for area in references}
@@ -282,7 +282,7 @@ def drafts_of(
     )
 
 
-def _event(row: Mapping[Any, Any], where: str, zone: zoneinfo.ZoneInfo) -> PublicEvent:
+def _event(row: Record, where: str, zone: zoneinfo.ZoneInfo) -> PublicEvent:
     place = row["venue"] or row["point"]
     start, stop = (pd.Timestamp(row[name]).to_pydatetime().astimezone(zone) for name in ("start", "stop"))
     return PublicEvent(
@@ -292,7 +292,7 @@ def _event(row: Mapping[Any, Any], where: str, zone: zoneinfo.ZoneInfo) -> Publi
 
 
 def _draft(
-    rows: Sequence[Mapping[Any, Any]],
+    rows: Sequence[Record],
     area: str,
     reference: str,
     number: int,
@@ -318,6 +318,6 @@ def _draft(
 _TREND = ("trend", "trend_lower", "trend_upper")
 
 
-def _trend(row: Mapping[Any, Any]) -> Trend:
+def _trend(row: Record) -> Trend:
     counts = (int(row[name]) for name in ("recent", "before", "days"))
     return Trend(str(row["kind"]), *counts, *(float(row[name]) for name in _TREND))

@@ -17,6 +17,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from allocator.domain import Ints
 from allocator.report.bulletins.drafts import Compared, Draft, PublicEvent
 from allocator.report.bulletins.language import Language
 from allocator.report.look import drawable, font_face
@@ -78,7 +79,7 @@ def _png(figure: Figure, title: str, alt: str) -> bytes:
     return content.getvalue()
 
 
-def _exact(found: Any) -> bytes:
+def _exact(found: Ints) -> bytes:
     """Return the colours found in a picture, those beside one of our own (254 for 255) as that."""
     own = np.array([[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in PALETTE.values()])
     away = np.abs(found[:, None] - own[None]).max(axis=2)
@@ -123,11 +124,9 @@ class _Sheet:
             va="baseline",
         )  # fmt: skip
 
-    def lines(
-        self, x: float, text: str, size: float, colour: str, *, most: int, bold: bool = False, right: float = _RIGHT
-    ) -> None:
+    def lines(self, x: float, text: str, size: float, colour: str, *, most: int, bold: bool = False) -> None:
         """Write wrapped lines below what is there, at most `most`."""
-        for line in wrap(text, size, right - x, most=most, bold=bold):
+        for line in wrap(text, size, _RIGHT - x, most=most, bold=bold):
             self.y += size * _LINE
             self.text(x, self.y, line, size, colour, bold=bold)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from collections.abc import Mapping
 
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ft2font import FT2Font
 
 _LONGEST = 120
 
 
 @functools.cache
-def font_face(*, bold: bool) -> tuple[Any, Any]:
+def font_face(*, bold: bool) -> tuple[FT2Font, Mapping[int, int]]:
     """Return the font and its map from code points to glyphs."""
     font = get_font(findfont(FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")))
     return font, font.get_charmap()

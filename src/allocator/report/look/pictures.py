@@ -6,22 +6,19 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from allocator.domain import ALL_KINDS
+from allocator.domain import ALL_KINDS, Floats, Ints, Record, Times
 from allocator.report.look.fonts import label
 from allocator.report.look.palette import FALL, LINE, RISE, SERIES
-
-if TYPE_CHECKING:
-    from allocator.domain import Floats
-
 
 MOST_PANELS = 12
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -46,7 +43,7 @@ class Series:
     """
 
     title: str
-    days: Any
+    days: Times
     counts: Floats
     alarms: pd.DataFrame
 
@@ -58,7 +55,7 @@ def png_of(figure: Figure, title: str) -> bytes:
     return picture.getvalue()
 
 
-def panels_of(n: int, *, columns: int, height: float, width: float = 11.0) -> tuple[Figure, list[Any]]:
+def panels_of(n: int, *, columns: int, height: float, width: float = 11.0) -> tuple[Figure, list[Axes]]:
     """Return a figure with `n` panels, `height` inches each."""
     columns = min(columns, n)
     rows = math.ceil(n / columns)
@@ -90,7 +87,7 @@ def series_png(series: Sequence[Series]) -> bytes:
     return png_of(figure, "Events per week")
 
 
-def _mark(axes: Any, alarm: Any, stop: Any) -> None:
+def _mark(axes: Any, alarm: Record, stop: np.datetime64) -> None:
     """Draw the level of an alarm from its start to the week it was raised, and the level expected."""
     colour, marker = (RISE, "^") if alarm.direction == "rise" else (FALL, "v")
     span = [np.datetime64(alarm.start) - np.timedelta64(3, "D"), np.datetime64(alarm.raised) - np.timedelta64(4, "D")]
@@ -103,7 +100,7 @@ def _mark(axes: Any, alarm: Any, stop: Any) -> None:
     axes.plot([middle], [alarm.observed], marker=marker, color=colour, markersize=weight + 3, zorder=5)
 
 
-def hours_png(hours: Any, kinds: Sequence[str]) -> bytes:
+def hours_png(hours: Ints, kinds: Sequence[str]) -> bytes:
     """Return heat maps of events by weekday and local hour, the kinds with most events first.
 
     Parameters
@@ -241,7 +238,7 @@ def against_png(table: pd.DataFrame, *, then: str, now: str) -> bytes:
     return png_of(figure, "Plan against the one before")
 
 
-def _finish(axes: Any) -> None:
+def _finish(axes: Axes) -> None:
     axes.tick_params(labelsize=8)
     axes.grid(visible=True, color="#e4e4e4", lw=0.6)
     axes.set_axisbelow(True)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from allocator.config import Job
-
-if TYPE_CHECKING:
-    from allocator.domain import Floats, Plan
-
+from allocator.domain import Floats, Plan
 
 ONE_DAY = dt.timedelta(days=1)
 EVALUATION_ONLY = "Evaluation only: the job has no [deployment] section."

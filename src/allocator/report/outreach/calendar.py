@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import functools
 import hashlib
 import re
 import zoneinfo
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import icalendar
 import numpy as np
 import pandas as pd
 
-from allocator.domain import called_off
+from allocator.domain import Record, called_off
 from allocator.report.look import file_names
 
 DOMAIN = "allocator.invalid"
@@ -27,43 +28,67 @@ _DAY = dt.timedelta(days=1)
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\x85\u2028\u2029]+")
 
 
-def calendars(
-    items: pd.DataFrame, *, timezone: str, title: str, earlier: pd.DataFrame | None = None,
-    stamp: dt.datetime | None = None,
-) -> dict[str, bytes]:  # fmt: skip
+@dataclass(frozen=True, eq=False)
+class About:
+    """What the files of a plan share.
+
+    Parameters
+    ----------
+    timezone : str
+        IANA name of the zone that times are written in.
+    title : str
+        Name of the plan.
+    notes : sequence of str
+        What every output says, such as who approved it.
+    contact : str
+        Where partners send their answers.
+    earlier : DataFrame, optional
+        The items of an earlier plan: those that an owner has no more are sent as cancelled.
+    stamp : datetime.datetime, optional
+        Aware time at which the plan was made; by default the first midnight (UTC) of its items. No clock is asked, so
+        that the same plan gives the same bytes.
+    """
+
+    timezone: str
+    title: str
+    notes: Sequence[str] = ()
+    contact: str = ""
+    earlier: pd.DataFrame | None = None
+    stamp: dt.datetime | None = None
+
+    def stamped(self, items: pd.DataFrame) -> About:
+        """Return the same with the time at which the plan of these items was made."""
+        return dataclasses.replace(self, stamp=self.stamp or default_stamp(items, self.earlier))
+
+    def earlier_of(self, owner: str, name: str) -> pd.DataFrame | None:
+        """Return the earlier items of one owner."""
+        return None if self.earlier is None else self.earlier[self.earlier[owner] == name]
+
+
+def calendars(items: pd.DataFrame, about: About) -> dict[str, bytes]:
     """Return a calendar for each team, venue and partner, by file name such as `calendars/team-North.ics`.
 
     Parameters
     ----------
     items : DataFrame
         `OUTREACH_TYPES`.
-    timezone : str
-        IANA name of the zone that the events are written in.
-    title : str
-        Name of the plan.
-    earlier : DataFrame, optional
-        The items of an earlier plan: those that an owner has no more are sent as cancelled.
-    stamp : datetime.datetime, optional
-        Aware time at which the plan was made; by default the first midnight (UTC) of its items. No clock is asked, so
-        that the same plan gives the same bytes.
+    about : About
+        What they share.
 
     Returns
     -------
     dict of str to bytes
         Calendar files in order of owners and names.
     """
-    files = {}
-    tables = [items] if earlier is None else [items, earlier]
+    files, about = {}, about.stamped(items)
+    tables = [items] if about.earlier is None else [items, about.earlier]
     partners = sorted({str(name) for table in tables for name in table["partner"] if name})
     for owner in OWNERS:
         names = sorted({str(name) for table in tables for name in table[owner] if name})
         for name, file in file_names(names).items():
-            old = None if earlier is None else earlier[earlier[owner] == name]
-            files[f"calendars/{owner}-{file}.ics"] = calendar(
-                items[items[owner] == name], owner=owner, name=name, timezone=timezone, title=title, earlier=old,
-                stamp=stamp or default_stamp(items, earlier),
-                others=[one for one in partners if owner == "partner" and one != name],
-            )  # fmt: skip
+            others = [partner for partner in partners if owner == "partner" and partner != name]
+            own = items[items[owner] == name]
+            files[f"calendars/{owner}-{file}.ics"] = calendar(own, about, owner=owner, name=name, others=others)
     return files
 
 
@@ -75,23 +100,21 @@ def default_stamp(items: pd.DataFrame, earlier: pd.DataFrame | None = None) -> d
     return _moment(table["start"].min()).replace(hour=0, minute=0, second=0)
 
 
-def calendar(
-    items: pd.DataFrame, *, owner: str, name: str, timezone: str, title: str, earlier: pd.DataFrame | None = None,
-    stamp: dt.datetime | None = None, others: Sequence[str] = (),
-) -> bytes:  # fmt: skip
+def calendar(items: pd.DataFrame, about: About, *, owner: str, name: str, others: Sequence[str] = ()) -> bytes:
     """Return the calendar of one owner; see `calendars`.
 
     Parameters
     ----------
-    items, earlier : DataFrame
-        What the owner has, and had in an earlier plan.
+    items : DataFrame
+        What the owner has.
+    about : About
+        The plan, and the one before.
     owner, name : str
         One of `OWNERS`, and the owner's name.
-    timezone, title, stamp
-        As for `calendars`.
     others : sequence of str
         Names that the owner must not read: a reason that has one of them is left out.
     """
+    earlier, zone = about.earlier_of(owner, name), zoneinfo.ZoneInfo(about.timezone)
     gone = items.iloc[:0] if earlier is None else called_off(items, earlier)
     sure = (items["partner"] == "") | (items["status"] == "confirmed")
     status = np.where(sure, "CONFIRMED", "TENTATIVE")  # until its partner has answered
@@ -100,21 +123,21 @@ def calendar(
     found = icalendar.Calendar()
     for key, value in {
         "prodid": "-//allocator//outreach//EN", "version": "2.0", "calscale": "GREGORIAN", "method": "PUBLISH",
-        "x-wr-calname": _line(f"{title}: {name}"), "x-wr-timezone": timezone,
+        "x-wr-calname": _line(f"{about.title}: {name}"), "x-wr-timezone": about.timezone,
     }.items():  # fmt: skip
         found.add(key, value)
     if len(shown):
         first, last = (_moment(value) for value in (shown["start"].min(), shown["stop"].max()))
-        found.add_component(_zone(timezone, first.date(), last.date()))
+        found.add_component(_zone(about.timezone, first.date(), last.date()))
     who = f"{owner}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-    at = stamp or default_stamp(items, earlier)
+    at = about.stamp or default_stamp(items, earlier)
     for row in shown.to_dict("records"):
-        found.add_component(_event(row, who, zoneinfo.ZoneInfo(timezone), at, others))
+        found.add_component(_event(row, who, zone, at, others))
     return bytes(found.to_ical())
 
 
 def _event(
-    row: Mapping[Any, Any], who: str, zone: zoneinfo.ZoneInfo, stamp: dt.datetime, others: Sequence[str]
+    row: Record, who: str, zone: zoneinfo.ZoneInfo, stamp: dt.datetime, others: Sequence[str]
 ) -> icalendar.Event:
     event = icalendar.Event()
     event.add("uid", f"{_line(row['id'])}.{who}@{DOMAIN}")
@@ -134,7 +157,7 @@ def _event(
     return event
 
 
-def _description(row: Mapping[Any, Any], others: Sequence[str]) -> str:
+def _description(row: Record, others: Sequence[str]) -> str:
     told = not any(one.casefold() in row["reason"].casefold() for one in others)
     facts = {
         "Area": _listed(row["area"]), "Audience": row["audience"], "Languages": _listed(row["languages"]),
@@ -158,12 +181,12 @@ def _line(value: object) -> str:
     return " ".join(_text(value).split("\n")).strip()
 
 
-def _moment(value: Any) -> dt.datetime:
+def _moment(value: pd.Timestamp) -> dt.datetime:
     moment: dt.datetime = pd.Timestamp(value).to_pydatetime()
     return moment.astimezone(dt.UTC)
 
 
-def _local(value: Any, zone: zoneinfo.ZoneInfo) -> dt.datetime:
+def _local(value: pd.Timestamp, zone: zoneinfo.ZoneInfo) -> dt.datetime:
     """Return the local time; in UTC for the second of two equal local times, which a local time cannot name."""
     moment = _moment(value)
     local = moment.astimezone(zone)
@@ -201,9 +224,9 @@ def _change(low: dt.datetime, high: dt.datetime, zone: zoneinfo.ZoneInfo) -> dt.
     return high
 
 
-def _rule(before: dt.datetime, after: dt.datetime) -> Any:
+def _rule(before: dt.datetime, after: dt.datetime) -> icalendar.Component:
     """Return the part of a zone that begins at a change, from a time just before and the time at it."""
-    part: Any = icalendar.TimezoneDaylight() if after.dst() else icalendar.TimezoneStandard()
+    part: icalendar.Component = icalendar.TimezoneDaylight() if after.dst() else icalendar.TimezoneStandard()
     shift = before.utcoffset() or dt.timedelta()
     part.add("dtstart", (after.astimezone(dt.UTC) + shift).replace(tzinfo=None))
     part.add("tzoffsetfrom", shift)

@@ -4,46 +4,44 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import NotRequired, TypedDict, Unpack
 
 import pandas as pd
 
 from allocator.domain import Offers, OutreachPlan
-from allocator.report.outreach.calendar import calendars
+from allocator.report.outreach.calendar import About, calendars
 from allocator.report.outreach.funders import funder_report
 from allocator.report.outreach.partners import partner_packages
 
 
+class FileOptions(TypedDict):
+    """What the files of a plan share; see `About`."""
+
+    timezone: str
+    title: str
+    notes: NotRequired[Sequence[str]]
+    contact: NotRequired[str]
+    earlier: NotRequired[pd.DataFrame | None]
+    stamp: NotRequired[dt.datetime | None]
+
+
 def outreach_files(
-    outreach: OutreachPlan, *, timezone: str, title: str, notes: Sequence[str] = (), offers: Offers | None = None,
-    earlier: pd.DataFrame | None = None, contact: str = "", stamp: dt.datetime | None = None,
-) -> dict[str, bytes]:  # fmt: skip
+    outreach: OutreachPlan, *, offers: Offers | None = None, **shared: Unpack[FileOptions]
+) -> dict[str, bytes]:
     """Return the calendars, partner packages and funder reports of a plan, by path in the run folder.
 
     Parameters
     ----------
     outreach : OutreachPlan
         The plan; its items bear their sequence already, see `domain.agenda.with_sequences`.
-    timezone : str
-        IANA name of the job's zone.
-    title : str
-        Name of the plan.
-    notes : sequence of str
-        What every output says, such as who approved it.
     offers : Offers, optional
         Funds of partners, and the assumptions of initiatives with their sources.
-    earlier : DataFrame, optional
-        The items of an earlier plan: what is there no more is sent as cancelled.
-    contact : str
-        Where partners send their answers.
-    stamp : datetime.datetime, optional
-        Aware time at which the plan was made; see `calendars`.
+    timezone, title, notes, contact, earlier, stamp
+        See `About`.
     """
-    given = offers or Offers()
+    given, about = offers or Offers(), About(**shared)
     return {
-        **calendars(outreach.items, timezone=timezone, title=title, earlier=earlier, stamp=stamp),
-        **partner_packages(
-            outreach.items, timezone=timezone, title=title, notes=notes, funds=given.funds, contact=contact,
-            earlier=earlier, stamp=stamp,
-        ),
-        **funder_report(outreach, title=title, notes=notes, initiatives=given.initiatives),
-    }  # fmt: skip
+        **calendars(outreach.items, about),
+        **partner_packages(outreach.items, about, funds=given.funds),
+        **funder_report(outreach, title=about.title, notes=about.notes, initiatives=given.initiatives),
+    }

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from allocator.domain import Run
 from allocator.report.look import SERIES, Part, Picture, Table, Text, mark, page, png_of
 from allocator.report.outreach.funders import assumptions, fund_table
-
-if TYPE_CHECKING:
-    from allocator.domain import Run
-
 
 Blocks = list[Text | Table | Picture]
 

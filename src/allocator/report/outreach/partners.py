@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import zoneinfo
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
 from allocator.domain import Fund, called_off
 from allocator.io import csv_text
 from allocator.report.look import Part, Table, Text, file_names, page
-from allocator.report.outreach.calendar import calendar, default_stamp
+from allocator.report.outreach.calendar import About, calendar
 
 ANSWER_COLUMNS = (
     "id", "initiative", "partner", "venue", "area", "team", "point", "channel", "start", "answer", "reason",
@@ -25,10 +25,7 @@ _ITEM_COLUMNS = (
 )  # fmt: skip
 
 
-def partner_packages(
-    items: pd.DataFrame, *, timezone: str, title: str, notes: Sequence[str] = (), funds: Sequence[Fund] = (),
-    contact: str = "", earlier: pd.DataFrame | None = None, stamp: dt.datetime | None = None,
-) -> dict[str, bytes]:  # fmt: skip
+def partner_packages(items: pd.DataFrame, about: About, *, funds: Sequence[Fund] = ()) -> dict[str, bytes]:
     """Return the package of each partner, by file name such as `partners/public-library/letter.html`.
 
     A package is the letter, `items.csv`, `calendar.ics`, and `answers.csv` to fill in, which `io.read_answers` reads
@@ -38,39 +35,25 @@ def partner_packages(
     ----------
     items : DataFrame
         `OUTREACH_TYPES`.
-    timezone : str
-        IANA name of the zone that times are written in.
-    title : str
-        Name of the plan.
-    notes : sequence of str
-        What every output says, such as who approved it; notes that name another partner are left out.
+    about : About
+        What they share; notes that name another partner are left out.
     funds : sequence of Fund
         Money that is earmarked for one partner's events; what a partner gives itself is the fund of its own name.
-    contact : str
-        Where the answers go.
-    earlier : DataFrame, optional
-        The items of an earlier plan: what a partner has no more is told as called off.
-    stamp : datetime.datetime, optional
-        As for `calendars`.
     """
-    tables = [items] if earlier is None else [items, earlier]
+    about = about.stamped(items)
+    tables = [items] if about.earlier is None else [items, about.earlier]
     names = sorted({str(name) for table in tables for name in table["partner"] if name})
     files: dict[str, bytes] = {}
     for name, folder in file_names(names).items():
-        mine, others = items[items["partner"] == name], [one for one in names if one != name]
-        old = None if earlier is None else earlier[earlier["partner"] == name]
+        mine, others = items[items["partner"] == name], [other for other in names if other != name]
+        gone = _gone(mine, about.earlier_of("partner", name))
         own = {name, f"{name} (partner)"} | {fund.name for fund in funds if fund.partner == name}
-        letter = _letter(
-            mine, name, own=own, timezone=timezone, title=title, contact=contact, gone=_gone(mine, old),
-            notes=[note for note in notes if not any(one.casefold() in note.casefold() for one in others)],
-        )  # fmt: skip
-        schedule = calendar(
-            mine, owner="partner", name=name, timezone=timezone, title=title, earlier=old, others=others,
-            stamp=stamp or default_stamp(items, earlier),
-        )  # fmt: skip
+        notes = [note for note in about.notes if not any(other.casefold() in note.casefold() for other in others)]
+        letter = _letter(mine, name, dataclasses.replace(about, notes=notes), own=own, gone=gone)
+        timezone = about.timezone
         files |= {
             f"partners/{folder}/items.csv": csv_text(_timed(mine, timezone)[list(_ITEM_COLUMNS)]).encode("utf-8"),
-            f"partners/{folder}/calendar.ics": schedule,
+            f"partners/{folder}/calendar.ics": calendar(mine, about, owner="partner", name=name, others=others),
             f"partners/{folder}/letter.html": letter.encode("utf-8"),
             f"partners/{folder}/answers.csv": csv_text(_form(mine, timezone)).encode("utf-8"),
         }
@@ -88,7 +71,7 @@ def _timed(items: pd.DataFrame, timezone: str) -> pd.DataFrame:
     return items.assign(**{name: [_iso(time, zone) for time in items[name]] for name in ("start", "stop")})
 
 
-def _iso(time: Any, zone: zoneinfo.ZoneInfo) -> str:
+def _iso(time: pd.Timestamp, zone: zoneinfo.ZoneInfo) -> str:
     moment: dt.datetime = pd.Timestamp(time).to_pydatetime()
     return moment.astimezone(zone).isoformat(timespec="seconds")
 
@@ -97,10 +80,8 @@ def _gone(mine: pd.DataFrame, old: pd.DataFrame | None) -> pd.DataFrame:
     return mine.iloc[:0] if old is None else called_off(mine, old)
 
 
-def _letter(
-    mine: pd.DataFrame, name: str, *, own: set[str], timezone: str, title: str, contact: str, gone: pd.DataFrame,
-    notes: Sequence[str],
-) -> str:  # fmt: skip
+def _letter(mine: pd.DataFrame, name: str, about: About, *, own: set[str], gone: pd.DataFrame) -> str:
+    timezone, contact = about.timezone, about.contact
     count = {0: "no events any more", 1: "1 event"}.get(len(mine), f"{len(mine):,} events")
     paid = float(mine["cost"][mine["fund"].isin(own)].sum())
     ask = [
@@ -126,7 +107,7 @@ def _letter(
         Text("Please change no other column. What you confirm we keep as it is; what you decline we do not ask again."),
         Text("Your events are also in calendar.ics, which calendar programs open. Please send us no names of persons."),
     ]
-    return page(f"{title}: events with {name}", notes=notes, parts=[*parts, Part("How to answer", answer)])
+    return page(f"{about.title}: events with {name}", notes=about.notes, parts=[*parts, Part("How to answer", answer)])
 
 
 _FORMATS = {"your hours": "{:,.1f}", "people expected": "{:,}"}

@@ -14,9 +14,10 @@ import json
 import re
 import zoneinfo
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyproj
 import shapely
@@ -26,13 +27,11 @@ from bokeh.models import BoxZoomTool, ColumnDataSource, HoverTool, LinearColorMa
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
-from allocator.domain import harm_classes
+from allocator.domain import Figures, Floats, Geometries, Ints, Run, Shift, Tessellation, harm_classes
 from allocator.report.look import BORDER, OUTREACH, RISK, VISIT
 
-if TYPE_CHECKING:
-    from allocator.domain import Floats, Run, Tessellation
-
-
+Untyped = Any
+"""A figure of Bokeh or what it draws: the keywords of its methods have no types."""
 _LEAST = 1e-5
 """Expected harm below this share of the largest counts as none; 254 steps of 4.6 % lead from there to the largest."""
 
@@ -50,7 +49,7 @@ def bokeh_script() -> str:
     return str(Resources(mode="inline", components=["bokeh"]).js_raw[0])
 
 
-def map_figure(run: Run) -> Mapping[str, Any]:
+def map_figure(run: Run) -> Figures:
     """Return the figure, plain as JSON, for `Bokeh.embed.embed_item`; its sources are empty."""
     city = run.surface.city
     sources = {name: ColumnDataSource({key: [] for key in keys}, name=name) for name, keys in _FILLED_IN.items()}
@@ -79,7 +78,7 @@ def map_figure(run: Run) -> Mapping[str, Any]:
     return _renumbered(dict(json_item(plot, ID("map"))))
 
 
-def _renumbered(item: Mapping[str, Any]) -> Mapping[str, Any]:
+def _renumbered(item: Figures) -> Figures:
     """Return a figure whose ids count from 1: Bokeh counts on through a process, and a document has a random id."""
     ids: dict[str, str] = {}
 
@@ -87,11 +86,11 @@ def _renumbered(item: Mapping[str, Any]) -> Mapping[str, Any]:
         return f'"{ids.setdefault(one[1], f"m{len(ids) + 1}")}"'
 
     found = re.sub(r'"(p\d+|[0-9a-f]{8}-[0-9a-f-]{27})"', numbered, json.dumps(item))
-    plain: Mapping[str, Any] = json.loads(found)
+    plain: Figures = json.loads(found)
     return plain
 
 
-def _layers(plot: Any, sources: Mapping[str, ColumnDataSource]) -> Any:
+def _layers(plot: Untyped, sources: Mapping[str, ColumnDataSource]) -> Untyped:
     """Draw what lies on the cells, each layer under its name, and return the outreach."""
     for name, width in (("beats", 0.5), ("districts", 1.3)):
         plot.multi_line("xs", "ys", source=sources[name], line_color=BORDER, line_width=width, name=name)
@@ -123,10 +122,10 @@ def _layers(plot: Any, sources: Mapping[str, ColumnDataSource]) -> Any:
     return outreach
 
 
-def _cell_glyphs(plot: Any, source: ColumnDataSource, *, squares: bool) -> Any:
+def _cell_glyphs(plot: Untyped, source: ColumnDataSource, *, squares: bool) -> Untyped:
     mapper = LinearColorMapper(palette=list(RISK), low=-0.5, high=len(RISK) - 0.5)
     paint = {"field": "colour", "transform": mapper}
-    look: dict[str, Any] = {
+    look: dict[str, object] = {
         "source": source, "fill_color": paint, "line_color": paint, "line_width": 0.5, "name": "cells",
         "nonselection_alpha": 1.0,
     }  # fmt: skip
@@ -172,18 +171,18 @@ def _steps(most: float) -> Floats:
     return np.concatenate([[0.0], np.geomspace(_LEAST, 1.0, 255) * max(most, 1e-9)])
 
 
-def _levels(values: Floats, steps: Floats) -> Any:
+def _levels(values: Floats, steps: Floats) -> Ints:
     """Return the byte of each value: the nearest step by ratio."""
     middle = np.sqrt(np.maximum(steps[:-1], steps[1] / 2) * steps[1:])
     return np.searchsorted(middle, values)
 
 
-def _packed(values: Any, dtype: str) -> dict[str, str]:
+def _packed(values: npt.ArrayLike, dtype: str) -> dict[str, str]:
     array = np.ascontiguousarray(np.asarray(values).astype(dtype))
     return {"type": dtype, "bytes": base64.b64encode(array.tobytes()).decode("ascii")}
 
 
-def _cells(city: Tessellation, origin: Any) -> dict[str, Any]:
+def _cells(city: Tessellation, origin: Floats) -> dict[str, object]:
     if city.kind == "squares":
         bounds = shapely.bounds(city.geometry) - np.tile(origin, 2)
         return dict(zip(("left", "bottom", "right", "top"), (_packed(one, "<f4") for one in bounds.T), strict=True))
@@ -193,13 +192,13 @@ def _cells(city: Tessellation, origin: Any) -> dict[str, Any]:
     return _rings(shapely.get_exterior_ring(largest), origin)
 
 
-def _rings(rings: Any, origin: Any) -> dict[str, Any]:
+def _rings(rings: Geometries, origin: Floats) -> dict[str, object]:
     points = shapely.get_coordinates(rings) - origin
     ends = np.cumsum([shapely.get_num_coordinates(ring) for ring in rings]) if len(rings) else np.zeros(0)
     return {"ends": _packed(ends, "<i4"), "x": _packed(points[:, 0], "<f4"), "y": _packed(points[:, 1], "<f4")}
 
 
-def _lines(shapes: Sequence[tuple[str, Any]], origin: Any) -> dict[str, Any]:
+def _lines(shapes: Sequence[tuple[str, shapely.Geometry]], origin: Floats) -> dict[str, object]:
     rings = [ring for _, shape in shapes for ring in shapely.get_rings(shapely.get_parts(shape))]
     middle = [shapely.get_coordinates(shapely.point_on_surface(shape))[0] - origin for _, shape in shapes]
     places = np.round(np.array(middle, np.float64).reshape(-1, 2), 1)
@@ -208,11 +207,11 @@ def _lines(shapes: Sequence[tuple[str, Any]], origin: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _shift_words(shift: Any) -> str:
+def _shift_words(shift: Shift) -> str:
     return f"{shift.day:%a} {shift.day.day} {shift.day:%b}, {shift.name}"
 
 
-def _visits(run: Run) -> dict[str, Any]:
+def _visits(run: Run) -> dict[str, object]:
     """Return the visits in order of shift, unit and time; texts are numbers of lists that hold each once."""
     visits, zone = run.plan.visits, zoneinfo.ZoneInfo(run.job.job.timezone)
     units, reasons = (list(dict.fromkeys(visits[name])) for name in ("unit", "reason"))
@@ -230,7 +229,7 @@ def _visits(run: Run) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _outreach(run: Run, origin: Any) -> list[dict[str, Any]]:
+def _outreach(run: Run, origin: Floats) -> list[dict[str, object]]:
     """Return the holdings that have a place, with what, when and where in words."""
     items = run.outreach.items
     items = items[items["lon"].notna() & items["lat"].notna()]

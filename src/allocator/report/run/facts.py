@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
+from allocator.domain import Run
 from allocator.report.look import Blocks, Table, Text, harm_word
-
-if TYPE_CHECKING:
-    from allocator.domain import Run
 
 
 def limits(run: Run) -> Blocks:
+    """Return the limits of a plan and what one unit more would add."""
     plan, harm = run.plan, harm_word(run.surface.harm)
     found: Blocks = []
     if len(plan.worth):
@@ -30,6 +27,7 @@ def limits(run: Run) -> Blocks:
 
 
 def dropped(run: Run) -> Blocks:
+    """Return what was left out of the input at reading."""
     manifest = run.manifest
     rows = [(reason, n) for reason, n in manifest["rows"].items() if n]
     found: Blocks = [Table(pd.DataFrame(rows, columns=["rows of the events file", "count"]), "Counted at reading.",
@@ -42,6 +40,7 @@ def dropped(run: Run) -> Blocks:
 
 
 def assumptions(run: Run) -> Blocks:
+    """Return what the numbers rest on."""
     job, surface = run.job, run.surface
     weights = pd.DataFrame({"kind": surface.kinds, "harm weight": np.asarray(surface.harm, float)})
     rate = job.allocation.diminishing
@@ -60,6 +59,7 @@ def assumptions(run: Run) -> Blocks:
 
 
 def origin(run: Run) -> Blocks:
+    """Return the inputs, versions and seed that a run was made with."""
     manifest = run.manifest
     inputs = pd.DataFrame(
         [(key, one["sha256"]) for key, one in manifest["inputs"].items()], columns=["input", "SHA-256"]

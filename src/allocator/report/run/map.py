@@ -5,21 +5,18 @@ from __future__ import annotations
 import io
 import math
 import textwrap
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from allocator.domain import harm_classes
+from allocator.domain import Floats, Geometries, Run, Tessellation, harm_classes
 from allocator.report.look import RISK, VISIT, label, risk_names
-
-if TYPE_CHECKING:
-    from allocator.domain import Run
 
 
 def map_png(run: Run, *, dpi: int = 130) -> bytes:
@@ -44,12 +41,12 @@ def map_png(run: Run, *, dpi: int = 130) -> bytes:
     return picture.getvalue()
 
 
-def _size(city: Any) -> tuple[float, float]:
-    aspect = np.ptp(city.y) / max(np.ptp(city.x), 1.0)
+def _size(city: Tessellation) -> tuple[float, float]:
+    aspect = float(np.ptp(city.y)) / max(float(np.ptp(city.x)), 1.0)
     return (11.0, float(np.clip(8.0 * aspect + 0.8, 6.0, 11.0)))  # the legend stands beside the map
 
 
-def _draw_cells(axes: Any, city: Any, harm: Any) -> None:
+def _draw_cells(axes: Axes, city: Tessellation, harm: Floats) -> None:
     step = harm_classes(harm, city.area_km2)
     outer = [shapely.get_coordinates(shapely.get_exterior_ring(part)) for part in _largest_parts(city.geometry)]
     axes.add_collection(
@@ -60,14 +57,14 @@ def _draw_cells(axes: Any, city: Any, harm: Any) -> None:
     )  # fmt: skip
 
 
-def _largest_parts(geometries: Any) -> Any:
+def _largest_parts(geometries: Geometries) -> Geometries:
     parts, owner = shapely.get_parts(geometries, return_index=True)
     order = np.lexsort((-shapely.area(parts), owner))
     first = np.flatnonzero(np.r_[True, np.diff(owner[order]) != 0])
-    return parts[order[first]]
+    return np.asarray(parts[order[first]])
 
 
-def _draw_districts(axes: Any, city: Any) -> None:
+def _draw_districts(axes: Axes, city: Tessellation) -> None:
     for name, shape in city.district_shapes():
         lines = [shapely.get_coordinates(ring) for ring in shapely.get_rings(shapely.get_parts(shape))]
         axes.add_collection(LineCollection(lines, colors="#3c3c3c", linewidths=0.7))
@@ -78,7 +75,7 @@ def _draw_districts(axes: Any, city: Any) -> None:
         )  # fmt: skip
 
 
-def _draw_scale_bar(axes: Any, city: Any) -> None:
+def _draw_scale_bar(axes: Axes, city: Tessellation) -> None:
     width = float(np.ptp(city.x))
     step = 10 ** math.floor(math.log10(max(width / 4, 1.0)))
     length = max(n * step for n in (1, 2, 5) if n * step <= max(width / 4, step))
@@ -104,14 +101,14 @@ def _draw_scale_bar(axes: Any, city: Any) -> None:
     axes.set_ylim(low - 3 * height, None)
 
 
-def _draw_words(axes: Any, run: Run, *, n_visits: int, n_places: int) -> None:
+def _draw_words(axes: Axes, run: Run, *, n_visits: int, n_places: int) -> None:
     first, last = run.roster.shifts[0].day, run.roster.shifts[-1].day
     axes.set_title(label(run.job.job.name), fontsize=12, loc="left", fontweight="bold")
     marks = [f"Plan for {first} to {last} · forecast from data up to the day before {run.surface.cutoff}"]
     marks += [text for text in (run.job.job.note, run.figures["values"]["stamp"]) if text]
     said = "\n".join(textwrap.fill(label(one, 300), 130) for one in marks)
     axes.text(0, -0.01, said, transform=axes.transAxes, fontsize=7, va="top", color="#333333")
-    handles: list[Any] = [
+    handles: list[Patch | Line2D] = [
         Patch(facecolor=c, edgecolor="#999999", lw=0.4, label=n) for c, n in zip(RISK, risk_names(), strict=True)
     ]
     handles.append(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
-from allocator.domain import ALL_KINDS
+from allocator.domain import ALL_KINDS, Run
 from allocator.report.look import (
     Blocks,
     Picture,
@@ -22,11 +20,9 @@ from allocator.report.look import (
     series_png,
 )
 
-if TYPE_CHECKING:
-    from allocator.domain import Run
-
 
 def against_part(against: tuple[str, pd.DataFrame] | None) -> Blocks:
+    """Return how a plan compares with an earlier one; nothing when there is none."""
     if against is None:
         return []
     name, table = against
@@ -88,6 +84,7 @@ def _by_district(run: Run) -> pd.DataFrame:
 
 
 def skill(run: Run) -> Blocks:
+    """Return how well the forecast did on past weeks, against each model."""
     values, models = run.figures["values"], list(dict.fromkeys(run.surface.models))
     skill, hits = values["loglik_per_event"], values["hit_rate_1_percent"]
     names = [name for name in skill if name != "chosen"]
@@ -131,6 +128,7 @@ def skill(run: Run) -> Blocks:
 
 
 def history(run: Run) -> Blocks:
+    """Return what happened before the week: trends, alarms, hours and hotspots."""
     past = run.history
     weekly, alarms, hours = past["weekly"], past["alarms"], past["hours"]
     found: Blocks = []

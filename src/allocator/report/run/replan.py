@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
+from allocator.domain import Figures, Run
 from allocator.evaluation import coverage
 from allocator.facts import records
-
-if TYPE_CHECKING:
-    from allocator.domain import Run
-
 
 _MOST_CAUSES = 6
 
 
-def replan_figures(revised: Run, earlier: Run, asked: Mapping[str, Any]) -> dict[str, Any]:
+def replan_figures(revised: Run, earlier: Run, asked: Figures) -> Figures:
     """Return `values` and `lines` of a re-planned run, as `figures` does for a run.
 
     Parameters
@@ -68,7 +62,7 @@ def _before(earlier: Run) -> str:
     return f"{coverage(earlier.plan.delivered, earlier.problem.value):.2%}"
 
 
-def said_of(asked: Mapping[str, Any]) -> str:
+def said_of(asked: Figures) -> str:
     """Return what happened, in words: from when, which units, cells and events."""
     parts = [f"from {asked['at']}"]
     if asked["out_of_service"]:

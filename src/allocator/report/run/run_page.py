@@ -6,12 +6,13 @@ follow for those who ask. Everything comes from the run itself, so that a run fo
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from allocator.domain import Run
 from allocator.facts import texts
 from allocator.report.look import (
     RISK,
@@ -32,12 +33,6 @@ from allocator.report.run.facts import assumptions, dropped, limits, origin
 from allocator.report.run.map import map_png
 from allocator.report.run.past import against_part, history, skill
 from allocator.report.run.replan import said_of
-
-if TYPE_CHECKING:
-    import datetime as dt
-
-    from allocator.domain import Run
-
 
 _PERCENT = "{:.1%}"
 _NO_NEED = "Units are not asked for anywhere: the job names no minimums and no calls."

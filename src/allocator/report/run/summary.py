@@ -6,30 +6,29 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from allocator.config import Job, Policy
-from allocator.domain import ALL_KINDS, one_more_unit
+from allocator.domain import (
+    ALL_KINDS,
+    AllocationProblem,
+    Covariates,
+    Events,
+    Figures,
+    Floats,
+    OutreachPlan,
+    Panel,
+    Plan,
+    RiskSurface,
+    Roster,
+    one_more_unit,
+)
 from allocator.evaluation import Case, coverage, hit_rate
 from allocator.facts import Note, records
 from allocator.report.look import ONE_DAY, harm_word, mark
 from allocator.risk import READERS
-
-if TYPE_CHECKING:
-    from allocator.domain import (
-        AllocationProblem,
-        Covariates,
-        Events,
-        Floats,
-        OutreachPlan,
-        Panel,
-        Plan,
-        RiskSurface,
-        Roster,
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +66,7 @@ class Material:
     covariates: Covariates | None = None
 
 
-def figures(m: Material) -> dict[str, Any]:
+def figures(m: Material) -> Figures:
     """Return `values` (numbers by name), `lines` (label and text) and `notes` (records), fit for JSON."""
     values = {**_forecast_values(m), **_plan_values(m), "stamp": mark(m.job, m.plan)}
     lines = [
@@ -88,7 +87,7 @@ def figures(m: Material) -> dict[str, Any]:
     }
 
 
-def _forecast_values(m: Material) -> dict[str, Any]:
+def _forecast_values(m: Material) -> Figures:
     expected = m.surface.mean.sum(axis=(0, 1), dtype=np.float64)
     actual, area = m.actual.sum(axis=1), m.panel.city.area_km2
     chosen = _chosen_rates(m)
@@ -130,7 +129,7 @@ def _chosen_rates(m: Material) -> Floats:
     return np.stack([m.rates[name][:, kind] for kind, name in enumerate(m.surface.models)], axis=1)
 
 
-def _plan_values(m: Material) -> dict[str, Any]:
+def _plan_values(m: Material) -> Figures:
     value, plan = m.problem.value, m.plan
     return {
         "covered": coverage(plan.objective, value),
@@ -156,7 +155,7 @@ def _expected_hits(m: Material) -> dict[str, float]:
     return dict(zip(("mean", "lower", "upper"), surface.expected_in(chosen), strict=True))
 
 
-def _head(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _head(m: Material, values: Figures) -> list[tuple[str, str]]:
     shifts, city, panel = m.roster.shifts, m.panel.city, m.panel
     last = shifts[-1].day
     lines = [("", f"{m.job.job.name}: {shifts[0].day} to {last}, {len(shifts)} shifts ({m.job.job.timezone})")]
@@ -183,7 +182,7 @@ def _head(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]:
     return lines + [("", one.text) for one in (*m.events.notes, *m.roster.notes)]
 
 
-def _forecast_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _forecast_lines(m: Material, values: Figures) -> list[tuple[str, str]]:
     expected = values["expected_events"]
     by_kind = ", ".join(f"{kind.lower()} {_count(n)}" for kind, n in expected.items())
     harm = "" if (m.surface.harm == 1).all() else f", {values['expected_harm']:,.0f} weighted by harm"
@@ -217,14 +216,14 @@ def _overlap(m: Material) -> str:
     return " (shifts overlap: what falls into two of them is counted in both)"
 
 
-def _windows(m: Material, values: Mapping[str, Any]) -> str:
+def _windows(m: Material, values: Figures) -> str:
     n, days = values["held_out_windows"], values["held_out_days"]
     if days <= 7:
         return f"last {n} weeks"
     return f"last {n} windows of {days} days (begun a week apart, so an event counts in several)"
 
 
-def _plan_lines(m: Material, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _plan_lines(m: Material, values: Figures) -> list[tuple[str, str]]:
     duty, plan = m.problem.on_duty, m.plan
     asked = plan.staffing[plan.staffing["units_required"] > 0]
     met = (asked["units_assigned"] >= asked["units_required"]).sum()

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from allocator.domain import ALL_KINDS
-from allocator.evaluation import METRICS
+from allocator.evaluation import METRICS, Scorecard
 from allocator.report.look import Part, Picture, Table, Text, page
 from allocator.report.studies.charts import calibration_png, curves_png, differences_png, shown_kinds
-
-if TYPE_CHECKING:
-    from allocator.evaluation import Scorecard
-
 
 _SHOWN = {
     "loglik": ("log-likelihood per event", "{:.3f}"),

@@ -5,21 +5,18 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from allocator.domain import ALL_KINDS
+from allocator.evaluation import Scorecard
 from allocator.report.look import SERIES, label
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from allocator.evaluation import Scorecard
-
 
 _LINES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 _MARKERS = "osD^vPX*<>hp"
@@ -78,7 +75,7 @@ _UNNAMED: dict[str, Any] = {"color": "#c4c4c4", "ls": "-", "lw": 0.8, "zorder": 
 _BOUNDS = ((":", "best possible cells"), ((0, (6, 2)), "ceiling if counts are Poisson"))
 
 
-def _bounds(axes: Any, mine: pd.DataFrame, best: str) -> None:
+def _bounds(axes: Axes, mine: pd.DataFrame, best: str) -> None:
     line = mine[mine["model"] == best]
     for name, (style, _) in zip(("best_possible", "ceiling"), _BOUNDS, strict=True):
         axes.plot(line["area_share"], line[name], color="#777777", lw=1.2, ls=style, zorder=1)
@@ -154,7 +151,7 @@ def _marks(card: Scorecard, model: str, n: int) -> tuple[int, int]:
     return (card.models.index(model) * 2) % spacing, spacing
 
 
-def _panels(n: int) -> tuple[Figure, list[Any]]:
+def _panels(n: int) -> tuple[Figure, list[Axes]]:
     columns = min(n, 3)
     rows = math.ceil(n / columns)
     figure = Figure(figsize=(max(5.5, 3.6 * columns), 3.0 * rows + 0.7), dpi=110, layout="constrained")
@@ -166,15 +163,15 @@ def _panels(n: int) -> tuple[Figure, list[Any]]:
     return figure, panels
 
 
-def _outer_labels(panels: Sequence[Any], below: str, left: str) -> None:
+def _outer_labels(panels: Sequence[Axes], below: str, left: str) -> None:
     for axes in panels:
         place = axes.get_subplotspec()
-        if place.is_first_col():
+        if place is not None and place.is_first_col():
             axes.set_ylabel(left, fontsize=8)
         axes.set_xlabel(below, fontsize=8)
 
 
-def _percent_axes(axes: Any) -> None:
+def _percent_axes(axes: Axes) -> None:
     percent = FuncFormatter(lambda value, _: f"{100 * value:.3g} %")
     ticks = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1]
     axes.set_xticks(ticks)

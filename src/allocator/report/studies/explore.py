@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from allocator.domain import ALL_KINDS
+from allocator.config import Job
+from allocator.domain import ALL_KINDS, Figures
 from allocator.evaluation import ALL_DISTRICTS, Changes, CodeReview, NearRepeat, Trends, WeeklyCounts
 from allocator.facts import Note, records
 from allocator.report.look import (
@@ -27,10 +28,6 @@ from allocator.report.look import (
     series_png,
     stamp,
 )
-
-if TYPE_CHECKING:
-    from allocator.config import Job
-
 
 _MOST_ROWS = 40
 _SHARE = "{:+.0%}"
@@ -69,7 +66,7 @@ class Exploration:
     codes: CodeReview
     repeats: Mapping[str, NearRepeat]
     notes: tuple[Note, ...]
-    manifest: Mapping[str, Any]
+    manifest: Figures
 
     def summary(self, *, width: int = 110) -> str:
         """Return the findings in plain words, in lines of at most `width` characters."""
@@ -101,7 +98,7 @@ class Exploration:
             "weekly": self.weekly.table(),
         }  # fmt: skip
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Figures:
         """Return `values` (numbers by name) and `lines` (label and text), fit for JSON."""
         alarms = self.changes.alarms
         strongest = {kind: one.table["ratio"].max() for kind, one in self.repeats.items()}
@@ -173,7 +170,7 @@ def _strongest_first(alarms: pd.DataFrame) -> pd.DataFrame:
     return alarms.loc[rank.sort_values(kind="stable").index]
 
 
-def _age(codes: CodeReview, week: Any) -> str:
+def _age(codes: CodeReview, week: dt.date) -> str:
     if codes.age_days <= 0:
         return f"complete up to {codes.last_day}, the day before the planned week"
     stale = "; it is stale: alarms and forecasts speak of the time up to then" if codes.age_days > 14 else ""

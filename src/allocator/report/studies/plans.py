@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from allocator.evaluation import FORESIGHT, NOT_PREVENTED, OURS
+from allocator.evaluation import FORESIGHT, NOT_PREVENTED, OURS, PlanScorecard
 from allocator.report.look import Part, Picture, Table, Text, page
-
-if TYPE_CHECKING:
-    from allocator.evaluation import PlanScorecard
-
 
 _OURS, _OTHERS = "#0072B2", "#9a9a9a"
 _MARKERS = "osD^vPX"

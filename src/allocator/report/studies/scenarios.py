@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from allocator.domain import Floats
+from allocator.evaluation import Scenarios
 from allocator.evaluation.plans import BASE, BUDGET, EQUITY, PLANNED, STAFF
 from allocator.report.look import Part, Picture, Table, Text, page
-
-if TYPE_CHECKING:
-    from allocator.evaluation import Scenarios
-
 
 _LINE, _OWN, _NO_PLAN = "#0072B2", "#D55E00", "#777777"
 
@@ -97,7 +95,7 @@ def frontier_png(found: Scenarios) -> bytes:
     return picture.getvalue()
 
 
-def _places(rows: pd.DataFrame, group: str) -> tuple[np.ndarray[Any, Any], list[str] | None]:
+def _places(rows: pd.DataFrame, group: str) -> tuple[Floats, list[str] | None]:
     """Return where the rows stand on the axis below, and its labels where it has no scale."""
     if group == STAFF:
         return rows["on_duty"].to_numpy(), None
@@ -111,7 +109,7 @@ def _places(rows: pd.DataFrame, group: str) -> tuple[np.ndarray[Any, Any], list[
     return np.arange(len(rows), dtype=float), labels
 
 
-def _draw(axes: Any, rows: pd.DataFrame, at: np.ndarray[Any, Any]) -> None:
+def _draw(axes: Axes, rows: pd.DataFrame, at: Floats) -> None:
     made = (rows["status"] == PLANNED).to_numpy()
     share = rows["covered_share"].to_numpy()
     order = np.argsort(at[made], kind="stable")

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from allocator.domain import Figures, Floats, Ints, Record, Staffing
 from allocator.facts import records
 from allocator.report.look import Part, Picture, Table, Text, page
-
-if TYPE_CHECKING:
-    from allocator.domain import Staffing
-
 
 _NEED, _HAVE = "#9ECAE1", "#D55E00"  # a light blue for the bars; Okabe & Ito for the marks on them
 _MOST_LINES, _MOST_OVERLOADS = 12, 8
@@ -24,7 +21,7 @@ _PERCENT, _MINUTES = "{:.0%}", "{:.1f}"
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def staffing_figures(staffing: Staffing, overloads: Sequence[str] = ()) -> dict[str, Any]:
+def staffing_figures(staffing: Staffing, overloads: Sequence[str] = ()) -> Figures:
     """Return `values` (numbers by name) and `lines` (label and text), fit for JSON: what is undefined is None."""
     table = shift_table(staffing)
     required, given = staffing.units_required, staffing.given
@@ -70,7 +67,7 @@ def shift_table(staffing: Staffing) -> pd.DataFrame:
     busy = staffing.busy_minutes.sum(axis=0)
     whole = units.sum(axis=0) * staffing.minutes.sum(axis=1)
     free = time - busy - staffing.officer_minutes.sum(axis=0)
-    columns: dict[str, Any] = {
+    columns: dict[str, npt.ArrayLike] = {
         "shift": [shift.id for shift in staffing.shifts],
         "calls": staffing.calls.sum(axis=(0, 2)),
         "units needed": staffing.units_required.sum(axis=0),
@@ -170,7 +167,7 @@ def _help_lines(staffing: Staffing) -> list[tuple[str, str]]:
     return [("help", text)]
 
 
-def _mean(values: Any, weights: Any) -> float:
+def _mean(values: Floats, weights: Floats) -> float:
     known = weights > 0
     return float(np.average(values[known], weights=weights[known])) if known.any() else float("nan")
 
@@ -181,12 +178,12 @@ def _said(minutes: float) -> str:
     return f"{minutes:.1f} min" if np.isfinite(minutes) else "without end"
 
 
-def _range(values: Any) -> str:
+def _range(values: Ints) -> str:
     low, high = int(np.min(values)), int(np.max(values))
     return f"{low}" if low == high else f"{low} to {high}"
 
 
-def _plain(row: dict[Any, Any]) -> dict[str, Any]:
+def _plain(row: Record) -> Figures:
     """Return a row with None for what is undefined or without end."""
     plain = {}
     for name, value in row.items():
@@ -233,7 +230,7 @@ def _shifts(staffing: Staffing) -> Table:
     return Table(_endless(shift_table(staffing), waits), caption, formats)
 
 
-def _endless(frame: pd.DataFrame, columns: Any) -> pd.DataFrame:
+def _endless(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
     """Return the frame with waits without end in words."""
     changed = {name: [value if not np.isinf(value) else "without end" for value in frame[name]]
                for name in columns if np.isinf(frame[name]).any()}  # fmt: skip

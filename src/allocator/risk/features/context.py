@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from allocator.domain import Floats, Ints, Panel
 from allocator.kernels.spatial import neighbour_sum
+from allocator.risk.features.extras import Extras
 from allocator.risk.features.histories import CONTEXT, Histories, Space, within
 from allocator.risk.known import sums
-
-if TYPE_CHECKING:
-    from allocator.domain import Floats, Ints, Panel
-    from allocator.risk.features.extras import Extras
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from allocator.domain import Floats, Times
-
+from allocator.domain import Floats, Times
 
 _HORIZON = np.deg2rad(90.833)
 """The sun's upper edge at the horizon, with refraction."""

@@ -10,18 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from allocator.domain import Floats, Ints, Panel, Tessellation
 from allocator.errors import ConfigError
 from allocator.kernels.history import decay, spread_events
 from allocator.kernels.spatial import count_within, fill_within, gaussian_rows
-
-if TYPE_CHECKING:
-    from allocator.domain import Floats, Ints, Panel, Tessellation
-
 
 MAX_PAIRS = 200_000_000
 """Largest kernel: 8 bytes a pair, so 1.6 GB."""
@@ -34,8 +30,8 @@ REACH = 2.5
 class Csr:
     """Rows of weights on neighbours: `indices[indptr[c]:indptr[c + 1]]`, with `weight` beside them."""
 
-    indptr: npt.NDArray[np.integer[Any]]
-    indices: npt.NDArray[np.integer[Any]]
+    indptr: Ints
+    indices: Ints
     weight: npt.NDArray[np.float32]
 
 

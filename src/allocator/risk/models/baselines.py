@@ -10,22 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from allocator.config import RiskSection
+from allocator.domain import Floats, Panel, Tessellation
 from allocator.kernels.spatial import spread
-from allocator.risk.features import Csr, within
+from allocator.risk.features import Csr, Space, View, within
 from allocator.risk.known import known_on, sums
 from allocator.risk.models.mixture import fit_weights
-
-if TYPE_CHECKING:
-    from allocator.config import RiskSection
-    from allocator.domain import Floats, Panel, Tessellation
-    from allocator.risk.features import Space, View
-    from allocator.risk.training import Training
-
+from allocator.risk.training import Training
 
 RECENT_DAYS = 56
 """Window of `recent`: eight weeks."""
@@ -221,7 +216,7 @@ class Baseline:
 
     def fit(self, training: Training) -> FittedBaseline:
         """Return the fitted baseline."""
-        blocks: list[list[Any]] = [[] for _ in training.kinds]
+        blocks: list[list[tuple[Floats, Floats]]] = [[] for _ in training.kinds]
         totals = np.zeros((len(training.kinds), 1))
         for number, day in enumerate(training.days):
             moment = Moment(training.panel, day, training.horizon, training.space)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import lightgbm
 import numpy as np
 import numpy.typing as npt
 
+from allocator.config import RiskSection
+from allocator.domain import Floats
 from allocator.errors import SolverError
+from allocator.risk.features import View
 from allocator.risk.models.mixture import FittedMixture, Mixture, to_level
-
-if TYPE_CHECKING:
-    from allocator.config import RiskSection
-    from allocator.domain import Floats
-    from allocator.risk.features import View
-    from allocator.risk.training import Training
-
+from allocator.risk.training import Training
 
 VALIDATION_WINDOWS, MIN_WINDOWS = 4, 4
 """Windows that choose the number of rounds, and the fewest before them; with fewer there are no trees."""
@@ -85,7 +81,7 @@ class Boosted:
             params={"max_bin": 63, "verbosity": -1, "num_threads": self.options.threads},
             free_raw_data=True,
         )
-        parameters: dict[str, Any] = {
+        parameters: dict[str, object] = {
             "objective": "none",  # `_poisson` gives the gradients
             "learning_rate": options.learning_rate,
             "num_leaves": options.leaves,

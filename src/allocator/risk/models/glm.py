@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from allocator.risk.features import CONTEXT
-
-if TYPE_CHECKING:
-    from allocator.config import RiskSection
-    from allocator.domain import Floats
-    from allocator.risk.features import Space, View
-    from allocator.risk.training import Training
-
+from allocator.config import RiskSection
+from allocator.domain import Floats
+from allocator.risk.features import CONTEXT, Space, View
+from allocator.risk.training import Training
 
 RIDGE = 1.0
 """Prior precision of each standardised coefficient, in events."""

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from allocator.config import RiskSection
+from allocator.domain import Floats
 from allocator.kernels.likelihood import mixture_em
-
-if TYPE_CHECKING:
-    from allocator.config import RiskSection
-    from allocator.domain import Floats
-    from allocator.risk.features import Space, View
-    from allocator.risk.training import Training
-
+from allocator.risk.features import Space, View
+from allocator.risk.training import Training
 
 EM_ITERATIONS = 300
 

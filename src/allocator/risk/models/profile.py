@@ -6,7 +6,6 @@ import datetime as dt
 import zoneinfo
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +13,9 @@ import pandas as pd
 from pyproj import Transformer
 from scipy.special import gammaln
 
+from allocator.domain import Floats, Ints, Panel, Shift
 from allocator.errors import DataError, some
 from allocator.risk.features import daylight_hours, feast_days
-
-if TYPE_CHECKING:
-    from allocator.domain import Floats, Ints, Panel, Shift
-
 
 DAY_MINUTES = 1440
 WEEK_MINUTES = 7 * DAY_MINUTES

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from allocator.config import RiskSection
+from allocator.domain import Floats, Panel, Tessellation
 from allocator.kernels.excitation import excitation_pass
 from allocator.risk.features import Csr, within
 from allocator.risk.known import known_on, sums
 from allocator.risk.models.baselines import Baseline, FittedBaseline, Moment, spread_by
-
-if TYPE_CHECKING:
-    from allocator.config import RiskSection
-    from allocator.domain import Floats, Panel, Tessellation
-    from allocator.risk.training import Training
-
+from allocator.risk.training import Training
 
 ITERATIONS = 15
 MAX_DAYS = 365

@@ -13,6 +13,7 @@ from allocator.errors import SolverError
 from allocator.planning.allocation.cellwise import (
     Columns,
     Rows,
+    Scope,
     add_unit_rows,
     all_columns,
     broken_limits,
@@ -54,6 +55,7 @@ def as_bands(problem: AllocationProblem) -> AllocationProblem:
 
 
 def by_flow(problem: AllocationProblem) -> Allocation | None:
+    """Return the best plan of the flow program; None when the bands cannot be met."""
     committed = problem.minimum.sum(axis=1)
     owed = np.maximum(problem.least, committed).sum()
     if (np.maximum(problem.least, committed) > problem.most).any() or owed > problem.on_duty.sum():
@@ -85,6 +87,7 @@ def range_near(problem: AllocationProblem, order: Reduction) -> tuple[Ints, Ints
 def over_units(
     problem: AllocationProblem, order: Reduction, low: Ints, high: Ints, *, within: float
 ) -> Allocation | None:
+    """Return the plan of the program over units in their ranges with its bound; None without a plan in time."""
     solution = attempt(bundles(problem, order, low, high), within=within, nodes=NODES, plain=True)
     if solution is None:
         return None
@@ -211,7 +214,7 @@ def blocks_for(
     """Return the allocation of given units: the relaxation decides most blocks, those near its margin are chosen."""
     last = np.maximum(last_gain(problem, guide, units), 1e-300)[problem.district].T[:, :, None]
     columns = all_columns(problem, (guide.gain > 0.7 * last) | asked_for(problem))
-    model = cell_program(problem, columns, posted=units)
+    model = cell_program(problem, columns, Scope(posted=units))
     relaxed = maximise(model.program)
     if relaxed is None or relaxed.duals is None:
         return None
@@ -224,7 +227,7 @@ def blocks_for(
         free[np.argsort(margin, kind="stable")[:core]] = True
         kept = _with_those_before(columns, free | (value > 0.5))
         part = columns.take(kept)
-        model = cell_program(problem, part, fixed=~free[kept], whole=free[kept], posted=units)
+        model = cell_program(problem, part, Scope(fixed=~free[kept], whole=free[kept], posted=units))
         solution = attempt(model.program, within=slack, nodes=NODES)
         if solution is not None:
             blocks = part.counts(solution.values[: len(part.cell)] > 0.5, problem.value.shape)

@@ -12,6 +12,7 @@ from allocator.errors import SolverError
 from allocator.planning.allocation.cellwise import (
     CellProgram,
     Columns,
+    Scope,
     all_columns,
     broken_limits,
     cell_program,
@@ -111,7 +112,7 @@ def is_feasible(problem: AllocationProblem) -> bool:
         return _by_units(problem) is not None
     columns = working_columns(problem)
     whole = np.full(len(columns.cell), len(columns.cell) <= SMALL)
-    model = cell_program(problem, columns, whole=whole)
+    model = cell_program(problem, columns, Scope(whole=whole))
     idle = dataclasses.replace(model.program, gain=np.zeros_like(model.program.gain))
     return maximise(idle, nodes=NODES) is not None
 
@@ -126,7 +127,7 @@ def working_columns(problem: AllocationProblem) -> Columns:
 
 
 def _exact(problem: AllocationProblem, columns: Columns) -> Allocation | None:
-    model = cell_program(problem, columns, whole=np.ones(len(columns.cell), bool))
+    model = cell_program(problem, columns, Scope(whole=np.ones(len(columns.cell), bool)))
     solution = maximise(model.program, nodes=50 * NODES, plain=True)
     if solution is None:
         return None
@@ -141,7 +142,7 @@ def _priced(problem: AllocationProblem) -> Allocation | None:
     for _ in range(ROUNDS):
         kept = kept | near(problem, guide, 0.55)
         columns = all_columns(problem, kept)
-        model = cell_program(problem, columns, week=week, watched=watched)
+        model = cell_program(problem, columns, Scope(week=week, watched=watched))
         relaxed = maximise(model.program)
         if relaxed is None or relaxed.duals is None:
             if kept.all():
@@ -216,7 +217,7 @@ def _fair_level(problem: AllocationProblem) -> float:
     else:
         columns = working_columns(problem)
         whole = np.full(len(columns.cell), len(columns.cell) <= SMALL)
-        solution = maximise(cell_program(problem, columns, whole=whole, fair=True).program, nodes=50 * NODES)
+        solution = maximise(cell_program(problem, columns, Scope(whole=whole, fair=True)).program, nodes=50 * NODES)
     if solution is None:
         raise NoAllocation("no allocation was found that keeps every limit")
     return solution.objective

@@ -31,6 +31,7 @@ class Guide:
 
 
 def guide_of(problem: AllocationProblem, priced: Priced | None, constant: float) -> Guide:
+    """Return gains, reduction, best units and bound of a problem, at given prices or without any."""
     reduction = reduce(problem, priced)
     units, upper = best_units(problem, reduction)
     if priced is not None:
@@ -114,4 +115,5 @@ def prices(problem: AllocationProblem, model: CellProgram, duals: Floats) -> tup
 
 
 def better(best: Allocation | None, found: Allocation | None) -> Allocation | None:
+    """Return the plan with the higher objective; the first on ties."""
     return found if best is None or (found is not None and found.objective > best.objective) else best

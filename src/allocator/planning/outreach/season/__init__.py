@@ -3,7 +3,15 @@
 from allocator.planning.outreach.season.build import build_season, crew_of_unit
 from allocator.planning.outreach.season.coarse import Coarse
 from allocator.planning.outreach.season.limits import UNNAMED, Column, Limits, Row, name_of_fund
-from allocator.planning.outreach.season.season import SLOT_MINUTES, WEEK_SLOTS, Holding, Patrol, Season, strongest_of
+from allocator.planning.outreach.season.season import (
+    SLOT_MINUTES,
+    WEEK_SLOTS,
+    Holding,
+    Patrol,
+    Season,
+    Terms,
+    strongest_of,
+)
 
 __all__ = [
     "SLOT_MINUTES",
@@ -16,6 +24,7 @@ __all__ = [
     "Patrol",
     "Row",
     "Season",
+    "Terms",
     "build_season",
     "crew_of_unit",
     "name_of_fund",

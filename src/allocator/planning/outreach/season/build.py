@@ -10,33 +10,24 @@ import numpy as np
 
 from allocator.config import OutreachSection
 from allocator.domain import ONLINE, Bools, Initiative, Ints, Needs, Offers, OutreachAreas, OutreachTeam, Roster, Unit
-from allocator.planning.outreach.season.options import Options
-from allocator.planning.outreach.season.season import DAY_SLOTS, SLOT_MINUTES, WEEK_SLOTS, Crew, Patrol, Season
+from allocator.planning.outreach.season.options import Options, Purse
+from allocator.planning.outreach.season.season import DAY_SLOTS, SLOT_MINUTES, WEEK_SLOTS, Crew, Patrol, Season, Terms
 
 
-def build_season(
-    offers: Offers,
-    areas: OutreachAreas,
-    needs: Needs,
-    roster: Roster,
-    *,
-    section: OutreachSection,
-    clock: tuple[str, dt.date],
-    weeks: int,
-    area_district: tuple[str, ...],
-    patrol: Patrol | None = None,
-) -> Season:
+def build_season(offers: Offers, areas: OutreachAreas, needs: Needs, roster: Roster, terms: Terms) -> Season:
     """Return the season of an outreach job; the names in it are checked by `io`."""
-    audience = np.array([_audience(one, areas) for one in offers.initiatives], np.int64)
-    closed = _clock_changes(clock, weeks)
+    section, clock = terms.section, (terms.timezone, terms.first_day)
+    audience = np.array([_audience(initiative, areas) for initiative in offers.initiatives], np.int64)
+    closed = _clock_changes(clock, terms.weeks)
     funds = _funds(offers, section)
-    maker = Options(offers, areas, section, audience.reshape(-1, len(areas.names)), closed, funds, clock, weeks)
+    maker = Options(offers, areas, terms, audience.reshape(-1, len(areas.names)), closed, funds)
     return Season(
         initiatives=offers.initiatives, venues=offers.venues, partners=offers.partners, points=offers.points,
-        channels=offers.channels, crews=tuple(_crews(roster, section, patrol)), options=tuple(maker.all()),
-        funds=tuple((name, cents) for name, cents, _ in funds), weeks=weeks, areas=areas,
+        channels=offers.channels, crews=tuple(_crews(roster, section, terms.patrol)), options=tuple(maker.all()),
+        funds=tuple((fund.name, fund.cents) for fund in funds), weeks=terms.weeks, areas=areas,
         need=needs.need * section.horizon_weeks, kinds=needs.kinds, clock=clock, section=section,
-        audience=maker.audience, area_district=area_district, closed=closed, patrol=patrol, answers=offers.answers,
+        audience=maker.audience, area_district=terms.area_district or ("",) * len(areas.names), closed=closed,
+        patrol=terms.patrol, answers=offers.answers,
     )  # fmt: skip
 
 
@@ -63,15 +54,15 @@ def _clock_changes(clock: tuple[str, dt.date], weeks: int) -> Bools:
     return closed
 
 
-def _funds(offers: Offers, section: OutreachSection) -> list[tuple[str, int, object]]:
-    """Return name, cents and what it is for: the general budget, the funds, and what partners give."""
-    own = [(fund.name, round(fund.amount * 100), fund) for fund in offers.funds]
+def _funds(offers: Offers, section: OutreachSection) -> list[Purse]:
+    """Return the general budget, the funds, and what partners give."""
+    own = [Purse(fund.name, round(fund.amount * 100), fund=fund) for fund in offers.funds]
     given = [
-        (f"{one.name} (partner)", round(one.funds * 100), one)
-        for one in offers.partners
-        if one.funds > 0 and not one.declined
+        Purse(f"{partner.name} (partner)", round(partner.funds * 100), giver=partner)
+        for partner in offers.partners
+        if partner.funds > 0 and not partner.declined
     ]
-    return [("", int(section.budget * 100 + 1e-6), None), *own, *given]
+    return [Purse("", int(section.budget * 100 + 1e-6)), *own, *given]
 
 
 def _crews(roster: Roster, section: OutreachSection, patrol: Patrol | None) -> Iterator[Crew]:

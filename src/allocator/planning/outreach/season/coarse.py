@@ -18,7 +18,7 @@ class Coarse:
     def __init__(self, limits: Limits) -> None:
         self.season = limits.season
         patrol = self.season.patrol
-        first = {limits.week_of(s) for s in range(len(patrol.shifts))} if patrol is not None else {0}
+        first = {limits.hours.week_of(s) for s in range(len(patrol.shifts))} if patrol is not None else {0}
         self.period = [int(w not in first) for w in range(self.season.weeks)]
         self.bounds: dict[Column, int] = {}
         for column, most in limits.bounds.items():

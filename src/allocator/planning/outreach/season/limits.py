@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from allocator.facts import Note, note
-from allocator.planning.outreach.season.season import DAY_SLOTS, SLOT_MINUTES, WEEK_SLOTS, Season
+from allocator.planning.outreach.season.hours import Hours
+from allocator.planning.outreach.season.season import SLOT_MINUTES, WEEK_SLOTS, Season
 
 Column = tuple[str, int, int, int]
 """What a whole number counts: ("held", option, week, 0), ("crew", initiative, crew, week), ("paid", option, fund, 0),
@@ -30,7 +32,7 @@ class Row:
     also hold, summed up, for seasons in which weeks are taken together.
     """
 
-    terms: tuple[tuple[Column, int], ...]
+    terms: Sequence[tuple[Column, int]]
     least: int | None
     most: int | None
     name: Note = UNNAMED
@@ -45,8 +47,7 @@ class Limits:
 
     def __init__(self, season: Season) -> None:
         self.season = season
-        self._usable: dict[int, dict[int, int]] = {}
-        self._days: dict[int, dict[int, int]] = {}
+        self.hours = Hours(season)
 
     @cached_property
     def weeks_of(self) -> tuple[tuple[int, ...], ...]:
@@ -72,11 +73,11 @@ class Limits:
                 found.update({("paid", o, f, 0): option.most for f in option.funds})
         for i, one in enumerate(season.initiatives):
             for c in season.able[i]:
-                found.update({("crew", i, c, w): one.most for w in self._weeks_on(c)})
+                found.update({("crew", i, c, w): one.most for w in self.hours.weeks_on(c)})
             if one.fixed_cost > 0:
                 found["used", i, 0, 0] = 1
         for c, crew in enumerate(season.crews):
-            found.update({("taken", c, s, 0): n for s, n in crew.shifts.items() if self.usable_minutes(c, s)})
+            found.update({("taken", c, s, 0): n for s, n in crew.shifts.items() if self.hours.usable_minutes(c, s)})
         if season.patrol is not None and any(crew.is_patrol for crew in season.crews):
             for s, loss in enumerate(season.patrol.loss):
                 found.update({("lost", s, n, 0): 1 for n in range(len(loss))})
@@ -89,7 +90,7 @@ class Limits:
             self._crews(), self._time(), self._money(), self._how_often(), self._areas(), self._gaps(), self._order(),
             self._helpers(), self._places(), self._floors(), self._shared(), self._pins(),
         )  # fmt: skip
-        return tuple(row for part in parts for row in part)
+        return tuple(kept for part in parts for row in part for kept in self._kept(row))
 
     def held(self, o: int, w: int) -> list[Column]:
         """Return the column of the holdings of an option in a week, if there is one."""
@@ -100,13 +101,11 @@ class Limits:
         every = range(self.season.weeks) if weeks is None else weeks
         return [(column, size) for o in options for w in every for column in self.held(o, w)]
 
-    def _row(
-        self, terms: list[tuple[Column, int]], least: int | None, most: int | None, name: Note = UNNAMED, *,
-        soft: bool = False, family: str = "", week: int = -1, coarse: bool = True,
-    ) -> Iterator[Row]:  # fmt: skip
-        kept = tuple((column, size) for column, size in terms if size and column in self.bounds)
-        if kept or (least is not None and least > 0):
-            yield Row(kept, least, most, name, soft, family, week, coarse)
+    def _kept(self, row: Row) -> Iterator[Row]:
+        """Yield a row with the columns that there are, unless it says nothing then."""
+        terms = tuple((column, size) for column, size in row.terms if size and column in self.bounds)
+        if terms or (row.least is not None and row.least > 0):
+            yield dataclasses.replace(row, terms=terms)
 
     def _crews(self) -> Iterator[Row]:
         season = self.season
@@ -114,7 +113,7 @@ class Limits:
             for w in range(season.weeks):
                 terms = self._sum(list(season.of_initiative[i]), range(w, w + 1))
                 crews: list[tuple[Column, int]] = [(("crew", i, c, w), -1) for c in season.able[i]]
-                yield from self._row([*terms, *crews], 0, 0, family=f"crews {i}", week=w)
+                yield Row([*terms, *crews], 0, 0, family=f"crews {i}", week=w)
 
     def _time(self) -> Iterator[Row]:
         """Yield the time of crews: hours a week, and what fits into their days and shifts.
@@ -134,24 +133,27 @@ class Limits:
                 ]
                 if not crew.is_patrol:
                     name = note("outreach.hours_of_team", team=crew.name)
-                    yield from self._row(used, None, crew.minutes_per_week, name, family=f"time {c}", week=w)
-                    days = [n for day, n in self._minutes_of_days(c).items() if day // 7 == w]
+                    yield Row(used, None, crew.minutes_per_week, name, family=f"time {c}", week=w)
+                    days = [n for day, n in self.hours.minutes_of_days(c).items() if day // 7 == w]
                     room = sum(n + pause for n in days)
-                    yield from self._row(lengths, None, room, family=f"days {c}", week=w)
+                    yield Row(lengths, None, room, family=f"days {c}", week=w)
                     for length, those in self._longer(c, w):
                         most = sum((n + pause) // (length + pause) for n in days)
-                        yield from self._row(those, None, most, family=f"days {c} of {length}", week=w)
+                        yield Row(those, None, most, family=f"days {c} of {length}", week=w)
                     continue
-                shifts = [s for s in crew.shifts if self.week_of(s) == w]
-                given: list[tuple[Column, int]] = [(("taken", c, s, 0), -self._shift_minutes(s)) for s in shifts]
-                yield from self._row([*used, *given], None, 0, family=f"minutes {c}", week=w)
-                given = [(("taken", c, s, 0), -self.usable_minutes(c, s) - pause) for s in shifts]
-                yield from self._row([*lengths, *given], None, 0, family=f"lengths {c}", week=w)
+                shifts = [s for s in crew.shifts if self.hours.week_of(s) == w]
+                given: list[tuple[Column, int]] = [
+                    (("taken", c, s, 0), -self.hours.minutes_of_shift(s)) for s in shifts
+                ]
+                yield Row([*used, *given], None, 0, family=f"minutes {c}", week=w)
+                given = [(("taken", c, s, 0), -self.hours.usable_minutes(c, s) - pause) for s in shifts]
+                yield Row([*lengths, *given], None, 0, family=f"lengths {c}", week=w)
                 for length, those in self._longer(c, w):
                     given = [
-                        (("taken", c, s, 0), -((self.usable_minutes(c, s) + pause) // (length + pause))) for s in shifts
+                        (("taken", c, s, 0), -((self.hours.usable_minutes(c, s) + pause) // (length + pause)))
+                        for s in shifts
                     ]
-                    yield from self._row([*those, *given], None, 0, family=f"shifts {c} of {length}", week=w)
+                    yield Row([*those, *given], None, 0, family=f"shifts {c} of {length}", week=w)
 
     def _longer(self, c: int, w: int) -> Iterator[tuple[int, list[tuple[Column, int]]]]:
         """Yield each length of a holding that a crew may have, and the holdings of that length or longer."""
@@ -162,49 +164,12 @@ class Limits:
     def _length(self, i: int) -> int:
         return -(-round(self.season.initiatives[i].hours * 60) // SLOT_MINUTES) * SLOT_MINUTES
 
-    def _minutes_of_days(self, c: int) -> dict[int, int]:
-        """Return, by day of the plan, the minutes in which a team could be at something."""
-        if c not in self._days:
-            season, busy = self.season, np.zeros((self.season.weeks + 1) * WEEK_SLOTS, bool)
-            for o, option in enumerate(season.options):
-                if c in season.able[option.initiative]:
-                    starts = season.starts(o, c)
-                    for step in range(season.slots(o)):
-                        busy[starts + step] = True
-            slots = busy.reshape(-1, DAY_SLOTS).sum(axis=1)
-            self._days[c] = {day: int(n) * SLOT_MINUTES for day, n in enumerate(slots.tolist()) if n}
-        return self._days[c]
-
-    def usable_minutes(self, c: int, s: int) -> int:
-        """Return the minutes of a shift in which a patrol crew could be at something."""
-        if c not in self._usable:
-            season, slots = self.season, dict[int, set[int]]()
-            for o, option in enumerate(season.options):
-                if c in season.able[option.initiative]:
-                    for start in season.starts(o, c).tolist():
-                        own = slots.setdefault(season.shift_at(c, start), set())
-                        own.update(range(start, start + season.slots(o)))
-            self._usable[c] = {shift: len(own) * SLOT_MINUTES for shift, own in slots.items()}
-        return min(self._usable[c].get(s, 0), self._shift_minutes(s))
-
-    def _weeks_on(self, c: int) -> Iterable[int]:
-        crew = self.season.crews[c]
-        return sorted({self.week_of(s) for s in crew.shifts}) if crew.is_patrol else range(self.season.weeks)
-
-    def week_of(self, s: int) -> int:
-        """Return the week in which a planned shift begins."""
-        return self.season.slots_of_shift(s)[0] // WEEK_SLOTS
-
-    def _shift_minutes(self, s: int) -> int:
-        assert self.season.patrol is not None
-        return int(self.season.patrol.shifts[s].minutes)
-
     def _money(self) -> Iterator[Row]:
         season = self.season
         for o, option in enumerate(season.options):
             if len(option.funds) > 1:
                 split: list[tuple[Column, int]] = [(("paid", o, f, 0), -1) for f in option.funds]
-                yield from self._row([*self._sum([o]), *split], 0, 0)
+                yield Row([*self._sum([o]), *split], 0, 0)
         for f, (name, cents) in enumerate(season.funds):
             terms: list[tuple[Column, int]] = []
             for o, option in enumerate(season.options):
@@ -215,10 +180,10 @@ class Limits:
             for i, one in enumerate(season.initiatives):
                 if one.fixed_cost > 0 and f == self.fund_of_fixed_cost(i):
                     terms.append((("used", i, 0, 0), round(one.fixed_cost * 100)))
-            yield from self._row(terms, None, cents, name_of_fund(name))
+            yield Row(terms, None, cents, name_of_fund(name))
         for i, one in enumerate(season.initiatives):
             for o in season.of_initiative[i] if one.fixed_cost > 0 else ():
-                yield from self._row([*self._sum([o]), (("used", i, 0, 0), -season.options[o].most)], None, 0)
+                yield Row([*self._sum([o]), (("used", i, 0, 0), -season.options[o].most)], None, 0)
 
     def fund_of_fixed_cost(self, i: int) -> int:
         """Return the fund that pays the fixed cost of an initiative: its earmark, or the general budget."""
@@ -230,16 +195,16 @@ class Limits:
         season = self.season
         for i, one in enumerate(season.initiatives):
             own = list(season.of_initiative[i])
-            yield from self._row(self._sum(own), None, one.most, note("outreach.most_held", initiative=one.name))
+            yield Row(self._sum(own), None, one.most, note("outreach.most_held", initiative=one.name))
             if one.least:
                 name = note("outreach.least_held", initiative=one.name, least=one.least)
-                yield from self._row(self._sum(own), one.least, None, name, soft=True)
+                yield Row(self._sum(own), one.least, None, name, soft=True)
             for o in own:
-                yield from self._row(self._sum([o]), None, season.options[o].most)
+                yield Row(self._sum([o]), None, season.options[o].most)
             if one.most_per_week is not None:
                 for w in range(season.weeks):
                     held = self._sum(own, range(w, w + 1))
-                    yield from self._row(held, None, one.most_per_week, family=f"week {i}", week=w)
+                    yield Row(held, None, one.most_per_week, family=f"week {i}", week=w)
 
     def _by_area(self, i: int) -> dict[int, list[int]]:
         """Return the options of an initiative by the area where they are held; -1 for several."""
@@ -259,11 +224,11 @@ class Limits:
                 week = range(w, w + 1)
                 if section.most_per_area_week is not None:
                     most, name = section.most_per_area_week, note("outreach.most_per_area_week")
-                    yield from self._row(self._sum(own, week), None, most, name, family=f"area {a}", week=w)
+                    yield Row(self._sum(own, week), None, most, name, family=f"area {a}", week=w)
                 if section.most_minutes_per_area_week is not None:
                     minutes = [term for o in own for term in self._sum([o], week, self._minutes(o))]
                     most, name = section.most_minutes_per_area_week, note("outreach.most_minutes_per_area_week")
-                    yield from self._row(minutes, None, most, name, family=f"area minutes {a}", week=w)
+                    yield Row(minutes, None, most, name, family=f"area minutes {a}", week=w)
 
     def _gaps(self) -> Iterator[Row]:
         season = self.season
@@ -271,9 +236,9 @@ class Limits:
             span = min(one.area_gap_weeks, season.weeks)
             for own in self._by_area(i).values() if span else ():
                 for w in range(season.weeks - span + 1):
-                    yield from self._row(self._sum(own, range(w, w + span)), None, 1, coarse=False)
+                    yield Row(self._sum(own, range(w, w + span)), None, 1, coarse=False)
                 weeks = sorted({w for o in own for w in self.weeks_of[o]})
-                yield from self._row(self._sum(own), None, _fit(weeks, span))
+                yield Row(self._sum(own), None, _fit(weeks, span))
 
     def _minutes(self, o: int) -> int:
         return round(self.season.initiatives[self.season.options[o].initiative].hours * 60)
@@ -297,7 +262,7 @@ class Limits:
                         due = range(min(w + within, season.weeks - 1) + 1)
                         first = self._sum(own, range(w + 1))
                         terms = [*self._sum(later.get(a, []), due), *_negative(first)]
-                        yield from self._row(terms, 0, None, coarse=w == season.weeks - 1)
+                        yield Row(terms, 0, None, coarse=w == season.weeks - 1)
 
     def _after(self, j: int, before: list[int], weeks: int) -> Iterator[Row]:
         groups = [self._by_area(i) for i in before]
@@ -306,7 +271,7 @@ class Limits:
             for w in range(self.season.weeks):
                 held = self._sum(earlier, range(max(0, w - weeks + 1)))
                 terms = [*self._sum(own, range(w + 1)), *_negative(held)]
-                yield from self._row(terms, None, 0, coarse=w == self.season.weeks - 1)
+                yield Row(terms, None, 0, coarse=w == self.season.weeks - 1)
 
     def _helpers(self) -> Iterator[Row]:
         """Yield in-kind hours of partners, and hours of the volunteers trained so far."""
@@ -317,7 +282,7 @@ class Limits:
                 if option.partner == p:
                     terms += self._sum([o], size=round(season.initiatives[option.initiative].partner_hours * 60))
             name = note("outreach.hours_of_partner", partner=partner.name)
-            yield from self._row(terms, None, round(partner.hours * 60), name)
+            yield Row(terms, None, round(partner.hours * 60), name)
         for w in range(season.weeks):
             terms = []
             for i, one in enumerate(season.initiatives):
@@ -326,7 +291,7 @@ class Limits:
                 terms += self._sum(own, range(w), -round(one.trains_hours * 60))
             if any(size > 0 for _, size in terms):
                 name = note("outreach.hours_of_volunteers")
-                yield from self._row(terms, None, 0, name, family="volunteers", week=w)
+                yield Row(terms, None, 0, name, family="volunteers", week=w)
 
     def _places(self) -> Iterator[Row]:
         season = self.season
@@ -335,13 +300,13 @@ class Limits:
             for o, option in enumerate(season.options):
                 if option.point == n:
                     terms += self._sum([o], size=season.initiatives[option.initiative].items)
-            yield from self._row(terms, None, point.stock, note("outreach.stock", point=point.name))
+            yield Row(terms, None, point.stock, note("outreach.stock", point=point.name))
         for n, channel in enumerate(season.channels):
             own = [o for o, option in enumerate(season.options) if option.channel == n]
             name = note("outreach.channel", channel=channel.name)
             for w in range(season.weeks):
                 held = self._sum(own, range(w, w + 1))
-                yield from self._row(held, None, channel.most_per_week, name, family=f"channel {n}", week=w)
+                yield Row(held, None, channel.most_per_week, name, family=f"channel {n}", week=w)
         for v in range(len(season.venues)):
             own = [o for o, option in enumerate(season.options) if option.venue == v]
             usable = np.zeros((season.weeks + 1) * WEEK_SLOTS, bool)
@@ -351,7 +316,7 @@ class Limits:
             for w in range(season.weeks):
                 free = int(usable[w * WEEK_SLOTS : (w + 1) * WEEK_SLOTS].sum())
                 terms = [term for o in own for term in self._sum([o], range(w, w + 1), season.slots(o))]
-                yield from self._row(terms, None, free, family=f"venue {v}", week=w)
+                yield Row(terms, None, free, family=f"venue {v}", week=w)
 
     def _floors(self) -> Iterator[Row]:
         season = self.season
@@ -363,7 +328,7 @@ class Limits:
                 there = {a for a, label in enumerate(season.area_district) if label == floor.district}
                 name = note("outreach.floor_of_district", district=floor.district, least=floor.least)
             own = [o for o, option in enumerate(season.options) if option.area in there]
-            yield from self._row(self._sum(own), floor.least, None, name, soft=True)
+            yield Row(self._sum(own), floor.least, None, name, soft=True)
 
     def _shared(self) -> Iterator[Row]:
         season, shared, patrol = self.season, self.season.section.shared, self.season.patrol
@@ -373,8 +338,8 @@ class Limits:
         for s, loss in enumerate(patrol.loss):
             taken: list[tuple[Column, int]] = [(("taken", c, s, 0), 1) for c in pools]
             lost: list[tuple[Column, int]] = [(("lost", s, n, 0), -1) for n in range(len(loss))]
-            yield from self._row([*taken, *lost], 0, 0)
-        weeks = {self.week_of(s) for s in range(len(patrol.shifts))}
+            yield Row([*taken, *lost], 0, 0)
+        weeks = {self.hours.week_of(s) for s in range(len(patrol.shifts))}
         # In thousandths, so that shares stay whole: (1 - share) outreach - share × patrol, patrol less the units taken.
         every = int(patrol.minutes.sum())
         for share, least in ((round(1000 * shared.least_share), True), (round(1000 * shared.most_share), False)):
@@ -385,13 +350,15 @@ class Limits:
                 for i in range(len(season.initiatives)) for c in season.able[i] for w in weeks
             ]  # fmt: skip
             terms += [
-                (("taken", c, s, 0), share * self._shift_minutes(s)) for c in pools for s in season.crews[c].shifts
+                (("taken", c, s, 0), share * self.hours.minutes_of_shift(s))
+                for c in pools
+                for s in season.crews[c].shifts
             ]
             if least:
                 name = note("outreach.least_share", share=share / 1000)
-                yield from self._row(terms, share * every, None, name, soft=True)
+                yield Row(terms, share * every, None, name, soft=True)
             else:
-                yield from self._row(terms, None, share * every, note("outreach.most_share", share=share / 1000))
+                yield Row(terms, None, share * every, note("outreach.most_share", share=share / 1000))
 
     def _pins(self) -> Iterator[Row]:
         held: dict[tuple[int, int], int] = {}
@@ -402,7 +369,7 @@ class Limits:
             name = note(
                 "outreach.confirmed", initiative=self.season.initiatives[self.season.options[o].initiative].name
             )
-            yield from self._row(self._sum([o], range(w, w + 1)), n, None, name, soft=True)
+            yield Row(self._sum([o], range(w, w + 1)), n, None, name, soft=True)
 
 
 def name_of_fund(fund: str) -> Note:

@@ -6,10 +6,10 @@ import datetime as dt
 import math
 import zoneinfo
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from allocator.config import OutreachSection
 from allocator.domain import (
     AREA,
     CHANNEL,
@@ -18,6 +18,7 @@ from allocator.domain import (
     POINT,
     VENUE,
     Bools,
+    Fund,
     Initiative,
     Ints,
     Offers,
@@ -25,25 +26,66 @@ from allocator.domain import (
     Partner,
     Venue,
 )
-from allocator.planning.outreach.season.season import DAY_SLOTS, SLOT_MINUTES, Option
+from allocator.planning.outreach.season.season import DAY_SLOTS, SLOT_MINUTES, Option, Terms
+
+
+@dataclass(frozen=True)
+class Purse:
+    """Money in cents for a purpose: a fund, what a partner gives, or neither for the general budget."""
+
+    name: str
+    cents: int
+    fund: Fund | None = None
+    giver: Partner | None = None
+
+    def pays(self, one: Initiative, areas: set[str], partner: Partner | None) -> bool:
+        """Return whether it may pay for an initiative in areas, with a partner."""
+        if self.giver is not None:
+            return partner is self.giver and one.earmark in ("", self.name, self.giver.name)
+        fund = self.fund
+        return fund is not None and (
+            (not fund.areas or areas <= set(fund.areas))
+            and one.type in (fund.types or (one.type,))
+            and bool(set(one.kinds) & set(fund.kinds or one.kinds))
+            and fund.partner in ("", partner.name if partner else "")
+            and one.earmark in ("", self.name)
+        )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an initiative can be held: the areas it covers, whom it reaches, when it is open, and rows."""
+
+    name: str
+    covers: tuple[str, ...]
+    reach: int
+    opening: tuple[int, int]
+    weekdays: tuple[int, ...] = tuple(range(7))
+    share: float = 1.0
+    cost: float = 0.0
+    partner: str = ""
+    closed: tuple[dt.date, ...] = ()
+    venue: int = -1
+    point: int = -1
+    channel: int = -1
+    area: int = -1
 
 
 class Options:
     """Makes the options: every initiative at every place that fits."""
 
     def __init__(
-        self, offers: Offers, areas: OutreachAreas, section: OutreachSection, audience: Ints, closed: Bools,
-        funds: list[tuple[str, int, object]], clock: tuple[str, dt.date], weeks: int,
-    ) -> None:  # fmt: skip
-        self.offers, self.areas, self.section, self.audience = offers, areas, section, audience
-        self.closed, self.funds, self.clock, self.weeks = closed, funds, clock, weeks
+        self, offers: Offers, areas: OutreachAreas, terms: Terms, audience: Ints, closed: Bools, funds: list[Purse]
+    ) -> None:
+        self.offers, self.areas, self.section, self.audience = offers, areas, terms.section, audience
+        self.closed, self.funds, self.first_day, self.weeks = closed, funds, terms.first_day, terms.weeks
         self.row = {name: a for a, name in enumerate(areas.names)}
         self.partner = {one.name: p for p, one in enumerate(offers.partners)}
-        zone = zoneinfo.ZoneInfo(clock[0])
+        zone = zoneinfo.ZoneInfo(terms.timezone)
         self.answered: dict[tuple[str, str, str, bool], set[int]] = {}
         for answer in offers.answers:
             place = answer.venue or answer.point or answer.channel or answer.area
-            day = (answer.start.astimezone(zone).date() - clock[1]).days
+            day = (answer.start.astimezone(zone).date() - terms.first_day).days
             key = answer.initiative, answer.partner, place, answer.confirmed
             self.answered.setdefault(key, set()).add(day)
 
@@ -57,15 +99,12 @@ class Options:
             where = INITIATIVE_TYPES[one.type]
             if where == POINT and not self.offers.points:
                 where = AREA
-            yield from (option for option in places[where](i, one) if len(option.starts) and any(option.contacts))
+            made = (self._made(i, one, place) for place in places[where](one))
+            yield from (option for option in made if option and len(option.starts) and any(option.contacts))
 
-    def _made(
-        self, i: int, one: Initiative, *, covers: tuple[str, ...], reach: int, opening: tuple[int, int],
-        weekdays: tuple[int, ...], place: str, share: float = 1.0, cost: float = 0.0, partner: str = "",
-        closed: tuple[dt.date, ...] = (), **rows: object,
-    ) -> Option | None:  # fmt: skip
+    def _made(self, i: int, one: Initiative, place: Place) -> Option | None:
         """Return an option, or None where it can reach nobody, or a partner takes no part or declined it."""
-        p = self.partner.get(partner, -1)
+        p, covers = self.partner.get(place.partner, -1), place.covers
         helper = self.offers.partners[p] if p >= 0 else None
         if helper is not None and (helper.declined or not _welcomes(one, helper.audiences, helper.languages)):
             return None
@@ -74,30 +113,31 @@ class Options:
         if helper is not None and helper.areas:
             covers = tuple(name for name in covers if name in helper.areas)
         wanted = [self.row[name] for name in covers if name in self.row and name in (one.areas or covers)]
-        limit = [int(share * self.audience[i, a] + 1e-9) for a in wanted]
-        contacts = spread_contacts(reach, limit)
+        limit = [int(place.share * self.audience[i, a] + 1e-9) for a in wanted]
+        contacts = spread_contacts(place.reach, limit)
         kept = [(a, n, most) for a, n, most in zip(wanted, contacts, limit, strict=True) if n > 0]
         if not kept:
             return None
         lead = max(one.lead_days, helper.lead_days if helper else 0)
-        agreed, refused = (self.answered.get((one.name, partner, place, yes), set()) for yes in (True, False))
-        shut = {(date - self.clock[1]).days for date in (*closed, *(helper.closed if helper else ()))}
+        agreed, refused = (
+            self.answered.get((one.name, place.partner, place.name, yes), set()) for yes in (True, False)
+        )
+        shut = {(date - self.first_day).days for date in (*place.closed, *(helper.closed if helper else ()))}
         days = sorted({*range(lead, 7 * self.weeks), *agreed} - ((shut | refused) - agreed))
         return Option(
             initiative=i, areas=tuple(a for a, _, _ in kept), contacts=tuple(n for _, n, _ in kept),
             limit=tuple(most for _, _, most in kept), partner=p,
-            starts=self._starts(one, opening, weekdays, days), most=one.most,
-            cents=round((one.cost + cost) * 100), funds=self._paid_by(one, kept, p), **rows,  # type: ignore[arg-type]
+            starts=self._starts(one, place, days), most=one.most, cents=round((one.cost + place.cost) * 100),
+            funds=self._paid_by(one, kept, p), venue=place.venue, point=place.point, channel=place.channel,
+            area=place.area, xy=self._middle(place.area),
         )  # fmt: skip
 
-    def _starts(
-        self, one: Initiative, opening: tuple[int, int], weekdays: tuple[int, ...], days: list[int]
-    ) -> Ints:  # fmt: skip
+    def _starts(self, one: Initiative, place: Place, days: list[int]) -> Ints:
         minutes = round(one.hours * 60)
         length = -(-minutes // SLOT_MINUTES)
-        first, last = -(-opening[0] // SLOT_MINUTES), (opening[1] - minutes) // SLOT_MINUTES
-        weekday, last_day = self.clock[1].weekday(), 7 * self.weeks
-        open_days = [day for day in days if 0 <= day < last_day and (weekday + day) % 7 in weekdays]
+        first, last = -(-place.opening[0] // SLOT_MINUTES), (place.opening[1] - minutes) // SLOT_MINUTES
+        weekday, last_day = self.first_day.weekday(), 7 * self.weeks
+        open_days = [day for day in days if 0 <= day < last_day and (weekday + day) % 7 in place.weekdays]
         starts = (np.array(open_days, np.int64)[:, None] * DAY_SLOTS + np.arange(first, last + 1)).ravel()
         touched = np.cumsum(np.concatenate([[0], self.closed]))
         ends = np.minimum(starts + length, len(self.closed))
@@ -106,90 +146,54 @@ class Options:
     def _paid_by(self, one: Initiative, kept: list[tuple[int, int, int]], p: int) -> tuple[int, ...]:
         """Return the funds that may pay: the general budget last, so that earmarked money goes first."""
         names = {self.areas.names[a] for a, _, _ in kept}
-        found = []
-        for f, (name, _, purpose) in enumerate(self.funds):
-            if purpose is None:
-                continue
-            if isinstance(purpose, Partner):
-                fits = p >= 0 and self.offers.partners[p] is purpose and one.earmark in ("", name, purpose.name)
-            else:
-                partner = self.offers.partners[p].name if p >= 0 else ""
-                fits = (
-                    (not purpose.areas or names <= set(purpose.areas))  # type: ignore[attr-defined]
-                    and one.type in (purpose.types or (one.type,))  # type: ignore[attr-defined]
-                    and bool(set(one.kinds) & set(purpose.kinds or one.kinds))  # type: ignore[attr-defined]
-                    and purpose.partner in ("", partner)  # type: ignore[attr-defined]
-                    and one.earmark in ("", name)
-                )
-            if fits:
-                found.append(f)
-        return tuple(found) if one.earmark else (*found, 0)
+        partner = self.offers.partners[p] if p >= 0 else None
+        payers = tuple(f for f, purse in enumerate(self.funds) if purse.pays(one, names, partner))
+        return payers if one.earmark else (*payers, 0)
 
     def _hours(self) -> tuple[int, int]:
         first, last = self.section.materials_hours
         return first.hour * 60 + first.minute, last.hour * 60 + last.minute
 
     def _middle(self, a: int) -> tuple[float, float]:
-        return (float(self.areas.x[a]), float(self.areas.y[a])) if len(self.areas.x) else (math.nan, math.nan)
+        known = a >= 0 and len(self.areas.x)
+        return (float(self.areas.x[a]), float(self.areas.y[a])) if known else (math.nan, math.nan)
 
-    def _at_venues(self, i: int, one: Initiative) -> Iterator[Option]:
+    def _at_venues(self, one: Initiative) -> Iterator[Place]:
         for v, venue in enumerate(self.offers.venues):
-            if not _welcomes(one, venue.audiences, ()) or venue.area not in (one.areas or (venue.area,)):
-                continue
-            a = self.row[venue.area]
-            made = self._made(
-                i, one, covers=venue.reach_areas or (venue.area,), reach=min(one.reach, venue.capacity),
-                opening=opening_of(venue), weekdays=venue.weekdays, place=venue.name, partner=venue.partner,
-                closed=venue.closed, venue=v, area=a, xy=self._middle(a),
-            )  # fmt: skip
-            if made is not None:
-                yield made
+            if _welcomes(one, venue.audiences, ()) and venue.area in (one.areas or (venue.area,)):
+                yield Place(
+                    venue.name, venue.reach_areas or (venue.area,), min(one.reach, venue.capacity), opening_of(venue),
+                    weekdays=venue.weekdays, partner=venue.partner, closed=venue.closed, venue=v,
+                    area=self.row[venue.area],
+                )  # fmt: skip
 
-    def _in_areas(self, i: int, one: Initiative) -> Iterator[Option]:
-        """Yield it in every area; with in-kind hours, with every partner there."""
+    def _in_areas(self, one: Initiative) -> Iterator[Place]:
+        """Yield every area; with in-kind hours, with every partner there."""
         partners = [""] if one.partner_hours == 0 else [partner.name for partner in self.offers.partners]
         for a, name in enumerate(self.areas.names):
             for partner in partners:
-                made = self._made(
-                    i, one, covers=(name,), reach=one.reach, opening=self._hours(), weekdays=tuple(range(7)),
-                    place=name, partner=partner, area=a, xy=self._middle(a),
-                )  # fmt: skip
-                if made is not None:
-                    yield made
+                yield Place(name, (name,), one.reach, self._hours(), partner=partner, area=a)
 
-    def _at_points(self, i: int, one: Initiative) -> Iterator[Option]:
+    def _at_points(self, one: Initiative) -> Iterator[Place]:
         for n, point in enumerate(self.offers.points):
             reach = min(one.reach, one.items) if one.items else one.reach
-            if point.area not in (one.areas or (point.area,)) or one.items > point.stock:
-                continue
-            a = self.row[point.area]
-            made = self._made(
-                i, one, covers=point.covers or (point.area,), reach=reach, opening=self._hours(),
-                weekdays=tuple(range(7)), place=point.name, share=point.share, partner=point.partner, point=n, area=a,
-                xy=self._middle(a),
-            )  # fmt: skip
-            if made is not None:
-                yield made
+            if point.area in (one.areas or (point.area,)) and one.items <= point.stock:
+                yield Place(
+                    point.name, point.covers or (point.area,), reach, self._hours(), share=point.share,
+                    partner=point.partner, point=n, area=self.row[point.area],
+                )  # fmt: skip
 
-    def _on_channels(self, i: int, one: Initiative) -> Iterator[Option]:
+    def _on_channels(self, one: Initiative) -> Iterator[Place]:
         for n, channel in enumerate(self.offers.channels):
-            if not _welcomes(one, channel.audiences, channel.languages):
-                continue
-            made = self._made(
-                i, one, covers=channel.areas or self.areas.names, reach=one.reach, opening=self._hours(),
-                weekdays=tuple(range(7)), place=channel.name, share=channel.share, cost=channel.cost, channel=n,
-            )  # fmt: skip
-            if made is not None:
-                yield made
+            if _welcomes(one, channel.audiences, channel.languages):
+                yield Place(
+                    channel.name, channel.areas or self.areas.names, one.reach, self._hours(), share=channel.share,
+                    cost=channel.cost, channel=n,
+                )  # fmt: skip
 
-    def _online(self, i: int, one: Initiative) -> Iterator[Option]:
+    def _online(self, one: Initiative) -> Iterator[Place]:
         until = self.section.online_until
-        made = self._made(
-            i, one, covers=self.areas.names, reach=one.reach, weekdays=tuple(range(7)), place="",
-            opening=(self._hours()[0], until.hour * 60 + until.minute),
-        )  # fmt: skip
-        if made is not None:
-            yield made
+        yield Place("", self.areas.names, one.reach, (self._hours()[0], until.hour * 60 + until.minute))
 
 
 def _welcomes(one: Initiative, audiences: tuple[str, ...], languages: tuple[str, ...]) -> bool:

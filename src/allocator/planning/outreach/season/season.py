@@ -132,6 +132,18 @@ class Patrol:
 
 
 @dataclass(frozen=True, eq=False)
+class Terms:
+    """What an outreach plan is to keep to; see `plan_outreach`."""
+
+    section: OutreachSection
+    timezone: str
+    first_day: dt.date
+    weeks: int
+    area_district: tuple[str, ...] = ()
+    patrol: Patrol | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Season:
     """Everything the optimiser of outreach may know.
 
