@@ -49,22 +49,16 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         plan = _with_waits(plan, asks.workload, (*asks.short, *unkept))
         plan = with_event_visits(plan, terms.givens, problem.shifts)
     with clock("summary"):
-        facts = report.Material(
-            job=job, events=history.events, panel=history.panel, surface=surface, roster=terms.roster, problem=problem,
-            plan=plan, outreach=outreach, skill=fitted.skill(), notes=fitted.notes, rivals=rivals,
-            actual=fitted.hold_out.actual, window_days=fitted.history.training.horizon, rates=fitted.hold_out.rates,
-            covariates=history.covariates,
-        )  # fmt: skip
-        figures = report.figures(facts)
         past = evaluation.look_back(
             history.panel, job.job.week, actual=fitted.hold_out.actual, rates=fitted.hold_out.rates
         )
-    return Run(
-        job=job, surface=surface.with_reasons_of(plan.visits["cell"].to_numpy()), roster=terms.roster, problem=problem,
-        plan=plan, outreach=outreach, skill=facts.skill, model_text=fitted.model_text(), state=fitted.state(),
-        travel=asks.travel, openings=asks.openings, figures=figures, manifest=_manifest(asks, history, clock),
-        history=past,
-    )  # fmt: skip
+        made = Run(
+            job=job, surface=surface.with_reasons_of(plan.visits["cell"].to_numpy()), roster=terms.roster,
+            problem=problem, plan=plan, outreach=outreach, skill=fitted.skill(), model_text=fitted.model_text(),
+            state=fitted.state(), travel=asks.travel, openings=asks.openings, figures={}, manifest={}, history=past,
+        )  # fmt: skip
+        figures = report.figures(report.Draft(made, fitted, history.events, rivals, history.covariates))
+    return dataclasses.replace(made, figures=figures, manifest=_manifest(asks, history, clock))
 
 
 def first_stage(job: Job, clock: Stopwatch, *, soften: bool = False) -> tuple[Asked, Known]:

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import TypedDict, Unpack
 
 from allocator import evaluation
@@ -34,6 +35,14 @@ class Windows(TypedDict, total=False):
     models: Sequence[str] | None
 
 
+@dataclass(frozen=True)
+class _Windows:
+    folds: int | None = None
+    horizon: int | ShiftSection | None = None
+    step: int | None = None
+    models: Sequence[str] | None = None
+
+
 def backtest_job(
     job: Job, *, executor: Executor | None = None, progress: Progress | None = None, **windows: Unpack[Windows]
 ) -> Scorecard:
@@ -59,18 +68,16 @@ def backtest_job(
     ConfigError, DataError, SolverError
         As `backtest`, and where a file of the job cannot be used.
     """
-    clock = Stopwatch(progress)
+    own, clock = _Windows(**windows), Stopwatch(progress)
     with clock("study area"):
         place = ground_of(job)
     with clock("event history"):
         history = known_of(place)
-    folds, horizon = windows.get("folds"), windows.get("horizon")
-    step, models = windows.get("step"), windows.get("models")
     card = evaluation.backtest(
-        history.panel, folds=job.evaluation.folds if folds is None else folds,
-        horizon=job.risk.horizon_days if horizon is None else horizon,
-        step=job.evaluation.step if step is None else step,
-        models=(job.evaluation.models or None) if models is None else models,
+        history.panel, folds=job.evaluation.folds if own.folds is None else own.folds,
+        horizon=job.risk.horizon_days if own.horizon is None else own.horizon,
+        step=job.evaluation.step if own.step is None else own.step,
+        models=(job.evaluation.models or None) if own.models is None else own.models,
         options=_threaded(job, executor), seed=job.job.seed,
         harm={kind: weight for kind, weight in job.policy.harm.items() if kind in history.panel.kinds},
         area_shares=job.evaluation.area_shares, covariates=history.covariates, executor=executor, progress=clock.tell,
