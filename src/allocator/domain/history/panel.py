@@ -7,13 +7,13 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypedDict, Unpack
+from typing import Literal, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from allocator.domain.arrays import Bools, Ints, freeze, local_clock
-from allocator.domain.history.counts import Counts, kind_names
+from allocator.domain.history.counts import CountOptions, Counts, Published, kind_names
 from allocator.domain.history.events import Events
 from allocator.domain.history.gaps import (
     GAP_DAYS,
@@ -30,39 +30,6 @@ from allocator.domain.history.gaps import (
 from allocator.domain.space import Adjacency, Tessellation
 from allocator.errors import DataError
 from allocator.facts import Note, note
-
-
-class CountOptions(TypedDict, total=False):
-    """What may be said of an array of counts; see `Panel.from_counts`."""
-
-    period: str
-    kinds: Sequence[str] | None
-    timezone: str
-    area_km2: npt.ArrayLike | None
-    x: npt.ArrayLike | None
-    y: npt.ArrayLike | None
-    labels: Sequence[dt.date | str] | None
-
-
-@dataclass(frozen=True, eq=False)
-class _Published:
-    """An array of counts as it was published."""
-
-    period: str = "1D"
-    kinds: Sequence[str] | None = None
-    timezone: str = "UTC"
-    area_km2: npt.ArrayLike | None = None
-    x: npt.ArrayLike | None = None
-    y: npt.ArrayLike | None = None
-    labels: Sequence[dt.date | str] | None = None
-
-    def city(self, adjacency: Adjacency | Tessellation) -> Tessellation:
-        """Return the regions."""
-        if not isinstance(adjacency, Tessellation):
-            return Tessellation.regions(adjacency, x=self.x, y=self.y, area_km2=self.area_km2)
-        if not (self.area_km2 is None and self.x is None and self.y is None):
-            raise DataError("a tessellation has its own areas and coordinates: leave out area_km2, x and y")
-        return adjacency
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +204,7 @@ class Panel:
         DataError
             If the counts, the adjacency, the names or the labels are wrong; the message has the numbers.
         """
-        asked = _Published(**options)
+        asked = Published(**options)
         months = asked.period[-1:].upper() == "M" and asked.period[:-1].isdigit()
         days = 30 * int(asked.period[:-1]) if months else whole_days(asked.period)
         city = asked.city(adjacency)
