@@ -29,17 +29,19 @@ class AllocatorError(Exception):
     ----------
     message : str
         One sentence for a planner.
-    faults : sequence of str
+    faults : sequence of str or Note
         The single faults behind the message, if there are several or if they need detail. The text of the
-        error shows the first 20 and says how many more there are.
+        error shows the first 20 and says how many more there are. `faults` holds them all as texts, `records` those
+        that were given as notes.
     """
 
     exit_code = 1
     http_status = 500
 
-    def __init__(self, message: str, *, faults: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, *, faults: Sequence[object] = ()) -> None:
         self.message = message
-        self.faults = tuple(faults)
+        self.faults = tuple(map(str, faults))
+        self.records = tuple(fault for fault in faults if not isinstance(fault, str))
         shown = [f"  - {fault}" for fault in self.faults[:_MOST_SHOWN]]
         if (more := len(self.faults) - len(shown)) > 0:
             shown.append(f"  and {more:,} more")
@@ -75,7 +77,7 @@ class DataError(AllocatorError):
         self,
         message: str,
         *,
-        faults: Sequence[str] = (),
+        faults: Sequence[object] = (),
         column: str | None = None,
         count: int | None = None,
         examples: Sequence[str] = (),

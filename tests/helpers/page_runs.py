@@ -10,6 +10,7 @@ import pandas as pd
 import shapely
 
 from allocator.domain import Area, OutreachPlan, Tessellation
+from allocator.facts import note
 from planning_city import roster_of, surface_of
 
 HOSTILE = "<script>alert('x')</script>\"&'‮=1+1 😀 {{x}} \u0007" + "x" * 10_000
@@ -82,7 +83,7 @@ def hostile(demo):
     visits = visits.assign(reason=visits["reason"].where(visits.index != 0, HOSTILE))
     plan = dataclasses.replace(
         demo.plan, visits=visits, assignments=renamed(demo.plan.assignments), staffing=renamed(demo.plan.staffing),
-        unmet=(HOSTILE,),
+        unmet=(note("patrol.conflict", limit=HOSTILE),),
     )  # fmt: skip
     units = tuple(
         dataclasses.replace(
@@ -100,7 +101,7 @@ def hostile(demo):
         job=demo.job.model_copy(update={"job": demo.job.job.model_copy(update={"name": HOSTILE, "note": HOSTILE})}),
         surface=dataclasses.replace(demo.surface, city=renamed_city), plan=plan,
         roster=dataclasses.replace(demo.roster, units=units, duty=duty),
-        outreach=dataclasses.replace(demo.outreach, items=items, unmet=(HOSTILE,)),
+        outreach=dataclasses.replace(demo.outreach, items=items, unmet=(note("patrol.conflict", limit=HOSTILE),)),
     )  # fmt: skip
 
 

@@ -142,7 +142,7 @@ def test_every_preset_reads_its_own_columns(tmp_path, name):
     events = read_events(write(tmp_path, "a.csv", header, row), timezone=source.timezone, preset=name)
     assert events.kinds == ("THEFT",)
     assert events.precision == ("month" if name == "uk" else "minute")
-    assert not any("has it changed" in note for note in events.notes)
+    assert not any("has it changed" in note.text for note in events.notes)
 
 
 def test_own_columns_override_a_preset(tmp_path):
@@ -150,7 +150,7 @@ def test_own_columns_override_a_preset(tmp_path):
     columns = {"time": "when", "id": ""}
     events = read_events(path, timezone="America/Chicago", preset="chicago", columns=columns)
     assert events.id is None
-    assert "expected columns are not in the file" in events.notes[-1]
+    assert "expected columns are not in the file" in events.notes[-1].text
 
 
 def test_names_that_look_personal():

@@ -113,7 +113,7 @@ def test_st_louis_corrections_are_netted_and_old_rows_left_out():
     events = since(al.read_events(path, columns=columns, timezone="America/Chicago", corrections="net"), None)
     panel = al.Panel.from_events(events, al.Tessellation.squares(area, 300))
     assert panel.first_day.year >= 2007
-    assert any("filled steadily" in note for note in events.notes)
+    assert any("filled steadily" in note.text for note in events.notes)
     assert panel.counts.min() >= 0
     assert panel.clipped >= 0
     assert panel.netted.count.sum() < len(panel.count)

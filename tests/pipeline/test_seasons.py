@@ -13,6 +13,7 @@ import pytest
 import allocator as al
 from allocator import pipeline
 from allocator.errors import ConfigError, DataError
+from allocator.facts import texts
 from allocator.io.outreach.delivery import delivery_template
 from allocator.io.tables.exports import csv_text
 from allocator.pipeline.inputs import ground_of
@@ -69,7 +70,7 @@ def test_units_that_serve_outreach_are_not_on_patrol(season):
 
 def test_events_have_visits_before_and_after_or_a_note(season):
     city, shifts, visits = season.surface.city, season.roster.shifts, season.plan.visits
-    told = " ".join(season.plan.unmet)
+    told = " ".join(texts(season.plan.unmet))
     events = season.outreach.items[
         (season.outreach.items["venue"] != "") & (season.outreach.items["start"] < shifts[-1].stop)
     ]

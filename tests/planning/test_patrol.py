@@ -123,7 +123,7 @@ def test_limited_places_are_not_visited_and_the_plan_says_so():
     surface, roster = toy()
     plan = allocate(surface, roster, Policy(limits=(PlaceLimit(reason="school", district="2"),)))
     assert not (surface.city.district[plan.visits["cell"]] == 1).any()
-    assert any("left out by policy (school)" in line for line in plan.unmet)
+    assert any("left out by policy (school)" in line.text for line in plan.unmet)
 
 
 def test_a_ceiling_leaves_a_reserve_and_the_plan_says_why():
@@ -131,14 +131,14 @@ def test_a_ceiling_leaves_a_reserve_and_the_plan_says_why():
     bands = tuple(Band(district=name, most=3) for name in surface.city.districts)
     plan = allocate(surface, roster, allocation=AllocationSection(bands=bands))
     assert (plan.assignments["district"] == "").sum() == len(roster.duty) - 12
-    assert any("stay in reserve" in line and "4 of 4 districts are at the top" in line for line in plan.unmet)
+    assert any("stay in reserve" in line.text and "4 of 4 districts are at the top" in line.text for line in plan.unmet)
 
 
 def test_visits_lost_to_travel_are_counted():
     surface, roster = toy(6)
     plan = allocate(surface, roster, routes=RoutesSection(speed_kmh=1.0))
     assert plan.delivered < plan.objective
-    assert any("were dropped because travel" in line for line in plan.unmet)
+    assert any("were dropped because travel" in line.text for line in plan.unmet)
 
 
 def test_returns_to_a_cell_are_spread_over_the_shift():

@@ -265,7 +265,7 @@ def test_windows_never_reach_into_the_hold_out(panel, horizon, days, unit):
 def test_a_history_too_short_for_the_horizon_says_what_it_does_instead(panel):
     short = panel.until(panel.first_day + dt.timedelta(days=200))
     fitted = risk.fit(short, "historic_mean", 90, options=OPTIONS)
-    assert any("windows of 28 days" in note for note in fitted.notes)
+    assert any("windows of 28 days" in note.text for note in fitted.notes)
     assert fitted.rate.sum() == pytest.approx(len(short.day) / 200 * 90, rel=0.3)
 
 

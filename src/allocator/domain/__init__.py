@@ -92,6 +92,7 @@ from allocator.domain.patrol import (
     Plan,
     empty_table,
     gap,
+    one_more_unit,
 )
 from allocator.domain.roster import DutyWishes, Edit, OutreachTeam, Roster, Shift, Unit, hours_of, shifts_of
 from allocator.domain.run import Run
@@ -200,6 +201,7 @@ __all__ = [
     "item_ids",
     "item_key",
     "local_clock",
+    "one_more_unit",
     "shifts_of",
     "typed_table",
     "with_sequences",

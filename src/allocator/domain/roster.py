@@ -13,6 +13,7 @@ from typing import Self
 
 from allocator.config import ShiftSection
 from allocator.errors import DataError, nearest, some
+from allocator.facts import Note
 
 
 @dataclass(frozen=True)
@@ -232,7 +233,7 @@ class DutyWishes:
         Shifts before the plan, if it is known who worked them.
     worked : frozenset of (str, str)
         Pairs of unit name and id of an earlier shift.
-    notes : tuple of str
+    notes : tuple of Note
         What a planner should know.
     """
 
@@ -241,7 +242,7 @@ class DutyWishes:
     weights: Mapping[tuple[str, str], float] = dataclasses.field(default_factory=dict)
     earlier: tuple[Shift, ...] = ()
     worked: frozenset[tuple[str, str]] = frozenset()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -256,7 +257,7 @@ class Roster:
         The planned shifts.
     duty : frozenset of (str, str)
         Pairs of unit name and shift id.
-    notes : tuple of str
+    notes : tuple of Note
         What a planner should know, such as duty rows outside the planned week.
     edits : tuple of Edit
         What was decided by hand for the planned shifts.
@@ -266,7 +267,7 @@ class Roster:
     shifts: tuple[Shift, ...]
     duty: frozenset[tuple[str, str]]
     teams: tuple[OutreachTeam, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     edits: tuple[Edit, ...] = ()
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from allocator.domain.arrays import Floats, Ints, freeze
 from allocator.domain.roster import Shift
+from allocator.facts import Note
 
 HOURS = 168
 """Hours of a week, counted from Monday 00:00 local time."""
@@ -66,7 +67,7 @@ class Staffing:
         Districts helping each other by the hypercube model; see `allocator.planning.staffing`.
     ledger : mapping of str to int
         Rows of the calls by what became of them.
-    notes : tuple of str
+    notes : tuple of Note
         What a planner should know.
     """
 
@@ -92,7 +93,7 @@ class Staffing:
     within_given: Floats | None = None
     help: pd.DataFrame | None = None
     ledger: Mapping[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         freeze(self)

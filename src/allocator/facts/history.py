@@ -1,3 +1,64 @@
 """What is told of events, calls, covariates and areas, by cause."""
 
-WORDS: dict[str, str] = {}
+WORDS: dict[str, str] = {
+    "weights_unused": "the column of weights is kept but does not enter counts yet",
+    "intervals": "events with an interval count on the day on which it begins; within the week they are spread over it",
+    "corrections_lost": "{count:,} corrections have no place and correct no known row: they are left out",
+    "kind_map_unused": "kind_map renames kinds that do not occur: {kinds:some}",
+    "every_origin_a_call": "every origin counts as a call: {where} names none of {found:some8}",
+    "repeats_kept": "rows that repeat an id are kept: corrections are netted by place, kind and period",
+    "times_are_months": (
+        "times are months, each event stands on the 1st of its month: no forecast by day or shift is possible "
+        "from them, and the shares of the job's shifts are used"
+    ),
+    "times_are_days": (
+        "times carry no time of day ({share:.0%} are 00:00): no forecast by shift is possible from them, and the "
+        "shares of the job's shifts are used"
+    ),
+    "midnights": "{share:.1%} of the times are exactly 00:00, often an unknown time",
+    "repeated_calls": (
+        "{count:,} rows repeat a call number and are left out; if the file has one row per unit sent, count them "
+        "in a column and map it as staffing.columns.units"
+    ),
+    "kinds_of_calls_left_out": "the kinds of calls hold {count:,} different texts: they are free text and left out",
+    "columns_changed": "{source}: expected columns are not in the file: {columns:some10}; has it changed?",
+    "outside_area": "{count:,} of {total:,} events ({share:.1%}) lie outside the study area and are left out",
+    "kinds_alike": "kinds that differ only in spelling are kept apart: {kinds:some}; data.kind_map joins them",
+    "kinds_not_trained": "{count:,} events of the kinds {kinds} do not train the model: {reason}",
+    "kind_not_found": "policy.{where} names {kind!r}, which does not occur",
+    "covariates_of_cells": "covariates {names:some20}: {count:,} cells of {file}",
+    "covariates_of_days": "daily covariates {names:some20}: {first} to {last} of {file}",
+    "columns_without_numbers": "{file}: columns without numbers are left out: {columns:some10}",
+    "columns_personal": "{file}: columns that look personal are not read: {columns:some10}",
+    "covariates_of_polygons": "covariates {names:some}: column {column!r} of {count:,} polygons of {file}, {how}",
+    "polygons_without_value": "{file}: {count:,} of {total:,} polygons have no value",
+    "points_without_place": "{count:,} points without a place are left out",
+    "points_without_date": "{count:,} points without a date are left out",
+    "covariate_of_distance": "covariate {name!r}: metres to the nearest of {count:,} points",
+    "covariate_missing": "covariate {name}: missing in {count:,} of {total:,} cells",
+    "daily_covariate_missing": "daily covariate {name}: missing on {count:,} days",
+    "daily_covariates_not_known_ahead": (
+        "daily covariates {names:some10} are not known ahead: average in the days that are forecast"
+    ),
+    "months": "months are taken as {days} days each: dates drift from the calendar",
+    "not_observed": "{count:,} of {total:,} periods and kinds were not observed: masked",
+    "gap": "no {kind} from {first} to {last}",
+    "columns_not_used": "{file}: columns not used: {columns:some10}",
+    "features_merged": "{file}: {count} features merged into {labels} labels of {column!r}",
+    "polygons_repaired": "{file}: {count} self-intersecting polygons were repaired: {polygons:some10}",
+    "origins_not_found": "{where} names {origins:some}, which do not occur; the file has {found:some8}",
+    "of_source": "{source}: {said}",
+    "kinds_trained": "kinds that train the model: {kinds}",
+    "of_file": "{file}: {because}",
+    "gap_masked": "{gap}: taken as not covered by the source, not as zero",
+    "covariates_of_points": (
+        "covariates {names:some}: {inside:,} points{first:?, {first} to {last}}{last_days:?, those of the last "
+        "{last_days} days}{outside:?; {outside:,} more ({share:.1%}) lie outside the area}"
+    ),
+    "districts_overlap": "districts {first} and {second} overlap by {km2:.3f} km²; the overlap belongs to {first}",
+    "broken_rows": "{count:,} rows with the wrong number of columns are left out",
+    "before_steady": (
+        "{count:,} events before {day} are left out: the file is filled steadily only from then on (data.since "
+        "sets another day)"
+    ),
+}

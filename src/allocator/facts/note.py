@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Union
+
+import numpy as np
 
 from allocator.errors import some
 from allocator.facts import duty, forecast, history, outreach, patrol, staffing, studies
@@ -23,7 +26,8 @@ WORDS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Cause → its words, with the facts of the note in braces. `{n:unit|units}` is the singular for 1, else the plural;
-`{names:some}` quotes the first three and counts the others, `{names:some5}` the first five."""
+`{names:some}` quotes the first three and counts the others, `{names:some5}` the first five; `{names:& and }` joins all
+with " and ", else ", " does; `{day:? until {day}}` is said only of a fact that is neither missing, 0 nor empty."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,17 @@ class Note:
         """Return a fact by its name, None where the note has none of that name."""
         return dict(self.facts).get(name)
 
+    def named(self, name: str) -> frozenset[str]:
+        """Return the texts of a fact of that name, or of its plural, here and in the causes behind this one."""
+        found = set[str]()
+        for key, fact in self.facts:
+            for one in fact if isinstance(fact, tuple) else (fact,):
+                if isinstance(one, Note):
+                    found |= one.named(name)
+                elif isinstance(one, str) and key in (name, f"{name}s"):
+                    found.add(one)
+        return frozenset(found)
+
     def record(self) -> dict[str, object]:
         """Return `cause`, the facts by name, and `text`, fit for JSON."""
         return {"cause": self.cause, **{name: _plain(fact) for name, fact in self.facts}, "text": self.text}
@@ -60,14 +75,15 @@ class Note:
     @classmethod
     def of_record(cls, record: Mapping[str, object]) -> Note:
         """Return the note of a `record`, as read from JSON."""
-        facts = {name: _fact(value) for name, value in record.items() if name not in ("cause", "text")}
+        facts = {name: _read(value) for name, value in record.items() if name not in ("cause", "text")}
         return note(str(record["cause"]), **facts)
 
 
-def note(cause: str, **facts: object) -> Note:
+def note(cause: str, /, **facts: object) -> Note:
     """Return a note, after checking that its cause is known and that its words find every fact they name.
 
-    Facts are kept as plain values: NumPy scalars as numbers, dates in ISO form, sequences as tuples.
+    Facts are kept as plain values: NumPy scalars as numbers, dates in ISO form, sequences as tuples. None may be named
+    `cause` or `text`, which records need.
 
     Raises
     ------
@@ -84,38 +100,59 @@ def texts(notes: Iterable[Note]) -> list[str]:
     return [one.text for one in notes]
 
 
+def records(notes: Iterable[Note]) -> list[dict[str, object]]:
+    """Return notes as records, fit for JSON."""
+    return [one.record() for one in notes]
+
+
 class _Formatter(string.Formatter):
-    """Format fields with plurals (`{n:unit|units}`), lists, and the usual specifications."""
+    """Format fields with plurals, lists and parts that may be left out, and the usual specifications."""
 
     def format_field(self, value: object, format_spec: str) -> str:
+        if format_spec.startswith("?"):
+            return format_spec[1:] if value else ""
+        if value is None:
+            return ""
         if "|" in format_spec:
             single, _, several = format_spec.partition("|")
             return single if value == 1 else several
-        if isinstance(value, tuple | list):
+        if isinstance(value, tuple):
             if format_spec.startswith("some"):
                 return some(value, int(format_spec.removeprefix("some") or 3))
-            return ", ".join(map(str, value))
-        return str(super().format_field(str(value) if isinstance(value, Note) else value, format_spec))
+            return (format_spec.removeprefix("&") or ", ").join(map(str, value))
+        return format(str(value) if isinstance(value, Note) else value, format_spec)
 
 
 _FORMATTER = _Formatter()
 
 
+_NOT_FINITE = ("nan", "inf", "-inf")
+"""How records write numbers that JSON has not."""
+
+
 def _plain(fact: Fact) -> object:
     if isinstance(fact, Note):
         return fact.record()
+    if isinstance(fact, float) and not math.isfinite(fact):
+        return str(fact)
     return [_plain(one) for one in fact] if isinstance(fact, tuple) else fact
 
 
-def _fact(value: object) -> Fact:
-    if isinstance(value, Note) or value is None or isinstance(value, str | int | float | bool):
-        return value
+def _read(value: object) -> object:
     if isinstance(value, Mapping):
         return Note.of_record(value)
+    if isinstance(value, list):
+        return tuple(map(_read, value))
+    return float(str(value)) if value in _NOT_FINITE else value
+
+
+def _fact(value: object) -> Fact:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Note) or value is None or isinstance(value, str | int | float | bool):
+        return value
     if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, Iterable):
         return tuple(_fact(one) for one in value)
-    if isinstance(scalar := getattr(value, "item", lambda: None)(), str | int | float | bool):  # of NumPy
-        return scalar
     raise TypeError(f"a note holds plain values, not {type(value).__name__}")

@@ -110,12 +110,8 @@ def bulletins_of(
     return report.bulletins(
         run.outreach, options=options, timezone=job.job.timezone, title=job.job.name, first_day=job.job.week,
         notes=[text for text in (report.stamp(job), job.job.note) if text], feedback=counts,
-        compared="window" if any(_NO_YEAR in note for note in run.outreach.notes) else "year",
+        compared="window" if any(note.cause == "outreach.no_year_earlier" for note in run.outreach.notes) else "year",
     )  # fmt: skip
-
-
-_NO_YEAR = "no same days a year earlier"
-"""What the notes of the needs say where the recent days are compared with those just before."""
 
 
 def delivery_of(run: Run, delivered: str | Path) -> DeliveryCard:

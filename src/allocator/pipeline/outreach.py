@@ -28,6 +28,7 @@ from allocator.domain import (
     item_key,
     with_sequences,
 )
+from allocator.facts import Note, note
 from allocator.pipeline.inputs import Asked, Known, OutreachInputs
 
 NEAR_M = 300.0
@@ -100,7 +101,9 @@ def without_detached(roster: Roster, plan: OutreachPlan) -> Roster:
     return dataclasses.replace(roster, duty=roster.duty - gone) if gone else roster
 
 
-def season_of(asked: Asked, known: Known, surface: RiskSurface) -> tuple[OutreachPlan, planning.Terms, tuple[str, ...]]:
+def season_of(
+    asked: Asked, known: Known, surface: RiskSurface
+) -> tuple[OutreachPlan, planning.Terms, tuple[Note, ...]]:
     """Return the outreach plan of a job, the terms that it leaves to patrol, and events that no visit can be near to.
 
     Raises
@@ -120,7 +123,7 @@ def season_of(asked: Asked, known: Known, surface: RiskSurface) -> tuple[Outreac
 
 def _asked_of_patrol(
     asked: Asked, plan: OutreachPlan, surface: RiskSurface, roster: Roster, problem: AllocationProblem
-) -> tuple[Givens, tuple[str, ...]]:
+) -> tuple[Givens, tuple[Note, ...]]:
     """Return the givens with what outreach asks of patrol, and notes on events that no visit can be near to.
 
     It asks for visits near events, and for room under the burden caps, where the visits near events come first.
@@ -146,7 +149,7 @@ def with_event_visits(plan: Plan, givens: Givens, shifts: tuple[str, ...]) -> Pl
         for key, text in zip(keys, plan.visits["reason"], strict=True)
     ]
     lost = tuple(
-        f"no time for the patrol visit in {shift} {text} (cell {cell})"
+        note("patrol.no_time_near", shift=shift, event=text, cell=cell)
         for (shift, cell), text in sorted(reasons.items())
         if (shift, cell) not in set(keys)
     )
@@ -156,7 +159,7 @@ def with_event_visits(plan: Plan, givens: Givens, shifts: tuple[str, ...]) -> Pl
 
 def _visits(
     plan: OutreachPlan, surface: RiskSurface, roster: Roster, problem: AllocationProblem
-) -> tuple[dict[tuple[int, int], str], tuple[str, ...]]:
+) -> tuple[dict[tuple[int, int], str], tuple[Note, ...]]:
     """Return what to visit, shift and cell, with the event that it is for; and notes on events without a visit.
 
     Of the cells near a venue the one is taken that patrol would visit about once anyway: one visit costs least there,
@@ -164,29 +167,27 @@ def _visits(
     """
     city, to_metres = surface.city, Transformer.from_crs("EPSG:4326", surface.city.crs, always_xy=True)
     shifts = [(pd.Timestamp(shift.start), pd.Timestamp(shift.stop)) for shift in roster.shifts]
-    found, notes, extra = dict[tuple[int, int], str](), list[str](), dict[int, set[int]]()
+    found, notes, extra = dict[tuple[int, int], str](), list[Note](), dict[int, set[int]]()
     for row in plan.items[(plan.items["venue"] != "") & (plan.items["start"] < shifts[-1][1])].itertuples():
         before = [s for s, (_, stop) in enumerate(shifts) if stop <= row.start][-1:]
         after = [s for s, (start, _) in enumerate(shifts) if start >= row.stop][:1]
         x, y = to_metres.transform(row.lon, row.lat)
         near = np.flatnonzero((np.hypot(city.x - x, city.y - y) <= NEAR_M) & (city.district >= 0))
         for s, when in [*((s, "before") for s in before), *((s, "after") for s in after)]:
-            event, name = f"{row.initiative} at {row.venue}", problem.shifts[s]
+            event, name = f"{when} {row.initiative} at {row.venue}", problem.shifts[s]
             open_cells = near[problem.cap[s, near] > 0]
             if not len(open_cells):
-                notes.append(
-                    f"no patrol visit in {name} {when} {event}: no cell that may be visited within {NEAR_M:.0f} m"
-                )
+                notes.append(note("patrol.no_place_near", shift=name, event=event, metres=NEAR_M))
                 continue
             cell = int(open_cells[np.argmin(np.abs(problem.value[s, open_cells] - _usual_value(problem, s)))])
             d = int(problem.district[cell])
             posted = {*np.flatnonzero(problem.minimum[:, s]).tolist(), *extra.get(s, set())}
             if d not in posted and len(extra.get(s, set())) >= int(problem.on_duty[s] - problem.minimum[:, s].sum()):
-                notes.append(f"no patrol visit in {name} {when} {event}: no unit is free of the minimums")
+                notes.append(note("patrol.no_unit_near", shift=name, event=event))
                 continue
             if d not in posted:
                 extra.setdefault(s, set()).add(d)
-            found.setdefault((s, cell), f"{when} {event}")
+            found.setdefault((s, cell), event)
     return found, tuple(notes)
 
 
@@ -261,7 +262,7 @@ def outreach_scenarios(
         case = job.model_copy(update={"outreach": own})
         plan = outreach_of(case, given, surface, panel, roster=roster, problem=problem)
         figures = _figures(case, plan, roster, problem)
-        missed = any(line.startswith("outreach at least") for line in plan.unmet)
+        missed = any(one.cause == "outreach.hours_missing" for one in plan.unmet)
         records.append({"scenario": f"{name} (not reached)" if missed else name, **figures})
     frame = pd.DataFrame(records)
     frame["change"] = frame["prevented"] / max(float(frame["prevented"][0]), 1e-12) - 1

@@ -6,8 +6,9 @@ import dataclasses
 import datetime as dt
 import zoneinfo
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
@@ -37,16 +38,27 @@ SEARCH = {"runs": 1, "iterations": 8, "variants": 6}
 """Budget of the routes of a re-plan: a dispatcher waits for it. A district of 16 units then takes about 0.3 s."""
 
 
+class Changes(TypedDict, total=False):
+    """What may happen to a plan; see `replan`."""
+
+    out_of_service: Iterable[str]
+    added: Added
+    urgent: Iterable[int]
+    closed: Closed
+
+
+@dataclass(frozen=True, eq=False)
+class _Happened:
+    out_of_service: Iterable[str] = ()
+    added: Added = ()
+    urgent: Iterable[int] = ()
+    closed: Closed = ()
+
+
 def replan(
-    run: Run,
-    *,
-    at: str | dt.datetime,
-    out_of_service: Iterable[str] = (),
-    added: Added = (),
-    urgent: Iterable[int] = (),
-    closed: Closed = (),
-    events: Events | pd.DataFrame | str | Path | None = None,
-) -> Run:
+    run: Run, *, at: str | dt.datetime, events: Events | pd.DataFrame | str | Path | None = None,
+    **changes: Unpack[Changes],
+) -> Run:  # fmt: skip
     """Return a new run for what is left of a plan after something happened; `run` stays valid and unchanged.
 
     Visits begun before `at` stand. Of the rest, only shifts whose units, forecast or open cells differ are solved
@@ -58,6 +70,9 @@ def replan(
         From `run` or `load_run`.
     at : str or datetime
         When it happened; without an offset it is in the job's time zone.
+    events : Events, DataFrame or path, optional
+        All incidents since the forecast (of the first run, where this is a re-plan of a re-plan), with the columns of
+        the job's `[data]`. The forecast is renewed by them alone.
     out_of_service : iterable of str
         Units that are gone from then until the end of the plan.
     added : iterable of str or Unit, or mapping of unit to shift id(s)
@@ -66,24 +81,22 @@ def replan(
         Cells that are visited as soon as a unit can be there.
     closed : path or iterable of int
         Polygon file, or cells, that cannot be visited or driven through from then on.
-    events : Events, DataFrame or path, optional
-        All incidents since the forecast (of the first run, where this is a re-plan of a re-plan), with the columns of
-        the job's `[data]`. The forecast is renewed by them alone.
 
     Raises
     ------
     DataError
         With every unknown unit, cell and shift at once; or if `at` lies outside the plan.
     """
-    for name, given in (("out_of_service", out_of_service), ("added", added)):
+    happened = _Happened(**changes)
+    for name, given in (("out_of_service", happened.out_of_service), ("added", happened.added)):
         if isinstance(given, str):
             raise DataError(f"{name} = {given!r} is one text: give a list, such as [{given!r}]")
     minute, clock = _moment(run, at)
-    gone, urgent = tuple(out_of_service), tuple(urgent)
-    cells, polygons = _closed_cells(run, closed)
+    gone, urgent = tuple(happened.out_of_service), tuple(happened.urgent)
+    cells, polygons = _closed_cells(run, happened.closed)
     before = [cell for one in run.manifest.get("replanned", []) for cell in one["closed_cells"]]
     polygons += [run.surface.city.geometry[cell] for cell in before]
-    duty = _check(run, gone=gone, duty=_new_duty(run, added, minute), urgent=urgent, closed=cells)
+    duty = _check(run, gone=gone, duty=_new_duty(run, happened.added, minute), urgent=urgent, closed=cells)
     roster = _roster_after(run.roster, gone, duty, minute)
     surface, state, news = _renewed(run, events, minute)
     row = {unit.name: u for u, unit in enumerate(roster.units)}

@@ -7,6 +7,7 @@ import dataclasses
 from allocator import evaluation, planning, report, risk
 from allocator.config import Job
 from allocator.domain import Plan, RiskSurface, Run, Staffing
+from allocator.facts import Note, texts
 from allocator.pipeline.inputs import Asked, Known, asked_of, check_kinds, duty_of, ground_of, known_of
 from allocator.pipeline.outreach import season_of, with_event_visits
 from allocator.pipeline.record import Progress, Stopwatch, origin, peak_mb
@@ -48,22 +49,16 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         plan = _with_waits(plan, asks.workload, (*asks.short, *unkept))
         plan = with_event_visits(plan, terms.givens, problem.shifts)
     with clock("summary"):
-        facts = report.Material(
-            job=job, events=history.events, panel=history.panel, surface=surface, roster=terms.roster, problem=problem,
-            plan=plan, outreach=outreach, skill=fitted.skill(), notes=fitted.notes, rivals=rivals,
-            actual=fitted.hold_out.actual, window_days=fitted.history.training.horizon, rates=fitted.hold_out.rates,
-            covariates=history.covariates,
-        )  # fmt: skip
-        figures = report.figures(facts)
         past = evaluation.look_back(
             history.panel, job.job.week, actual=fitted.hold_out.actual, rates=fitted.hold_out.rates
         )
-    return Run(
-        job=job, surface=surface.with_reasons_of(plan.visits["cell"].to_numpy()), roster=terms.roster, problem=problem,
-        plan=plan, outreach=outreach, skill=facts.skill, model_text=fitted.model_text(), state=fitted.state(),
-        travel=asks.travel, openings=asks.openings, figures=figures, manifest=_manifest(asks, history, clock),
-        history=past,
-    )  # fmt: skip
+        made = Run(
+            job=job, surface=surface.with_reasons_of(plan.visits["cell"].to_numpy()), roster=terms.roster,
+            problem=problem, plan=plan, outreach=outreach, skill=fitted.skill(), model_text=fitted.model_text(),
+            state=fitted.state(), travel=asks.travel, openings=asks.openings, figures={}, manifest={}, history=past,
+        )  # fmt: skip
+        figures = report.figures(report.Draft(made, fitted, history.events, rivals, history.covariates))
+    return dataclasses.replace(made, figures=figures, manifest=_manifest(asks, history, clock))
 
 
 def first_stage(job: Job, clock: Stopwatch, *, soften: bool = False) -> tuple[Asked, Known]:
@@ -96,7 +91,7 @@ def forecast_of(asked: Asked, known: Known) -> tuple[risk.Fitted, RiskSurface]:
     return fitted, fitted.forecast(shifts=asked.duty.roster.shifts, harm=job.policy.harm)
 
 
-def _with_waits(plan: Plan, workload: Staffing | None, short: tuple[str, ...]) -> Plan:
+def _with_waits(plan: Plan, workload: Staffing | None, short: tuple[Note, ...]) -> Plan:
     """Return the plan with the waits of calls that its units make, and the calls that need more of them."""
     plan = dataclasses.replace(plan, unmet=(*short, *plan.unmet))
     if workload is None:
@@ -112,7 +107,7 @@ def _manifest(asked: Asked, known: Known, clock: Stopwatch) -> dict[str, object]
         **origin(ground.job),
         "rows": {**known.rows, **asked.rows},
         "dropped_columns": list(known.events.dropped_columns),
-        "notes": [str(note) for part in (ground, known, asked.duty, asked) for note in part.notes],
+        "notes": texts(note for part in (ground, known, asked.duty, asked) for note in part.notes),
         "wall_clock_stops": [],  # every budget is one of iterations or deterministic work
         "seconds": {**clock.seconds, "total": round(sum(clock.seconds.values()), 3)},
         "peak_mb": peak_mb(),

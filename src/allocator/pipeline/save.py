@@ -12,8 +12,8 @@ import pandas as pd
 
 from allocator import io, report
 from allocator.config import Job
-from allocator.domain import Run, Staffing
-from allocator.evaluation import DeliveryCard, PlanScorecard, Scenarios, Scorecard
+from allocator.domain import Run
+from allocator.facts import texts
 from allocator.pipeline.record import origin, peak_mb, versions_in_words
 
 PRODUCT_HASHES = "products.json"
@@ -50,59 +50,19 @@ def write_answer(
     heading = [text for text in (report.stamp(job), job.job.note, f"Made by {versions_in_words()}") if text]
     shown = report.presented(answer, job, heading)
     begun = origin(job, inputs=shown.of_job)
-    manifest = {**begun, "notes": [str(note) for note in shown.notes], "peak_mb": peak_mb(), **shown.record}
+    manifest = {**begun, "notes": texts(shown.notes), "peak_mb": peak_mb(), **shown.record}
     place = io.write_results(
         folder, tables=shown.tables, pages=shown.pages, figures=shown.figures, manifest=manifest, overwrite=overwrite
     )
     return place, shown
 
 
-def save_backtest(card: Scorecard, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
-    """Write `scores.parquet`, `scores.csv` and `backtest.html`; parameters and errors are those of `save`.
-
-    Raises
-    ------
-    OutputError
-        As `save`.
-    """
-    return save(card, job, folder, overwrite=overwrite)
-
-
-def save_plan_backtest(card: PlanScorecard, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
-    """Write `plan_scores.parquet`, `plan_scores.csv` and `plan_backtest.html`.
-
-    Raises
-    ------
-    OutputError
-        As `save`.
-    """
-    return save(card, job, folder, overwrite=overwrite)
-
-
-def save_scenarios(compared: Scenarios, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
-    """Write `scenarios.parquet`, `scenarios.csv`, `scenarios.html` and `frontier.png`.
-
-    Raises
-    ------
-    OutputError
-        As `save`.
-    """
-    return save(compared, job, folder, overwrite=overwrite)
-
-
-def save_staffing(staffing: Staffing, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
-    """Write `staffing.parquet`, `staffing.csv`, `staffing.html`, and `help` where districts can help each other.
-
-    Raises
-    ------
-    OutputError
-        As `save`.
-    """
-    return save(staffing, job, folder, overwrite=overwrite)
+save_backtest = save_plan_backtest = save_scenarios = save_staffing = save_bulletins = save_delivery = save
+"""Other names of the one saver."""
 
 
 def save_exploration(exploration: report.Exploration, folder: str | Path, *, overwrite: bool = False) -> Path:
-    """Write page, tables and pictures of an exploration.
+    """Do as `save` does; an exploration knows its job.
 
     Raises
     ------
@@ -110,28 +70,6 @@ def save_exploration(exploration: report.Exploration, folder: str | Path, *, ove
         As `save`.
     """
     return save(exploration, exploration.job, folder, overwrite=overwrite)
-
-
-def save_bulletins(drafts: report.Bulletins, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
-    """Write the drafts of bulletins, `bulletins.csv`, and `feedback.csv` if any.
-
-    Raises
-    ------
-    OutputError
-        As `save`.
-    """
-    return save(drafts, job, folder, overwrite=overwrite)
-
-
-def save_delivery(card: DeliveryCard, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
-    """Write what was delivered: `delivery.parquet` and `delivery.csv`.
-
-    Raises
-    ------
-    OutputError
-        As `save`.
-    """
-    return save(card, job, folder, overwrite=overwrite)
 
 
 def save_run(

@@ -31,6 +31,7 @@ from allocator.domain import (
     empty_table,
 )
 from allocator.errors import DataError
+from allocator.facts import Note, note
 from allocator.planning.allocation import build_problem, covered, reduce, shift_rows, solve, worth_of_limits
 from allocator.planning.duty import RESERVE, assignments_frame, post_units
 from allocator.planning.routes import RouteTerms, Visits, openings_of, route_tasks, straight, tasks_of
@@ -46,7 +47,7 @@ class PatrolOptions(TypedDict, total=False):
     travel: Travel | None
     openings: Openings | None
     seed: int
-    softened: tuple[str, ...]
+    softened: tuple[Note, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,7 @@ class _Settings:
     travel: Travel | None = None
     openings: Openings | None = None
     seed: int = 0
-    softened: tuple[str, ...] = ()
+    softened: tuple[Note, ...] = ()
 
 
 class AllocateOptions(TypedDict, total=False):
@@ -151,7 +152,7 @@ def plan_patrol(
         When places may be visited, from `openings_of`; by default at any time.
     seed : int
         Seed of the job: the routes are drawn by lot.
-    softened : tuple of str
+    softened : tuple of Note
         Limits that were bent before, for the record.
     """
     if [len(roster.on_duty(shift)) for shift in roster.shifts] != problem.on_duty.tolist():
@@ -314,33 +315,28 @@ def margins_of(problem: AllocationProblem, units: Ints, shifts: Ints | None = No
     return margins
 
 
-def _reserves(problem: AllocationProblem, answer: Allocation, posting: npt.NDArray[np.int32]) -> list[str]:
+def _reserves(problem: AllocationProblem, answer: Allocation, posting: npt.NDArray[np.int32]) -> list[Note]:
     reserve = (posting == RESERVE).sum(axis=0)
     if not reserve.any():
         return []
-    full = [problem.districts[d] for d in np.flatnonzero(answer.units.sum(axis=1) >= problem.most)]
     spent = [
         one.name for one in problem.limits
         if one.on_units is not None and np.isfinite(one.most)
         and (one.on_units * answer.units).sum() + float(one.on_units[one.on_units > 0].min(initial=np.inf)) > one.most
     ]  # fmt: skip
-    cause = f"the {spent[0]} allows no more" if spent else "no allowed visit of value is left for them"
-    if full:
-        cause += f"; {len(full)} of {len(problem.districts)} districts are at the top of their band"
     worst = int(reserve.argmax())
-    return [
-        f"{reserve.sum():,} of {problem.on_duty.sum():,} unit-shifts stay in reserve "
-        f"(most in {problem.shifts[worst]}: {reserve[worst]}): {cause}"
-    ]
+    told = note(
+        "patrol.in_reserve", count=reserve.sum(), total=problem.on_duty.sum(), shift=problem.shifts[worst],
+        most=reserve[worst], full=(answer.units.sum(axis=1) >= problem.most).sum(), districts=len(problem.districts),
+        because=note("patrol.limit_spent", limit=spent[0]) if spent else note("patrol.nothing_left"),
+    )  # fmt: skip
+    return [told]
 
 
-def _dropped(answer: Allocation, visits: Visits, delivered: float) -> list[str]:
+def _dropped(answer: Allocation, visits: Visits, delivered: float) -> list[Note]:
     planned = int(answer.blocks.sum())
     dropped = planned - len(visits.unit)
     if not dropped:
         return []
     lost = (answer.objective - delivered) / max(answer.objective, 1e-12)
-    return [
-        f"{dropped:,} of {planned:,} visits were dropped because travel, breaks and return gaps leave no time for them "
-        f"({lost:.1%} of the harm covered)"
-    ]
+    return [note("patrol.visits_dropped", count=dropped, total=planned, share=lost)]

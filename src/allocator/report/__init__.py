@@ -7,7 +7,7 @@ from allocator.report.outreach import calendars, funder_report, outreach_files, 
 from allocator.report.products import check_products, products
 from allocator.report.roster import roster_xlsx
 from allocator.report.routes import route_files
-from allocator.report.run import Material, figures, replan_figures
+from allocator.report.run import Draft, figures, replan_figures
 from allocator.report.studies import (
     Exploration,
     Presented,
@@ -25,8 +25,8 @@ from allocator.report.studies import (
 
 __all__ = [
     "Bulletins",
+    "Draft",
     "Exploration",
-    "Material",
     "Presented",
     "backtest_page",
     "briefing_pages",

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from allocator.config import RiskSection
 from allocator.domain import Covariates, Floats, Panel
-from allocator.errors import ConfigError, DataError, nearest, some
+from allocator.errors import ConfigError, DataError, nearest
+from allocator.facts import Note, note
 from allocator.risk.dispersion import dispersions
 from allocator.risk.features import Extras, country_of, feast_days, reported_share
 from allocator.risk.fitted import Fitted, FittedModel, HoldOut, Model
@@ -190,21 +191,18 @@ def _choose(hold_out: HoldOut, kind: int, model: str) -> str:
     return max(scores, key=lambda name: scores[name])
 
 
-def _notes(panel: Panel, days: int, history: History, covariates: Covariates | None) -> tuple[str, ...]:
+def _notes(panel: Panel, days: int, history: History, covariates: Covariates | None) -> tuple[Note, ...]:
     notes = [*panel.notes]
     if history.training.horizon < days:
-        notes.append(
-            f"the history is too short to hold back windows of {days} days: the models learn from windows of "
-            f"{history.training.horizon} days, and their rates are scaled up"
-        )
+        notes.append(note("forecast.short_history", days=days, horizon=history.training.horizon))
     unseen = np.asarray(~np.stack([window.covered for window in history.held_out]).any(axis=0))
     for kind, name in enumerate(panel.kinds):
         if unseen[kind]:
-            notes.append(f"too few weeks of {name} to hold some back: its models learn from all of them, unchecked")
+            notes.append(note("forecast.unchecked", kind=name))
         if not np.isfinite(history.present.level[kind]):
-            notes.append(f"too few days or events of {name} for a level of their own: the model's total stands")
+            notes.append(note("forecast.no_level", kind=name))
     if covariates is not None:
         notes += covariates.notes
         if missing := covariates.missing_days(panel.stop_day, days):
-            notes.append(f"no values in the forecast days for {some(missing, 10)}: taken as average")
+            notes.append(note("forecast.covariates_missing", names=missing))
     return tuple(notes)

@@ -26,6 +26,7 @@ from allocator.domain import (
     shifts_of,
 )
 from allocator.errors import DataError, some
+from allocator.facts import Note
 from allocator.kernels.likelihood import poisson_loglik
 from allocator.risk.features import View, near_counts
 from allocator.risk.models import FittedBoosted, FittedMixture, shift_shares
@@ -107,7 +108,7 @@ class Fitted:
         The fitted models in use.
     options : RiskSection
         Settings.
-    notes : tuple of str
+    notes : tuple of Note
         Fallbacks that were taken, in plain words.
     country : str
         Country of the public holidays; empty for none.
@@ -124,7 +125,7 @@ class Fitted:
     history: History
     models: Mapping[str, FittedModel]
     options: RiskSection
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     country: str = ""
 
     def skill(self) -> pd.DataFrame:

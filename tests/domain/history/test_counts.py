@@ -13,6 +13,7 @@ import allocator as al
 from allocator.config import BoostedOptions, RiskSection
 from allocator.domain import Panel, Tessellation
 from allocator.errors import ConfigError, DataError
+from allocator.facts import texts
 from allocator.risk.features.histories import within
 from allocator.risk.fit import fit_all
 
@@ -112,7 +113,7 @@ def test_a_horizon_counts_periods():
     fitted = al.fit(weekly, "mixture", horizon=2, options=OPTIONS)
     assert fitted.horizon == 14
     assert fitted.forecast().mean.sum() == pytest.approx(2 * counts.sum() / 60, rel=0.15)
-    assert "months are taken as 30 days each" in panel_of(counts, period="1M").notes[0]
+    assert "months are taken as 30 days each" in panel_of(counts, period="1M").notes[0].text
 
 
 def test_counts_of_squares_forecast_as_the_squares_do(synthetic_city, synthetic_events):
@@ -145,7 +146,7 @@ def test_what_was_not_observed_is_masked_and_said():
     counts = made(180)
     counts[100:130, :, 1] = np.nan
     panel = panel_of(counts, kinds=KINDS)
-    assert panel.notes == ("30 of 360 periods and kinds were not observed: masked",)
+    assert tuple(texts(panel.notes)) == ("30 of 360 periods and kinds were not observed: masked",)
     assert not panel.days_observed[100:130, 1].any()
     assert panel.days_observed[:, 0].all()
     rate = al.fit(panel, "historic_mean", options=OPTIONS).rate[1].sum()

@@ -26,6 +26,7 @@ from allocator.domain import (
 from allocator.errors import DataError
 from allocator.evaluation.outreach.delivery import delivery_report
 from allocator.evaluation.outreach.learning import learnt
+from allocator.facts import texts
 from allocator.io.outreach.delivery import delivery_template, read_delivery
 from allocator.io.tables.exports import csv_text
 
@@ -243,8 +244,8 @@ def test_low_attendance_lowers_the_reach_towards_all():
     assert 20 < reach["Bikes"] <= 30
     assert reach["New"] < 20  # never held: the ratio of all
     assert reach["Leaflets"] == 500  # another sort
-    assert any("120 contacts of 240 to be expected in 6 holdings (50%)" in note for note in notes)
-    assert any("New: not held yet" in note for note in notes)
+    assert any("120 contacts of 240 to be expected in 6 holdings (50%)" in note.text for note in notes)
+    assert any("New: not held yet" in note.text for note in notes)
 
 
 def test_one_poor_evening_is_no_rule():
@@ -288,7 +289,7 @@ def test_a_room_that_draws_few_has_less_usable_capacity():
     found, notes = learnt([delivered(rows)], OFFERS)
     assert named(found)["Hall"].capacity == 50
     assert 14 <= named(found)["Room"].capacity < 36
-    assert any(note.startswith("Room: 240 came in 20 holdings") for note in notes)
+    assert any(note.text.startswith("Room: 240 came in 20 holdings") for note in notes)
     assert named(found)["Locks"].reach >= 36  # the room is not held against the initiative
 
 
@@ -297,13 +298,13 @@ def test_notice_covers_four_answers_of_five():
     found, notes = learnt([delivered([("Locks", "Hall", 40, one) for one in days])], OFFERS)
     assert named(found)["Library"].lead_days == 8
     assert named(found)["School"].lead_days == 20
-    assert any("80% of 10 answers came within 8 days: notice of 3 days becomes 8" in note for note in notes)
+    assert any("80% of 10 answers came within 8 days: notice of 3 days becomes 8" in note.text for note in notes)
     few, _ = learnt([delivered([("Locks", "Hall", 40, 50), ("Locks", "Hall", 40, 50)])], OFFERS)
     assert named(few)["Library"].lead_days == 3
     quick, _ = learnt([delivered([("Locks", "Hall", 40, 1)] * 5)], OFFERS)
     assert named(quick)["Library"].lead_days == 3
     _, notes = learnt([delivered([("Locks", "Hall", 40, 1), ("Locks", "Hall", 40, None)])], OFFERS)
-    assert "Library: 1 of 2 questions have no answer yet" in notes
+    assert "Library: 1 of 2 questions have no answer yet" in texts(notes)
 
 
 def test_reports_on_the_same_holding_count_once():
@@ -311,13 +312,13 @@ def test_reports_on_the_same_holding_count_once():
     once, _ = learnt([table], OFFERS)
     twice, notes = learnt([table, table], OFFERS)
     assert once == twice
-    assert "4 holdings are reported on more than once" in notes[0]
+    assert "4 holdings are reported on more than once" in notes[0].text
 
 
 def test_initiatives_that_are_gone_teach_nothing():
     found, notes = learnt([delivered([("Gone", "Hall", 3)] * 4)], OFFERS)
     assert found == OFFERS
-    assert "offered no longer" in notes[0]
+    assert "offered no longer" in notes[0].text
     assert learnt([], OFFERS) == (OFFERS, ())
 
 
@@ -351,4 +352,4 @@ def test_learning_keeps_to_physical_limits_and_ignores_the_order(seed):
             )
             == before[name]
         )
-    assert all("nan" not in note for note in notes)
+    assert all("nan" not in note.text for note in notes)

@@ -139,7 +139,7 @@ def test_without_a_survey_nothing_is_called_success_or_failure(after, words):
     assert effect.success is None
     assert words in effect.words
     assert effect.victimisation is None
-    assert any("no comparison areas" in note for note in effect.notes)
+    assert any("no comparison areas" in note.text for note in effect.notes)
 
 
 def test_surveys_elsewhere_are_taken_out():

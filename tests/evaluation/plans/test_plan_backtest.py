@@ -321,7 +321,7 @@ def test_weeks_without_calls_before_them_are_planned_without(panel, weeks):
     terms = dataclasses.replace(TERMS, calls=calls)
     _, setting, notes = prepare_week(panel.until(weeks[0].cutoff), terms, weeks[0])
     assert setting.givens.required is None
-    assert "planned without the needs of calls: no call was received before" in notes[0]
+    assert "planned without the needs of calls: no call was received before" in notes[0].text
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ import planning_city
 from allocator.config import AllocationSection, Policy, RosterSection, StaffingSection
 from allocator.domain import Edit, ForecastState, Openings, OutreachPlan, Run, Travel, Unit
 from allocator.errors import DataError, InfeasibleError
+from allocator.facts import texts
 from allocator.io.duty.edits import read_edits
 from allocator.io.duty.rosters import read_roster
 from allocator.io.duty.workbook import OFF_DUTY, cell_text, read_workbook, row_check
@@ -338,7 +339,7 @@ def test_what_is_typed_comes_back_with_who_and_why(toy, made, tmp_path):
         Edit("pin", f"{DAY}/night", cell=17, who="sergeant", why="vigil"),
         Edit("forbid", f"{DAY}/evening", "U000", "2", who="watch desk", why="=not a formula"),
     )
-    assert notes == ("roster.xlsx: sheets not read: 'remarks'",)
+    assert tuple(texts(notes)) == ("roster.xlsx: sheets not read: 'remarks'",)
 
 
 def test_a_simple_sheet_made_by_hand_is_read(toy, tmp_path):

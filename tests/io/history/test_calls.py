@@ -159,7 +159,7 @@ def test_repeats_of_an_id_are_dropped_and_counted():
     calls = read(frame, more={"id": "id"})
     assert len(calls) == 38
     assert calls.ledger["repeated id"] == 2
-    assert any("one row per unit" in note for note in calls.notes)
+    assert any("one row per unit" in note.text for note in calls.notes)
 
 
 def test_priorities_that_are_words_need_an_order():

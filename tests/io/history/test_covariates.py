@@ -22,6 +22,7 @@ from allocator.domain import Area, Covariates, DatedPoints, Panel, Tessellation
 from allocator.errors import ConfigError, DataError
 from allocator.evaluation.forecasts.cases import forecasts
 from allocator.evaluation.forecasts.folds import Asked, Fold, design_of
+from allocator.facts import texts
 from allocator.io.history.covariates import local_days
 from allocator.io.job import dump_job, input_files, read_job
 from allocator.io.tables.times import parse_times
@@ -104,7 +105,7 @@ def test_a_table_of_cells_is_read_with_gaps_counted_and_words_left_out(small, sa
     table = pd.DataFrame({"cell": [3, 0], "bars": [2.0, np.nan], "street": ["Elm", "Oak"], "owner name": ["a", "b"]})
     found = read(small, {"file": save(table, name), "form": "cells"})
     np.testing.assert_array_equal(found.cells["bars"], [np.nan, np.nan, np.nan, 2.0])
-    told = " ".join(found.notes)
+    told = " ".join(texts(found.notes))
     assert found.names == ("bars",)
     assert "missing in 3 of 4 cells" in told
     assert "'street'" in told
@@ -128,7 +129,7 @@ def test_points_are_counted_in_the_cell_and_near_its_centre(city, save):
     assert inside[0] == 2
     metres = np.hypot(city.x[:, None] - city.x[[0, 0, 21]], city.y[:, None] - city.y[[0, 0, 21]])
     np.testing.assert_array_equal(near, (metres <= 300).sum(axis=1))
-    assert any("1 more (25.0%) lie outside the area" in note for note in found.notes)
+    assert any("1 more (25.0%) lie outside the area" in note.text for note in found.notes)
 
 
 def test_points_outside_the_area_count_for_what_is_near(small, save):
@@ -150,7 +151,7 @@ def test_dated_points_count_from_the_next_day_on_and_only_the_last_days_if_asked
     recent = read(small, points(path, time="created", within_m=0.0, last_days=5))
     assert recent.at(dt.date(2025, 3, 11)).ravel().tolist() == [1, 1, 0, 0]
     assert recent.at(dt.date(2025, 3, 16)).ravel().tolist() == [0, 0, 0, 0]
-    assert any("2025-03-01 to 2025-03-10" in note for note in found.notes)
+    assert any("2025-03-01 to 2025-03-10" in note.text for note in found.notes)
 
 
 @settings(max_examples=50, deadline=None)
@@ -213,8 +214,8 @@ def test_polygons_give_their_value_at_the_centre_of_a_cell(small, save):
     layer = tracts(small, [-150, 90, 130, 400], [5.0, 7.0, None])
     found = read(small, {"file": save(layer, "tracts.gpkg"), "form": "polygons", "column": "residents"})
     np.testing.assert_array_equal(found.cells["residents"], [5, np.nan, 5, np.nan])
-    assert any("missing in 2 of 4 cells" in note for note in found.notes)
-    assert any("1 of 3 polygons have no value" in note for note in found.notes)
+    assert any("missing in 2 of 4 cells" in note.text for note in found.notes)
+    assert any("1 of 3 polygons have no value" in note.text for note in found.notes)
 
 
 def test_totals_of_polygons_are_spread_by_area(small, save):
@@ -262,7 +263,7 @@ def test_daily_values_are_read_and_hidden_from_the_forecast_days_unless_known_ah
     np.testing.assert_allclose(hidden[:6, 0], (np.arange(6) - 2.5) / np.std(np.arange(6)))
     assert (hidden[6:, 0] == 0).all()
     assert (hidden[:, 1] == shown[:, 1]).all()
-    assert any("'heat' are not known ahead" in note for note in found.notes)
+    assert any("'heat' are not known ahead" in note.text for note in found.notes)
     assert found.missing_days(FIRST + dt.timedelta(days=8), 4) == ("match",)
 
 
@@ -478,7 +479,7 @@ def test_a_covariate_known_in_one_cell_only_is_tolerated_by_all_its_readers(worl
     for model in ("boosted", "glm"):
         fitted = al.fit(panel, model, options=OPTIONS, covariates=rare)
         assert np.isfinite(fitted.rate).all()
-        assert any("missing in 399 of 400 cells" in note for note in fitted.notes)
+        assert any("missing in 399 of 400 cells" in note.text for note in fitted.notes)
 
 
 def test_the_regression_holds_a_column_without_any_value_to_its_mean():
@@ -558,8 +559,8 @@ def test_a_backtest_of_a_job_uses_its_covariates(job_with_covariates):
     quick = {"folds": 1, "models": ["boosted"]}
     one, two = (pipeline.backtest_job(each, **quick) for each in (job, plain))
     assert not one.scores["loglik"].equals(two.scores["loglik"])
-    assert any("covariates 'bars'" in note for note in one.notes)
-    assert any("count as given at every cutoff: 'bars'" in note for note in one.notes)
+    assert any("covariates 'bars'" in note.text for note in one.notes)
+    assert any("count as given at every cutoff: 'bars'" in note.text for note in one.notes)
 
 
 def test_a_missing_file_and_a_wrong_key_are_named_by_their_place_in_the_job(job_with_covariates):

@@ -249,10 +249,10 @@ def test_precision_is_found_and_told():
     assert read_events(frame(), **CHICAGO).precision == "minute"
     by_day = read_events(frame(when=pd.date_range("2017-01-01", periods=100)), **CHICAGO)
     assert by_day.precision == "day"
-    assert "shares of the job's shifts" in by_day.notes[0]
+    assert "shares of the job's shifts" in by_day.notes[0].text
     by_month = read_events(frame(when=["2017-03", "2017-04"] * 50), **CHICAGO)
     assert by_month.precision == "month"
-    assert "months" in by_month.notes[0]
+    assert "months" in by_month.notes[0].text
 
 
 @pytest.mark.parametrize("tail", ["T00:00:00Z", " 00:00:00+00", "T00:00:00+02:00", ""])
@@ -307,7 +307,7 @@ def test_places_outside_the_area(area):
     assert len(check_placed(inside, area, max_outside_share=0.2)) == 100
     some_out = check_placed(read_events(frame(lat=[40.0] * 10 + [41.85] * 90), **CHICAGO), area, max_outside_share=0.2)
     assert some_out.ledger["outside the area"] == 10
-    assert "10 of 100 events (10.0%)" in some_out.notes[-1]
+    assert "10 of 100 events (10.0%)" in some_out.notes[-1].text
     assert some_out.crs == area.crs
     with pytest.raises(DataError, match=r"30 of 100 points"):
         check_placed(read_events(frame(lat=[40.0] * 30 + [41.85] * 70), **CHICAGO), area, max_outside_share=0.2)
@@ -326,14 +326,14 @@ def test_origin_is_mapped():
     columns = {**COLUMNS, "origin": "how"}
     events = read_events(table, timezone="UTC", columns=columns, officer_initiated=["officer"])
     assert (events.origin == OFFICER).sum() == 50
-    assert "every origin counts as a call" in read_events(table, timezone="UTC", columns=columns).notes[0]
+    assert "every origin counts as a call" in read_events(table, timezone="UTC", columns=columns).notes[0].text
 
 
 def test_kinds_are_stripped_and_renamed():
     table = frame(what=[" THEFT", "LARCENY"] * 50)
     events = read_events(table, kind_map={"LARCENY": "THEFT", "FRUAD": "FRAUD"}, **CHICAGO)
     assert events.kinds == ("THEFT",)
-    assert "'FRUAD'" in events.notes[0]
+    assert "'FRUAD'" in events.notes[0].text
     with pytest.raises(DataError, match="reserved"):
         read_events(frame(what=["all"] * 100), **CHICAGO)
 

@@ -7,6 +7,7 @@ import pytest
 
 from allocator.config import Policy
 from allocator.errors import ConfigError, DataError
+from allocator.facts import texts
 from allocator.io.history.events import read_events
 from allocator.io.history.screen import family_of, screen
 
@@ -52,8 +53,8 @@ def test_excluded_families_are_counted_by_reason_and_kind():
         "policy excludes drugs: NARCOTICS": 3,
         "policy excludes vice: PROSTITUTION": 1,
     }
-    assert "3 events of the kinds NARCOTICS do not train the model: policy excludes drugs" in kept.notes
-    assert kept.notes[-1] == "kinds that train the model: THEFT (5)"
+    assert "3 events of the kinds NARCOTICS do not train the model: policy excludes drugs" in texts(kept.notes)
+    assert kept.notes[-1].text == "kinds that train the model: THEFT (5)"
 
 
 def test_exceptions_and_further_kinds():
@@ -100,5 +101,5 @@ def test_no_events_left_is_a_data_error_with_the_counts():
 
 def test_kinds_that_differ_in_spelling_alone_are_pointed_out():
     notes = screen(events_of(["Theft", "THEFT", "Robbery"]), Policy()).notes
-    assert any("'THEFT' = 'Theft'" in note or "'Theft' = 'THEFT'" in note for note in notes)
-    assert not any("spelling" in note for note in screen(events_of(["THEFT", "ROBBERY"]), Policy()).notes)
+    assert any("'THEFT' = 'Theft'" in note.text or "'Theft' = 'THEFT'" in note.text for note in notes)
+    assert not any("spelling" in note.text for note in screen(events_of(["THEFT", "ROBBERY"]), Policy()).notes)

@@ -23,6 +23,7 @@ from allocator.domain import (
     Venue,
 )
 from allocator.errors import DataError
+from allocator.facts import note
 from allocator.io.folders.kept import offers_from, plain_offers
 from allocator.io.outreach.offers import read_initiatives, read_offers, read_partners, read_venues
 from allocator.io.tables.personal import is_role_mailbox, names_person
@@ -202,7 +203,7 @@ def test_offers_come_back_from_json(name, half_life, closed, opens, lon, start):
         channels=(Channel(name, areas=("1", "2")),),
         funds=(Fund(name, 1e6, kinds=("A",)),),
         answers=(Answer(name, False, name, "P", "1", start),),
-        notes=(name,),
+        notes=(note("patrol.conflict", limit=name),),
     )
     assert offers_from(json.loads(json.dumps(plain_offers(offers), allow_nan=False))) == offers
 

@@ -32,7 +32,7 @@ def test_features_of_one_label_are_merged(tmp_path):
     path.write_text(path.read_text().replace('"01"', '"1"'))
     area = read_area(path, district="label")
     assert area.districts == ("1",)
-    assert "2 features merged into 1" in area.notes[0]
+    assert "2 features merged into 1" in area.notes[0].text
 
 
 def test_numbers_as_labels_lose_their_point_zero(tmp_path):
@@ -51,7 +51,7 @@ def test_holes_stay_and_heights_go(tmp_path):
 
 def test_self_intersections_are_repaired_and_said_or_refused(tmp_path):
     area = read_area(polygons(tmp_path, "a.geojson", {"7": SLIGHTLY_CROSSED}), district="label")
-    assert "1 self-intersecting polygons were repaired: '7'" in area.notes[0]
+    assert "1 self-intersecting polygons were repaired: '7'" in area.notes[0].text
     assert shapely.is_valid(area.polygons).all()
     with pytest.raises(DataError, match=r"more than 1%: '8'"):
         read_area(polygons(tmp_path, "b.geojson", {"8": BOW_TIE}), district="label")
@@ -60,7 +60,7 @@ def test_self_intersections_are_repaired_and_said_or_refused(tmp_path):
 def test_overlapping_districts_are_cut_and_said(tmp_path):
     shapes = {"1": square(-87.7, 41.8), "2": square(-87.65, 41.8)}
     area = read_area(polygons(tmp_path, "a.geojson", shapes), district="label")
-    assert "districts 1 and 2 overlap by 46.08" in area.notes[0]
+    assert "districts 1 and 2 overlap by 46.08" in area.notes[0].text
     assert shapely.area(shapely.intersection(*area.polygons)) == pytest.approx(0, abs=1)
     shapes["2"] = square(-87.68, 41.82, 0.01)
     with pytest.raises(DataError, match="wholly inside"):
@@ -148,11 +148,11 @@ def test_real_districts():
     beats = real("chicago", "beats.geojson")
     area = read_area(real("chicago", "districts.geojson"), district="dist_num", beats=beats, beat="beat_num")
     assert len(area.districts) == 23
-    assert "25 features merged into 23" in area.notes[0]
+    assert "25 features merged into 23" in area.notes[0].text
     assert shapely.get_num_geometries(area.polygons[area.districts.index("31")]) == 3
     assert area.beat_polygons is not None
     assert len(area.beats) == len(area.beat_polygons)
     assert np.all(shapely.is_valid(area.polygons))
     portland = read_area(real("portland", "police_districts.geojson"), district="DISTRICT")
     assert len(portland.districts) == 60
-    assert "2 self-intersecting polygons were repaired" in portland.notes[0]
+    assert "2 self-intersecting polygons were repaired" in portland.notes[0].text

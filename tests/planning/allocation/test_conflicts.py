@@ -210,7 +210,7 @@ def test_softened_limits_have_a_plan_and_say_what_was_bent(toy, seed):
     bent, notes = soften(problem)
     assert notes
     answered(bent)
-    assert all(any(character.isdigit() for character in note) for note in notes)
+    assert all(any(character.isdigit() for character in note.text) for note in notes)
     same, nothing = soften(problem_of(toy))
     assert nothing == ()
     np.testing.assert_array_equal(same.minimum, problem_of(toy).minimum)

@@ -220,8 +220,8 @@ def test_limits_lower_the_cap_where_and_when_they_hold(toy):
     assert (problem.cap[np.ix_(night, north)] == 2).all()
     assert (problem.cap[np.ix_(~night, north)] == 3).all()
     assert (problem.cap[:, 5] == min(1, problem.cap[0, 5])).all()
-    assert "16 cells are left out by policy (school): expected harm there is" in problem.notes[0]
-    assert "held to 2 visits a shift in night shifts by policy (pilot)" in problem.notes[1]
+    assert "16 cells are left out by policy (school): expected harm there is" in problem.notes[0].text
+    assert "held to 2 visits a shift in night shifts by policy (pilot)" in problem.notes[1].text
 
 
 def test_a_minimum_for_one_shift_wins_over_one_for_its_name(toy):

@@ -14,6 +14,7 @@ from scipy import stats
 from allocator.config import NeedsSection
 from allocator.domain import NEED_COLUMNS, OutreachAreas, Panel
 from allocator.errors import DataError
+from allocator.facts import texts
 from allocator.planning.needs.area_estimates import AreaEstimates
 from allocator.planning.needs.counts import (
     NO_EARLIER,
@@ -67,8 +68,8 @@ def test_the_need_is_the_documented_formula():
         assert row.need == pytest.approx(harm[area, kind] * row.factor)
         assert needs.need[area, kind] == row.need
         assert row.requests == pytest.approx(asked[area] / 5)
-    assert "0.7 × ln(trend) + 0.4 × survey + 0.3 × requests" in needs.formula
-    assert "0.4 and 2.5" in needs.formula
+    assert "0.7 × ln(trend) + 0.4 × survey + 0.3 × requests" in needs.formula.text
+    assert "0.4 and 2.5" in needs.formula.text
 
 
 def test_without_weights_the_need_is_the_harm():
@@ -77,13 +78,13 @@ def test_without_weights_the_need_is_the_harm():
     np.testing.assert_array_equal(needs.need, harm)
     assert (needs.frame["factor"] == 1).all()
     assert needs.frame["trend_lower"].isna().all()
-    assert any("survey_weight = 0" in note for note in needs.notes)
+    assert any("survey_weight = 0" in note.text for note in needs.notes)
 
 
 def test_weights_without_data_are_told():
     needs = area_needs(places(2), ("ALL",), np.ones((2, 1)), np.ones((2, 1)), options=WEIGHTS)
     assert (needs.frame["factor"] == 1).all()
-    assert sum("has no effect" in note for note in needs.notes) == 3
+    assert sum("has no effect" in note.text for note in needs.notes) == 3
 
 
 cases = st.integers(0, 100_000)
@@ -246,7 +247,7 @@ def test_cells_of_no_area_do_not_count():
 def test_a_short_history_is_compared_with_the_window_before_and_said():
     found = area_counts(history(100), places(2), days=28)
     assert found.earlier == WINDOW_BEFORE
-    assert "seasons are in the trend" in found.notes[0]
+    assert "seasons are in the trend" in found.notes[0].text
     assert found.before.tolist() == [[56, 0], [28, 0]]
 
 
@@ -257,7 +258,7 @@ def test_a_history_too_short_for_any_trend_counts_as_one():
     needs = area_needs(places(2), ("A", "B"), np.ones((2, 2)), np.ones((2, 2)), counts=found, options=WEIGHTS)
     assert (needs.frame["trend"] == 1).all()
     assert needs.frame["trend_lower"].isna().all()
-    assert "too short for a trend" in needs.notes[0]
+    assert "too short for a trend" in needs.notes[0].text
 
 
 def test_days_without_records_are_no_days_without_events():
@@ -268,10 +269,10 @@ def test_days_without_records_are_no_days_without_events():
     needs = area_needs(places(2), ("A", "B"), np.ones((2, 2)), np.ones((2, 2)), counts=found, options=WEIGHTS)
     trend = needs.frame.set_index(["area", "kind"])["trend"]
     assert trend["A0", "A"] == pytest.approx(1.0, rel=0.05)
-    assert "14 recent and 28 earlier of 28 days" in " ".join(found.notes)
+    assert "14 recent and 28 earlier of 28 days" in " ".join(texts(found.notes))
     mostly = area_counts(history(500, hidden=range(500 - 28, 500 - 7)), places(2), days=28)
     assert mostly.known.tolist() == [False, True]
-    assert "too few" in mostly.notes[0]
+    assert "too few" in mostly.notes[0].text
 
 
 def test_broken_input_is_told_at_once():

@@ -12,6 +12,7 @@ from scipy import stats
 from allocator.config import SurveySection
 from allocator.domain import Survey
 from allocator.errors import DataError
+from allocator.facts import texts
 from allocator.io.outreach.surveys import read_requests, read_survey
 from allocator.planning.needs.area_estimates import area_estimates
 from allocator.planning.needs.survey import survey_means
@@ -251,7 +252,7 @@ def test_small_areas_are_shrunk_towards_the_whole_or_unknown():
         assert "shrunk" in row["note"]
     assert frame.loc["A4", "own_share"] > frame.loc["A5", "own_share"] > frame.loc["A6", "own_share"]
     assert np.isnan(frame.loc["A7", ["mean", "lower", "upper"]].astype(float)).all()
-    assert any("3 of 8 areas" in note for note in found.notes)
+    assert any("3 of 8 areas" in note.text for note in found.notes)
     strict = area_estimates(survey(answer, area, 8), small="unknown").frame
     assert list(strict["status"]) == ["direct"] * 4 + ["unknown"] * 4
     assert strict["mean"].isna().sum() == 4
@@ -291,7 +292,7 @@ def test_one_area_alone_is_never_shrunk_to_itself():
 
 def test_a_synthetic_survey_is_called_synthetic():
     found = area_estimates(survey([1, 0, 1, 0], [0, 0, 0, 0], 1, synthetic=True))
-    assert any("synthetic" in note for note in found.notes)
+    assert any("synthetic" in note.text for note in found.notes)
 
 
 def section(path, **others):
@@ -310,8 +311,8 @@ def test_a_survey_is_read_by_its_mapped_columns_only(tmp_path):
     assert found.weight.tolist() == [2, 1, 0, 1]
     assert found.stratum.tolist() == [0, 0, 1, 1]
     assert not found.answer.flags.writeable
-    assert "1 of 4 people asked gave no answer" in " ".join(found.notes)
-    assert "1 columns that look personal were not read" in " ".join(found.notes)
+    assert "1 of 4 people asked gave no answer" in " ".join(texts(found.notes))
+    assert "1 columns that look personal were not read" in " ".join(texts(found.notes))
     assert "Ann" not in repr(found)
     assert area_estimates(found).synthetic
 

@@ -301,4 +301,4 @@ def test_when_nearly_everybody_is_gone_there_is_still_a_plan(quick_run):
     crew = on_duty_at(quick_run, "2026-03-08/night")
     for gone in (crew[1:], crew):
         revised = al.replan(quick_run, at="2026-03-08T20:00", out_of_service=gone)
-        assert any("lowered" in text for text in revised.plan.unmet)
+        assert any("lowered" in text.text for text in revised.plan.unmet)

@@ -178,7 +178,7 @@ def test_a_district_without_calls_needs_nobody():
     found = al.staff(calls, shifts_of(), options_of())
     assert (found.units_required[1] == 0).all()
     assert (found.wait_required[1] == 0).all()
-    assert any("no call came from 1 of 2 districts: B" in note for note in found.notes)
+    assert any("no call came from 1 of 2 districts: B" in note.text for note in found.notes)
     mine = found.table().query("district == 'B'")
     assert (mine[["calls_per_hour", "busy_minutes", "utilisation_required"]] == 0).all(axis=None)
 
@@ -234,7 +234,7 @@ def test_calls_find_their_districts():
     assert whole.placed(city).districts == ("all",)
     found = al.staff(whole, shifts_of(), options_of(), city=city)
     assert found.units_required.shape == (1, 3)
-    assert any("have no place" in note for note in found.notes)
+    assert any("have no place" in note.text for note in found.notes)
     assert al.staff(whole, shifts_of(), options_of()).districts == ("all",)
 
 
@@ -242,7 +242,7 @@ def test_calls_outside_every_district_are_spread(calls):
     lost = dataclasses.replace(calls, district=np.where(np.arange(len(calls)) % 5, calls.district, -1))
     found, whole = (al.staff(one, shifts_of(), options_of()) for one in (lost, calls))
     assert found.calls.sum() == pytest.approx(whole.calls.sum(), rel=0.02)
-    assert any("lie in no known district" in note for note in found.notes)
+    assert any("lie in no known district" in note.text for note in found.notes)
     nowhere = dataclasses.replace(calls, district=np.full(len(calls), -1))
     with pytest.raises(DataError, match="none of the calls"):
         al.staff(nowhere, shifts_of(), options_of())

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from allocator.config import DeploymentSection
 from allocator.domain import Edit
 from allocator.errors import ConfigError
+from allocator.facts import note
 from allocator.report.briefings.briefings import briefing_pages
 from allocator.report.briefings.pdf import briefing_pdfs
 from allocator.report.briefings.pdf_text import BOLD, MM, PLAIN, fit, kit_of_fonts, wrapped
@@ -279,7 +280,11 @@ def test_no_visits_and_units_on_reserve_are_said(demo_run):
 def test_what_the_plan_says_of_a_place_is_on_its_sheets_alone(demo_run):
     shift = demo_run.roster.shifts[0]
     post = demo_run.plan.assignments[demo_run.plan.assignments["shift"] == shift.id].iloc[0]
-    unmet = (f"district {post.district} lacks 1 unit in {shift.id}", "24 visits were dropped", "district 55 lacks 2")
+    unmet = (
+        note("patrol.minimum_lowered", district=post.district, shift=shift.id, before=2, after=1),
+        note("patrol.visits_dropped", count=24, total=99, share=0.1),
+        note("patrol.band_raised", district="55", before=2, after=4),
+    )
     edit = Edit("pin", shift.id, unit=post.unit, district=post.district, who="watch desk", why="school fair")
     run = only(dataclasses.replace(demo_run, roster=dataclasses.replace(demo_run.roster, edits=(edit,))), 2)
     first, second = sheets(with_plan(run, unmet=unmet))

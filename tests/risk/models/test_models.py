@@ -227,8 +227,8 @@ def test_a_missing_month_is_masked_and_said(panel):
     found = gappy.find_gaps()
     assert [(kind, a <= 200, b >= 230) for kind, a, b in found] == [(3, True, True)]
     masked = gappy._with_gaps("mask")
-    assert f"no {panel.kinds[3]} from" in masked.notes[0]
-    assert "not as zero" in masked.notes[0]
+    assert f"no {panel.kinds[3]} from" in masked.notes[0].text
+    assert "not as zero" in masked.notes[0].text
     assert masked.days_observed[found[0][1] : found[0][2], 3].sum() == 0
     with pytest.raises(DataError, match="true zeros"):
         gappy._with_gaps("refuse")
@@ -242,7 +242,7 @@ def test_a_gap_lowers_no_forecast(panel, model):
     rates = [risk.fit(one, model, options=OPTIONS).rate[3].sum() for one in (whole, gappy)]
     assert rates[1] == pytest.approx(rates[0], rel=0.1)
     fitted = risk.fit(gappy, model, options=OPTIONS)
-    assert any("not as zero" in note for note in fitted.notes)
+    assert any("not as zero" in note.text for note in fitted.notes)
 
 
 def test_a_kind_that_began_late_is_forecast_at_its_own_level(panel):
@@ -253,7 +253,7 @@ def test_a_kind_that_began_late_is_forecast_at_its_own_level(panel):
             fitted = risk.fit(late, model, options=OPTIONS)
             recent = (late.day >= late.n_days - days) & (late.kind == 1)
             assert fitted.rate[1].sum() == pytest.approx(recent.sum() / days * 7, rel=0.35), (days, model)
-            assert any("learn from all of them" in note for note in fitted.notes) == (days == 40)
+            assert any("learn from all of them" in note.text for note in fitted.notes) == (days == 40)
 
 
 # --- daylight ----------------------------------------------------------------------------------------------------

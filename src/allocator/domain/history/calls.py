@@ -13,6 +13,7 @@ from allocator.domain.arrays import Bools, Floats, Ints, Times, day_number, free
 from allocator.domain.history.events import CALL, OFFICER
 from allocator.domain.space import Tessellation
 from allocator.errors import DataError
+from allocator.facts import Note
 
 WHOLE_CITY = "all"
 """Name of the one district of calls without a place."""
@@ -58,7 +59,7 @@ class Calls:
         District labels.
     ledger : mapping of str to int
         Row counts: read, dropped or altered by reason.
-    notes : tuple of str
+    notes : tuple of Note
         What a planner should know about the file.
     dropped_columns : tuple of str
         Columns that were not read because they look personal.
@@ -84,7 +85,7 @@ class Calls:
     district: Ints | None = None
     districts: tuple[str, ...] = ()
     ledger: Mapping[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     dropped_columns: tuple[str, ...] = ()
     placed_in: Tessellation | None = None
 

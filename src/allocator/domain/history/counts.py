@@ -21,39 +21,6 @@ MAX_EVENTS = 200_000_000
 _GOLDEN = (5**0.5 - 1) / 2
 
 
-class CountOptions(TypedDict, total=False):
-    """What may be said of an array of counts; see `Panel.from_counts`."""
-
-    period: str
-    kinds: Sequence[str] | None
-    timezone: str
-    area_km2: npt.ArrayLike | None
-    x: npt.ArrayLike | None
-    y: npt.ArrayLike | None
-    labels: Sequence[dt.date | str] | None
-
-
-@dataclass(frozen=True, eq=False)
-class Published:
-    """An array of counts as it was published."""
-
-    period: str = "1D"
-    kinds: Sequence[str] | None = None
-    timezone: str = "UTC"
-    area_km2: npt.ArrayLike | None = None
-    x: npt.ArrayLike | None = None
-    y: npt.ArrayLike | None = None
-    labels: Sequence[dt.date | str] | None = None
-
-    def city(self, adjacency: Adjacency | Tessellation) -> Tessellation:
-        """Return the regions."""
-        if not isinstance(adjacency, Tessellation):
-            return Tessellation.regions(adjacency, x=self.x, y=self.y, area_km2=self.area_km2)
-        if not (self.area_km2 is None and self.x is None and self.y is None):
-            raise DataError("a tessellation has its own areas and coordinates: leave out area_km2, x and y")
-        return adjacency
-
-
 @dataclass(frozen=True, eq=False)
 class Counts:
     """Counts per period, region and kind.
@@ -189,3 +156,36 @@ def places_of(labels: Sequence[dt.date], period_days: int) -> Ints:
             count=int(odd.sum()),
         )
     return np.asarray((days - days[0]) // period_days, np.int64)
+
+
+class CountOptions(TypedDict, total=False):
+    """What may be said of an array of counts; see `Panel.from_counts`."""
+
+    period: str
+    kinds: Sequence[str] | None
+    timezone: str
+    area_km2: npt.ArrayLike | None
+    x: npt.ArrayLike | None
+    y: npt.ArrayLike | None
+    labels: Sequence[dt.date | str] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Published:
+    """An array of counts as it was published."""
+
+    period: str = "1D"
+    kinds: Sequence[str] | None = None
+    timezone: str = "UTC"
+    area_km2: npt.ArrayLike | None = None
+    x: npt.ArrayLike | None = None
+    y: npt.ArrayLike | None = None
+    labels: Sequence[dt.date | str] | None = None
+
+    def city(self, adjacency: Adjacency | Tessellation) -> Tessellation:
+        """Return the regions."""
+        if not isinstance(adjacency, Tessellation):
+            return Tessellation.regions(adjacency, x=self.x, y=self.y, area_km2=self.area_km2)
+        if not (self.area_km2 is None and self.x is None and self.y is None):
+            raise DataError("a tessellation has its own areas and coordinates: leave out area_km2, x and y")
+        return adjacency

@@ -16,6 +16,7 @@ from allocator.domain.arrays import Floats, Geometries, Ints, freeze
 from allocator.domain.history.numbers import missing, missing_days, of_cells, of_days
 from allocator.domain.space import Tessellation
 from allocator.errors import DataError, some
+from allocator.facts import Note
 
 WITHIN_M = 300.0
 """Points this near the centre of a cell are counted beside those in it."""
@@ -84,7 +85,7 @@ class Covariates:
         Counts per cell that grow with time.
     days : DataFrame, optional
         Daily values, one column each, indexed by `datetime.date` ordinals; such as weather or events.
-    notes : tuple of str
+    notes : tuple of Note
         What is missing, in plain words.
     known_ahead : tuple of str
         Columns of `days` that are known before the day, such as a calendar of events. The others (measured weather)
@@ -96,7 +97,7 @@ class Covariates:
     cells: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     points: Mapping[str, DatedPoints] = field(default_factory=dict)
     days: pd.DataFrame | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     known_ahead: tuple[str, ...] = ()
 
     @classmethod
@@ -263,7 +264,7 @@ class Covariates:
             {name: column for part in parts for name, column in part.cells.items()},
             {name: column for part in parts for name, column in part.points.items()},
             daily[0].days if daily else None,
-            tuple(note for part in parts for note in part.notes),
+            tuple(one for part in parts for one in part.notes),
             daily[0].known_ahead if daily else (),
         )
 

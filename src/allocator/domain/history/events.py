@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from allocator.domain.arrays import Bools, Floats, Ints, Times, freeze
+from allocator.facts import Note
 
 CALL, OFFICER = 0, 1
 """Values of `Events.origin`."""
@@ -51,7 +52,7 @@ class Events:
         How exact the times are.
     ledger : mapping of str to int
         Row counts of the ingest: read, kept, and dropped or altered by reason.
-    notes : tuple of str
+    notes : tuple of Note
         What a planner should know about the file, in plain words.
     dropped_columns : tuple of str
         Columns of the file that were not read because they look personal.
@@ -72,7 +73,7 @@ class Events:
     reported: Times | None = None
     precision: str = "minute"
     ledger: Mapping[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     dropped_columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

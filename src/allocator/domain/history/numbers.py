@@ -10,6 +10,7 @@ import pandas as pd
 
 from allocator.domain.arrays import Floats
 from allocator.errors import some
+from allocator.facts import Note, note
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -71,20 +72,22 @@ def _numbers(frame: pd.DataFrame, key: str) -> tuple[dict[str, Floats], list[str
     return values, faults
 
 
-def missing(cells: Mapping[str, npt.NDArray[np.float32]]) -> tuple[str, ...]:
-    """Return a line for each covariate that is missing in some cells."""
+def missing(cells: Mapping[str, npt.NDArray[np.float32]]) -> tuple[Note, ...]:
+    """Return a note for each covariate that is missing in some cells."""
     return tuple(
-        f"covariate {name}: missing in {int(np.isnan(value).sum()):,} of {len(value):,} cells"
+        note("history.covariate_missing", name=name, count=int(np.isnan(value).sum()), total=len(value))
         for name, value in cells.items()
         if np.isnan(value).any()
     )
 
 
-def missing_days(days: pd.DataFrame | None, known_ahead: Sequence[str]) -> tuple[str, ...]:
-    """Return a line for each daily covariate with gaps, and one for those not known ahead."""
+def missing_days(days: pd.DataFrame | None, known_ahead: Sequence[str]) -> tuple[Note, ...]:
+    """Return a note for each daily covariate with gaps, and one for those not known ahead."""
     if days is None:
         return ()
-    told = [f"daily covariate {name}: missing on {int(n):,} days" for name, n in days.isna().sum().items() if n]
+    told = [
+        note("history.daily_covariate_missing", name=name, count=int(n)) for name, n in days.isna().sum().items() if n
+    ]
     if measured := [str(name) for name in days if name not in known_ahead]:
-        told.append(f"daily covariates {some(measured, 10)} are not known ahead: average in the days that are forecast")
+        told.append(note("history.daily_covariates_not_known_ahead", names=measured))
     return tuple(told)

@@ -29,8 +29,7 @@ from allocator.domain.history.gaps import (
 )
 from allocator.domain.space import Adjacency, Tessellation
 from allocator.errors import DataError
-
-_GAP_NOTE = ": taken as not covered by the source, not as zero"
+from allocator.facts import Note, note
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +70,7 @@ class Panel:
         Minutes over which the time of an event is uncertain, from `minute` on; 0 where it is known.
     observed : (n_days, n_kinds) bool, optional
         False where the source does not cover a kind: no event there is no zero. None: all is covered.
-    notes : tuple of str
+    notes : tuple of Note
         What a planner should know, in plain words.
     masks_gaps : bool
         Whether `observed` comes from `find_gaps`, so that `until` finds it anew.
@@ -93,7 +92,7 @@ class Panel:
     outside: int = 0
     span: Ints | None = None
     observed: Bools | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     masks_gaps: bool = False
 
     def __post_init__(self) -> None:
@@ -216,10 +215,8 @@ class Panel:
         n_periods, _, n_kinds = known.values.shape
         names = kind_names(asked.kinds, n_kinds)
         hidden = int((~known.observed).sum())
-        notes = [f"months are taken as {days} days each: dates drift from the calendar"] if months else []
-        notes += (
-            [f"{hidden:,} of {known.observed.size:,} periods and kinds were not observed: masked"] if hidden else []
-        )
+        notes = [note("history.months", days=days)] if months else []
+        notes += [note("history.not_observed", count=hidden, total=known.observed.size)] if hidden else []
         return cls(
             city=city, kinds=names, timezone=asked.timezone, first_day=first, n_periods=n_periods, period_days=days,
             **known.rows(days), precision="day" if days == 1 else "month",
@@ -232,7 +229,12 @@ class Panel:
             return dataclasses.replace(self, masks_gaps=gaps == "mask")
         first = self.first_day
         told = [
-            f"no {self.kinds[kind]} from {first + dt.timedelta(days=a)} to {first + dt.timedelta(days=b - 1)}"
+            note(
+                "history.gap",
+                kind=self.kinds[kind],
+                first=first + dt.timedelta(days=a),
+                last=first + dt.timedelta(days=b - 1),
+            )
             for kind, a, b in found
         ]
         if gaps == "refuse":
@@ -245,7 +247,7 @@ class Panel:
         observed = np.ones((self.n_days, len(self.kinds)), np.bool_)
         for kind, a, b in found:
             observed[a:b, kind] = False
-        notes = tuple(f"{line}{_GAP_NOTE}" for line in told)
+        notes = tuple(note("history.gap_masked", gap=gap) for gap in told)
         return dataclasses.replace(self, observed=observed, notes=(*self.notes, *notes), masks_gaps=True)
 
     def find_gaps(self) -> list[tuple[int, int, int]]:
@@ -328,7 +330,7 @@ class Panel:
             known &= self.reported < self.day_index(cutoff)
         early = dataclasses.replace(self._rows(known), n_periods=n_periods)
         if self.masks_gaps:  # anew, from what was known then: a later event must not open or close a gap
-            notes = tuple(note for note in self.notes if not note.endswith(_GAP_NOTE))
+            notes = tuple(one for one in self.notes if one.cause != "history.gap_masked")
             return dataclasses.replace(early, observed=None, notes=notes)._with_gaps("mask")
         observed = None if self.observed is None else self.observed[: early.n_days]
         return dataclasses.replace(early, observed=observed)

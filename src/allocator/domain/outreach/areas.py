@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from allocator.domain.arrays import Floats, Ints, freeze
+from allocator.facts import Note
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +71,9 @@ class Needs:
         Expected harm in a week, times what trend, survey and requests make of it.
     frame : DataFrame
         `NEED_COLUMNS`, one row per area and kind.
-    formula : str
+    formula : Note, optional
         How the need was made, with the weights.
-    notes : tuple of str
+    notes : tuple of Note
         What a reader must know.
     """
 
@@ -80,8 +81,8 @@ class Needs:
     kinds: tuple[str, ...]
     need: Floats
     frame: pd.DataFrame
-    formula: str = ""
-    notes: tuple[str, ...] = ()
+    formula: Note | None = None
+    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         freeze(self)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from allocator.domain.arrays import Floats, Ints, freeze
+from allocator.facts import Note
 
 HELD, CANCELLED, MOVED, OPEN = "held", "cancelled", "moved", ""
 """States of a planned holding; `OPEN`: not reported yet."""
@@ -54,7 +55,7 @@ class Survey:
         Numbers of the strata and of the primary sampling units (within their strata).
     synthetic : bool
         Whether the survey is invented.
-    notes : tuple of str
+    notes : tuple of Note
         What a reader must know.
     """
 
@@ -67,7 +68,7 @@ class Survey:
     stratum: Ints | None = None
     cluster: Ints | None = None
     synthetic: bool = False
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         freeze(self)
@@ -85,7 +86,7 @@ class Requests:
         `area, date, requests, topic`, as in the file.
     first_day, last_day : datetime.date, optional
         Dates of the file; None where it has none.
-    notes : tuple of str
+    notes : tuple of Note
         What a reader must know.
     """
 
@@ -93,7 +94,7 @@ class Requests:
     frame: pd.DataFrame
     first_day: dt.date | None = None
     last_day: dt.date | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         freeze(self)
@@ -109,13 +110,13 @@ class Delivered:
         Name of the file.
     frame : DataFrame
         `DELIVERY_TYPES`, one row per id.
-    notes : tuple of str
+    notes : tuple of Note
         What a reader must know.
     """
 
     source: str
     frame: pd.DataFrame
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @classmethod
     def none(cls) -> Delivered:

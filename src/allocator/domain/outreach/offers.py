@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from allocator.facts import Note
+
 VENUE, AREA, POINT, CHANNEL, ONLINE = "venue", "area", "point", "channel", "online"
 """Where an initiative takes place."""
 
@@ -347,7 +349,7 @@ class Offers:
         The tables of the job.
     answers : tuple of Answer
         What partners answered to an earlier plan.
-    notes : tuple of str
+    notes : tuple of Note
         What a planner should know of the files.
     """
 
@@ -358,4 +360,4 @@ class Offers:
     channels: tuple[Channel, ...] = ()
     funds: tuple[Fund, ...] = ()
     answers: tuple[Answer, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()

@@ -12,6 +12,7 @@ from allocator.domain.arrays import Record
 from allocator.domain.outreach.areas import NEED_COLUMNS, typed_table
 from allocator.domain.outreach.offers import Offers
 from allocator.domain.patrol import WORTH_COLUMNS, empty_table, gap
+from allocator.facts import Note
 
 OUTREACH_TYPES = {
     "initiative": "str", "team": "str", "venue": "str", "partner": "str", "area": "str",
@@ -101,9 +102,9 @@ class OutreachPlan:
         The same plan under the low and the high ends of the assumed effects.
     budget, spent : float
         Money allowed (all funds) and used.
-    unmet : tuple of str
+    unmet : tuple of Note
         What could not be offered, each with its cause.
-    notes : tuple of str
+    notes : tuple of Note
         Formula of the need, assumptions and their sources, what fairness cost.
     offers : Offers
         What the plan was made of.
@@ -116,10 +117,10 @@ class OutreachPlan:
     bound: float = 0.0
     budget: float = 0.0
     spent: float = 0.0
-    unmet: tuple[str, ...] = ()
+    unmet: tuple[Note, ...] = ()
     low: float = 0.0
     high: float = 0.0
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     areas: pd.DataFrame = field(default_factory=lambda: typed_table(AREA_TYPES))
     funds: pd.DataFrame = field(default_factory=lambda: typed_table(FUND_TYPES))
     detached: pd.DataFrame = field(default_factory=lambda: typed_table(DETACHED_TYPES))

@@ -11,6 +11,7 @@ from allocator.domain.patrol.plan import (
     WORTH_COLUMNS,
     Plan,
     empty_table,
+    one_more_unit,
 )
 from allocator.domain.patrol.problem import Allocation, AllocationProblem, AllocationTerms, Givens, Limit, gap
 
@@ -31,4 +32,5 @@ __all__ = [
     "Plan",
     "empty_table",
     "gap",
+    "one_more_unit",
 ]

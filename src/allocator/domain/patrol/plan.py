@@ -10,6 +10,7 @@ import pandas as pd
 
 from allocator.domain.patrol.problem import gap
 from allocator.domain.roster import Edit
+from allocator.facts import Note
 
 VISIT_COLUMNS = ("unit", "shift", "seq", "cell", "start", "stop", "purpose", "reason")
 
@@ -23,6 +24,11 @@ STAFFING_COLUMNS = (
 )  # fmt: skip
 """The last five are known where `staffing.calls` is given: expected calls, unit-minutes they take, share of the units'
 time that is, mean minutes until a unit is free, and share of the units' time left for directed patrol."""
+
+
+def one_more_unit(shift: str) -> str:
+    """Return how `worth` names one more unit in a shift."""
+    return f"one more unit in {shift}"
 
 
 LIMIT_COLUMNS = ("limit", "source", "least", "most", "value", "unit")
@@ -67,13 +73,13 @@ class Plan:
         allocation: no route can deliver more blocks than were allocated.
     solver : str
         Solver of the allocation.
-    unmet : tuple of str
+    unmet : tuple of Note
         Needs that the plan does not meet, each with its cause.
     limits : DataFrame
         `LIMIT_COLUMNS`: every limit on sums, its bounds and what the allocation makes of it.
     worth : DataFrame
         `WORTH_COLUMNS`: expected harm covered that one unit more in a shift, or doing without a limit, would add.
-    softened : tuple of str
+    softened : tuple of Note
         Limits that were bent so that there is a plan, each with its numbers.
     changes : DataFrame
         `CHANGE_COLUMNS`: after re-planning, why visits differ from those of the earlier plan.
@@ -89,10 +95,10 @@ class Plan:
     delivered: float
     delivered_bound: float
     solver: str
-    unmet: tuple[str, ...] = ()
+    unmet: tuple[Note, ...] = ()
     limits: pd.DataFrame = dataclasses.field(default_factory=lambda: empty_table(LIMIT_COLUMNS))
     worth: pd.DataFrame = dataclasses.field(default_factory=lambda: empty_table(WORTH_COLUMNS))
-    softened: tuple[str, ...] = ()
+    softened: tuple[Note, ...] = ()
     changes: pd.DataFrame = dataclasses.field(default_factory=lambda: empty_table(CHANGE_COLUMNS))
     lottery: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=list(LOTTERY_COLUMNS)).astype(LOTTERY_COLUMNS)

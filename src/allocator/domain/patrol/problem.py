@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from allocator.domain.arrays import Bools, Floats, Ints, freeze
 from allocator.domain.roster import Edit
+from allocator.facts import Note
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +77,10 @@ class Limit:
         What the sum counts, for messages: "minutes", "visits", "cost".
     scale : float
         Sum / scale is in that unit.
+    group : str
+        Name of the limits that are named and dropped together; "" for the name alone.
+    district, shift : str
+        The only one that it bears on, "" for several.
     """
 
     name: str
@@ -87,6 +92,9 @@ class Limit:
     on_units: Floats | None = None
     unit: str = ""
     scale: float = 1.0
+    group: str = ""
+    district: str = ""
+    shift: str = ""
 
     def __post_init__(self) -> None:
         freeze(self)
@@ -193,7 +201,7 @@ class AllocationProblem(AllocationTerms):
     ----------
     value : (n_shifts, n_cells) float64
         Expected harm; the value of covering the cell fully in that shift.
-    notes : tuple of str
+    notes : tuple of Note
         What the policy leaves out, in plain words; shown with the plan.
     fair : tuple of Limit
         Sums (their bounds do not count) whose smallest is to be as large as can be, before harm counts.
@@ -204,7 +212,7 @@ class AllocationProblem(AllocationTerms):
     """
 
     value: Floats
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     fair: tuple[Limit, ...] = ()
     incumbent: npt.NDArray[np.int32] | None = None
     stay_bonus: float = 0.0

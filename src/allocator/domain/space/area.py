@@ -8,6 +8,7 @@ from functools import cached_property
 import shapely
 
 from allocator.domain.arrays import Geometries, Ints
+from allocator.facts import Note
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +27,7 @@ class Area:
         One (multi)polygon per beat.
     beats : tuple of str
         Beat labels, in the same order rules.
-    notes : tuple of str
+    notes : tuple of Note
         What a planner should know: repairs, merged features.
     """
 
@@ -35,7 +36,7 @@ class Area:
     crs: str
     beat_polygons: Geometries | None = None
     beats: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @cached_property
     def outline(self) -> shapely.Geometry:

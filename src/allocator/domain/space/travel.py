@@ -13,6 +13,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from allocator.domain.arrays import Bools, Floats, Geometries, Ints, freeze
+from allocator.facts import Note
 
 MINUTES_PER_M = 0.06
 """Minutes for a metre at 1 km/h."""
@@ -99,7 +100,7 @@ class Travel:
         Network to travel along.
     closed : tuple of polygons
         Where nobody can drive.
-    notes : tuple of str
+    notes : tuple of Note
         What a planner should know, such as cells that no street leads to.
     """
 
@@ -110,7 +111,7 @@ class Travel:
     label: Ints | None = None
     streets: Streets | None = None
     closed: tuple[shapely.Geometry, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         freeze(self)

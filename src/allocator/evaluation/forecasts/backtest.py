@@ -14,7 +14,7 @@ import numpy as np
 
 from allocator.config import RiskSection, ShiftSection
 from allocator.domain import Covariates, Panel
-from allocator.errors import DataError, some
+from allocator.errors import DataError
 from allocator.evaluation.forecasts.cases import score
 from allocator.evaluation.forecasts.folds import (
     Asked,
@@ -29,6 +29,7 @@ from allocator.evaluation.forecasts.folds import (
 )
 from allocator.evaluation.forecasts.pool import Progress, in_folds
 from allocator.evaluation.forecasts.scorecard import Scorecard
+from allocator.facts import Note, note
 from allocator.risk import BASELINES
 
 
@@ -114,31 +115,21 @@ def backtest(
     )  # fmt: skip
 
 
-def _notes(panel: Panel, design: Design, plan: Sequence[Fold]) -> tuple[str, ...]:
+def _notes(panel: Panel, design: Design, plan: Sequence[Fold]) -> tuple[Note, ...]:
     """Return what a reader must know to judge the scores."""
     notes = []
     if len(plan) > 1 and (plan[1].cutoff - plan[0].cutoff).days < design.days:
-        notes.append("the windows overlap: their scores are not independent, and the bootstrap draws longer blocks")
+        notes.append(note("studies.windows_overlap"))
     if design.shift is not None and (unknown := int((panel.minute < 0).sum())):
-        notes.append(
-            f"{unknown:,} of {len(panel.minute):,} events have no known time of day: they are in no shift's count, but "
-            "in the expected events, so observed/expected is lower by that share"
-        )
+        notes.append(note("studies.shift_times_unknown", count=unknown, total=len(panel.minute)))
     if design.shift is not None and panel.span is not None:
-        notes.append(
-            f"{int((panel.span > 0).sum()):,} events have intervals as times and count in the shift of their middle, "
-            "while forecasts spread them over the whole, so observed/expected of single shifts is off"
-        )
+        notes.append(note("studies.shift_intervals", count=int((panel.span > 0).sum())))
     if panel.reported is not None and (delay := int(np.quantile(panel.reported - panel.day, 0.95))):
-        notes.append(
-            f"5 % of the events were reported {delay} days or more after they happened: the last windows lack those "
-            "that were still unknown at the end of the history"
-        )
+        notes.append(note("studies.windows_lack_late", days=delay))
     if design.covariates is not None:
         notes += design.covariates.notes
         if design.covariates.cells:
-            given = some(design.covariates.cells, 10)
-            notes.append(f"covariates without dates count as given at every cutoff: {given}")
+            notes.append(note("studies.covariates_undated", names=list(design.covariates.cells)))
     if panel.clipped:
-        notes.append(f"corrections: {panel.clipped:,} events by which net counts fell below 0 are left out")
+        notes.append(note("studies.corrections_left_out", count=panel.clipped))
     return tuple(notes)

@@ -12,6 +12,7 @@ import numpy as np
 from allocator.domain import ALL_KINDS, Floats
 from allocator.evaluation.bootstrap import block_length, block_weights, interval, resample
 from allocator.evaluation.forecasts.metrics import METRICS
+from allocator.facts import Note
 
 DRAWS = 1000
 DEFAULT_SHARE = 0.01
@@ -72,7 +73,7 @@ class Pooled:
         Model used, by (fold, model, kind): what "auto" took.
     skipped : tuple of Skipped
         What was not scored.
-    notes : tuple of str
+    notes : tuple of Note
         What a reader must know to judge the scores.
     seed : int
         Seed of the bootstrap.
@@ -91,7 +92,7 @@ class Pooled:
     sums: Mapping[str, Floats]
     chosen: tuple[tuple[tuple[str, ...], ...], ...]
     skipped: tuple[Skipped, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     seed: int = 0
 
     @property

@@ -12,6 +12,7 @@ import pandas as pd
 from allocator.domain import ALL_KINDS, Figures, Record
 from allocator.evaluation.bootstrap import BETTER, FEW_FOLDS, MIN_FOLDS, NEITHER, UNKNOWN, WORSE
 from allocator.evaluation.forecasts.pooled import Pooled
+from allocator.facts import Note, note, records
 
 SAID = {"loglik": "log-likelihood per event", "pai": "PAI"}
 
@@ -55,6 +56,7 @@ def figures(card: Pooled, tables: Tables) -> Figures:
             "skipped": len(card.skipped),
         },
         "lines": [[label, text] for label, text in lines(card, tables)],
+        "notes": records(notes_of(card, tables.scores)),
     }
 
 
@@ -71,7 +73,7 @@ def lines(card: Pooled, tables: Tables) -> list[tuple[str, str]]:
             if text
         ]
     said += _verdicts(card, differences)
-    return said + [("note" if not n else "", text) for n, text in enumerate(_notes(card, table))]
+    return said + [("note" if not n else "", told.text) for n, told in enumerate(notes_of(card, table))]
 
 
 def _head(card: Pooled, table: pd.DataFrame) -> list[tuple[str, str]]:
@@ -165,24 +167,22 @@ def _verdicts(card: Pooled, differences: pd.DataFrame) -> list[tuple[str, str]]:
     return [("verdict" if not n else "", text) for n, text in enumerate(said)]
 
 
-def _notes(card: Pooled, table: pd.DataFrame) -> list[str]:
+def notes_of(card: Pooled, table: pd.DataFrame) -> list[Note]:
+    """Return what a reader must know to judge the scores."""
     notes = list(card.notes)
     if card.n_folds < FEW_FOLDS:
-        few = "1 fold is" if card.n_folds == 1 else f"{card.n_folds} folds are"
-        notes.append(
-            f"{few} few: intervals over fewer than {FEW_FOLDS} folds are too narrow, and nothing is called better or "
-            f"worse below {MIN_FOLDS} that share no days"
-        )
+        notes.append(note("studies.few_folds", count=card.n_folds, few=FEW_FOLDS, least=MIN_FOLDS))
     empty = table[(table["model"] == card.subject) & (table["folds_without_events"] > 0)]
     notes += [
-        f"{row.kind}: {row.folds_without_events} of {row.folds} folds held no event; they have no hit rate of their "
-        "own, and count through their expected events"
+        note("studies.folds_without_events", kind=row.kind, count=row.folds_without_events, folds=row.folds)
         for row in empty.itertuples()
     ]
     by_reason: dict[tuple[str, str], int] = {}
     for one in card.skipped:
         by_reason[one.kind, one.reason] = by_reason.get((one.kind, one.reason), 0) + 1
-    return notes + [f"{kind}: {n} folds skipped: {reason}" for (kind, reason), n in by_reason.items()]
+    return notes + [
+        note("studies.folds_skipped", kind=kind, count=n, because=reason) for (kind, reason), n in by_reason.items()
+    ]
 
 
 def _plain(row: Record) -> Figures:

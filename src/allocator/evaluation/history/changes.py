@@ -10,9 +10,10 @@ import pandas as pd
 from scipy import stats
 
 from allocator.domain import Floats, Ints
-from allocator.errors import DataError, some
+from allocator.errors import DataError
 from allocator.evaluation.history.monitor import FALL, GUARD, RISE, SEASON_BASELINE, SETTLE, Monitoring, monitor
 from allocator.evaluation.history.trends import ALL_DISTRICTS, WeeklyCounts
+from allocator.facts import Note, note, texts
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ class Changes:
         `kind, district, weekly_mean, dispersion, detectable_rise`: every series that is watched.
     first_day, stop_day : datetime.date, optional
         Weeks in which alarms were looked for; None if the history is too short.
-    notes : tuple of str
+    notes : tuple of Note
         Assumptions and limits, in plain words.
     """
 
@@ -39,7 +40,7 @@ class Changes:
     series: pd.DataFrame
     first_day: dt.date | None
     stop_day: dt.date | None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 ALARM_COLUMNS = (
@@ -68,7 +69,7 @@ def find_changes(weekly: WeeklyCounts, *, reporting_known: bool = False) -> Chan
         found, short = _monitor_each(counts[:, -1], parts, owner, weekly)
     except DataError as error:
         none = pd.DataFrame(columns=list(ALARM_COLUMNS)), pd.DataFrame(columns=list(SERIES_COLUMNS))
-        return Changes(*none, None, None, (f"no change alarms: {error.message}",))
+        return Changes(*none, None, None, (note("studies.no_alarms", because=error.message),))
     names = [(kind, ALL_DISTRICTS) for kind in weekly.kinds]
     names += [(kind, district) for kind in weekly.kinds for district in districts]
     series = pd.DataFrame(names, columns=["kind", "district"]).assign(
@@ -82,7 +83,7 @@ def find_changes(weekly: WeeklyCounts, *, reporting_known: bool = False) -> Chan
 
 def _monitor_each(
     wholes: Floats, parts: Floats, owner: Ints, weekly: WeeklyCounts
-) -> tuple[Monitoring, tuple[str, ...]]:
+) -> tuple[Monitoring, tuple[Note, ...]]:
     """Return `monitor` of kinds that share their gaps, put together, and a note per kind that is covered too shortly.
 
     Raises
@@ -94,7 +95,7 @@ def _monitor_each(
     masks, group = np.unique(weekly.covered, axis=0, return_inverse=True)
     values, found = np.full((3, n_series), np.nan), None
     alarms: list[pd.DataFrame] = []
-    notes: list[str] = []
+    notes: list[Note] = []
     for number, mask in enumerate(masks):
         kinds = np.flatnonzero(group.ravel() == number)
         mine = np.flatnonzero(np.isin(owner, kinds))
@@ -104,12 +105,12 @@ def _monitor_each(
         except DataError as error:
             if len(masks) == 1:
                 raise
-            notes += [f"no change alarms for {weekly.kinds[kind]}: {error.message}" for kind in kinds]
+            notes += [note("studies.no_alarms_of", kind=weekly.kinds[kind], because=error.message) for kind in kinds]
             continue
         values[:, series] = found.mean, found.dispersion, found.detectable
         alarms.append(found.alarms.assign(series=series[found.alarms["series"].to_numpy(np.int64)]))
     if found is None:
-        raise DataError("; ".join(notes))
+        raise DataError("; ".join(texts(notes)))
     table = pd.concat(alarms, ignore_index=True)
     whole = Monitoring(table, values[0], values[1], values[2], found.first_week, found.season)
     return whole, tuple(notes)
@@ -146,28 +147,28 @@ def _sentence(row: dict[str, object], *, late: bool) -> str:
     return text + (" Reports that come in late could explain it." if late else "")
 
 
-def _notes(found: Monitoring, weekly: WeeklyCounts, n_series: int, districts: tuple[str, ...]) -> tuple[str, ...]:
+def _notes(found: Monitoring, weekly: WeeklyCounts, n_series: int, districts: tuple[str, ...]) -> tuple[Note, ...]:
     watched = weekly.n_weeks - found.first_week
     notes = [
-        f"{n_series} series were watched over {watched} weeks ({weekly.day(found.first_week)} to "
-        f"{weekly.stop_day - dt.timedelta(days=1)}). By chance alone a series raises about 0.8 false alarms a year: "
-        f'about {0.8 * n_series * watched / 52:,.0f} here, marked "watch"; of those marked "firm" less than '
-        f"{max(watched / 52, 0.1):.1f}.",
+        note(
+            "studies.watched",
+            series=n_series,
+            weeks=watched,
+            first=weekly.day(found.first_week),
+            last=weekly.stop_day - dt.timedelta(days=1),
+            false_alarms=0.8 * n_series * watched / 52,
+            firm=max(watched / 52, 0.1),
+        ),
     ]
     if not found.season:
         least = SEASON_BASELINE + GUARD + SETTLE
-        notes.append(
-            f"The {weekly.n_weeks} weeks of history cannot tell a season from a change ({least} can): "
-            "alarms of the whole area may be seasonal."
-        )
+        notes.append(note("studies.no_season", weeks=weekly.n_weeks, least=least))
     if districts:
-        notes.append("Districts are judged against the rest of the area: a swing of the whole area is one alarm.")
+        notes.append(note("studies.districts_against_rest"))
     else:
-        notes.append("There is one district: only the whole area is watched.")
+        notes.append(note("studies.one_district"))
     for kind, covered in zip(weekly.kinds, weekly.covered, strict=True):
         if gaps := int((~covered).sum()):
             first = [weekly.day(int(week)).isoformat() for week in np.flatnonzero(~covered)]
-            notes.append(
-                f"{kind}: {gaps} weeks without any record are taken as gaps, not as weeks without crime: {some(first)}"
-            )
+            notes.append(note("studies.weeks_without_record", kind=kind, count=gaps, weeks=first))
     return tuple(notes)

@@ -8,26 +8,27 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from allocator.domain import Events, Ints, Panel, date_of
+from allocator.facts import Note, note
 
 
-def complete_until(panel: Panel, week: dt.date) -> tuple[dt.date, str, bool]:
+def complete_until(panel: Panel, week: dt.date) -> tuple[dt.date, Note | None, bool]:
     """Return the day up to which the history is complete, a note on what is left out, and whether that is known.
 
     Where the file says when events were reported, days too recent for 95 % of their events to be known at the
     start of `week` are not complete, as judged by events that are older than 90 days. At most 56 days are left out.
     """
     if panel.reported is None:
-        return panel.stop_day, "", False
+        return panel.stop_day, None, False
     old = panel.day < panel.n_days - 90
     if int(old.sum()) < 100:
-        return panel.stop_day, "", False
+        return panel.stop_day, None, False
     delay = int(np.quantile(panel.reported[old] - panel.day[old], 0.95, method="higher"))
     missing = min(max(delay - (week - panel.stop_day).days, 0), 56)
     if not missing:
-        return panel.stop_day, "", True
+        return panel.stop_day, None, True
     stop = panel.stop_day - dt.timedelta(days=missing)
-    note = f"The last {missing} days are left out: it takes {delay} days until 95 % of the events are reported."
-    return stop, note, True
+    told = note("studies.last_days_left_out", days=missing, delay=delay)
+    return stop, told, True
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 
 from allocator.domain import Events, Floats, Ints, Record, local_clock
 from allocator.errors import DataError
+from allocator.facts import Note, note
 from allocator.kernels.pairs import count_pairs
 
 BANDS_M = (100.0, 200.0, 300.0, 400.0)
@@ -43,7 +44,7 @@ class NearRepeat:
         Their first and last day.
     permutations : int
         Random orders that `expected` and `p_value` come from.
-    note : str
+    note : Note, optional
         What was left out, in plain words; empty if nothing.
     """
 
@@ -52,7 +53,7 @@ class NearRepeat:
     first_day: int
     last_day: int
     permutations: int
-    note: str = ""
+    note: Note | None = None
 
     def sentence(self, kind: str) -> str:
         """Return the bands that are raised in plain words."""
@@ -117,15 +118,15 @@ def knox_test(
     if not len(pairs.left):
         raise DataError(f"no two of the {len(days):,} events are within {BANDS_M[-1]:g} m of each other")
     observed, drawn = _counts(pairs, days, permutations=permutations, seed=seed)
-    note = f"the {kept:,} oldest events are left out: they have more near pairs than fit into memory" if kept else ""
+    told = note("studies.oldest_left_out", count=kept) if kept else None
     table = _table(observed, drawn)
     table.insert(5, "busiest_day", _busiest_day(pairs, days, observed).ravel())
-    return NearRepeat(table, len(days), first, last, permutations, note)
+    return NearRepeat(table, len(days), first, last, permutations, told)
 
 
 def near_repeats(
     events: Events, kinds: tuple[str, ...], *, days: int = 365, permutations: int = 199, seed: int = 0
-) -> tuple[dict[str, NearRepeat], tuple[str, ...]]:
+) -> tuple[dict[str, NearRepeat], tuple[Note, ...]]:
     """Return the Knox table of each kind over the last `days`, and notes on the kinds that have none.
 
     Parameters
@@ -136,26 +137,26 @@ def near_repeats(
         Kinds to test; the 12 most frequent are.
     """
     if events.precision == "month":
-        return {}, ("No near-repeat test: the file tells times to the month only.",)
+        return {}, (note("studies.near_repeat_months"),)
     day, _ = local_clock(events.time, events.timezone)
     rows = np.flatnonzero((day > day.max() - days) & np.isin(np.array(events.kinds, object)[events.kind], kinds))
     rows = rows[_netted(events, day, rows)]
     names = [events.kinds[row] for row in np.argsort(-np.bincount(events.kind[rows], minlength=len(events.kinds)))]
     found: dict[str, NearRepeat] = {}
-    notes = [f"Near repeats are tested for the {MOST_KINDS} most frequent kinds."] if len(kinds) > MOST_KINDS else []
+    notes = [note("studies.near_repeat_kinds", count=MOST_KINDS)] if len(kinds) > MOST_KINDS else []
     for kind in [name for name in names if name in kinds][:MOST_KINDS]:
         mine = rows[events.kind[rows] == events.kinds.index(kind)]
         if len(mine) < FEWEST_EVENTS:
-            notes.append(f"No near-repeat test of {kind}: {len(mine)} events in a year are too few ({FEWEST_EVENTS}).")
+            notes.append(note("studies.near_repeat_few", kind=kind, count=len(mine), least=FEWEST_EVENTS))
             continue
         try:
             one = knox_test(events.x[mine], events.y[mine], day[mine], permutations=permutations, seed=seed)
         except DataError as error:
-            notes.append(f"No near-repeat test of {kind}: {error.message}.")
+            notes.append(note("studies.near_repeat_failed", kind=kind, because=error.message))
             continue
         found[kind] = one
-        if one.note:
-            notes.append(f"{kind}: {one.note}.")
+        if one.note is not None:
+            notes.append(note("studies.of_kind", kind=kind, because=one.note))
     return found, tuple(notes)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from allocator.domain import ALL_KINDS, Bools, Floats, Ints, Panel, freeze
+from allocator.facts import Note, note
 
 ALL_DISTRICTS = "all"
 """Name of the whole area in tables."""
@@ -134,7 +135,7 @@ class Trends:
         Kinds of `hours`, "all" last.
     timed : int
         Events with a known time of day.
-    notes : tuple of str
+    notes : tuple of Note
         What a reader should know.
     """
 
@@ -143,7 +144,7 @@ class Trends:
     hours: Ints | None
     kinds: tuple[str, ...]
     timed: int
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def find_trends(panel: Panel, *, stop: dt.date | None = None) -> Trends:
@@ -164,9 +165,9 @@ def find_trends(panel: Panel, *, stop: dt.date | None = None) -> Trends:
     table = pd.DataFrame({"kind": np.repeat(kinds, len(names)), "district": np.tile(names, len(kinds)), **columns})
     hours = _hours(panel)
     if hours is None:
-        notes.append(f"the file tells times to the {panel.precision} only: no counts by hour")
+        notes.append(note("studies.no_hours", precision=panel.precision))
     elif unknown := int(panel.netted.count.sum()) - int(hours[-1].sum()):
-        notes.append(f"{unknown:,} events without a known time of day (00:00 counts as unknown) are not in the hours")
+        notes.append(note("studies.hours_unknown", count=unknown))
     timed = 0 if hours is None else int(hours[-1].sum())
     return Trends(table, end - _ONE_DAY, hours, kinds, timed, tuple(notes))
 
@@ -184,7 +185,7 @@ def _daily(panel: Panel) -> Ints:
     return np.cumsum(counts, axis=2)
 
 
-def _comparisons(panel: Panel, daily: Ints, end: dt.date) -> tuple[dict[str, Floats], list[str]]:
+def _comparisons(panel: Panel, daily: Ints, end: dt.date) -> tuple[dict[str, Floats], list[Note]]:
     def between(start: dt.date, stop: dt.date) -> Floats:
         first, last = (panel.day_index(day) for day in (start, stop))
         if first < 0 or last > panel.n_days:
@@ -207,10 +208,10 @@ def _comparisons(panel: Panel, daily: Ints, end: dt.date) -> tuple[dict[str, Flo
     notes = []
     if exposure != 1 and not np.isnan(then).all():
         days = (end - new_year).days, (same_day - last_year).days
-        notes.append(f"the year to date has {days[0]} days and last year's had {days[1]}: its z allows for that")
+        notes.append(note("studies.years_unlike", days=days[0], earlier=days[1]))
     short = {"the 28 days before": before, "the same days a year earlier": earlier, "last year to date": then}
     if missing := [name for name, counted in short.items() if np.isnan(counted).all()]:
-        notes.append(f"the history from {panel.first_day} on is too short for {', '.join(missing)}")
+        notes.append(note("studies.too_short_for", first=panel.first_day, comparisons=missing))
     return columns, notes
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from allocator.domain import CANCELLED, MOVED, OPEN, Delivered, Figures, Offers
-from allocator.errors import DataError, nearest, some
+from allocator.errors import DataError, nearest
 from allocator.evaluation.plans import plain, wrapped
+from allocator.facts import Note, note, records
 from allocator.planning.needs import survey_means
 
 GROUPS = ("all", "type", "area", "partner")
@@ -47,13 +48,13 @@ class DeliveryCard:
         planned_cost, cost, cause`; NaN where not told.
     confidence : float
         Level of the intervals.
-    notes : tuple of str
+    notes : tuple of Note
         What a reader must know.
     """
 
     rows: pd.DataFrame
     confidence: float = 0.95
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def table(self) -> pd.DataFrame:
         """Return `DELIVERY_COLUMNS`: the whole, then each type, area and partner in order of name."""
@@ -77,7 +78,11 @@ class DeliveryCard:
             "groups": [plain(row) for row in table.to_dict("records")],
             "causes": [plain(row) for row in causes.to_dict("records")],
         }
-        return {"values": values, "lines": [[label, text] for label, text in self._lines()]}
+        return {
+            "values": values,
+            "lines": [[label, text] for label, text in self._lines()],
+            "notes": records(self.notes),
+        }
 
     def _group(self, by: str) -> pd.DataFrame:
         rows = self.rows if by == "all" else self.rows[self.rows[by] != ""]
@@ -126,7 +131,7 @@ class DeliveryCard:
         lines.append(("cost", _cost(whole)))
         types = table[table["by"] == "type"]
         lines += [(str(row["name"]), f"{_holdings(row)}; {_attended(row)}") for _, row in types.iterrows()]
-        return lines + [("note" if not n else "", text) for n, text in enumerate(self.notes)]
+        return lines + [("note" if not n else "", one.text) for n, one in enumerate(self.notes)]
 
 
 def delivery_report(
@@ -193,24 +198,20 @@ def _foreign(items: pd.DataFrame, tables: list[Delivered]) -> list[str]:
     return faults
 
 
-def _notes(rows: pd.DataFrame, offers: Offers | None) -> list[str]:
+def _notes(rows: pd.DataFrame, offers: Offers | None) -> list[Note]:
     notes = []
     if n := int((rows["took_place"] & rows["contacts"].isna()).sum()):
-        notes.append(f"{_counted(n)} took place without a number of contacts: not in the attendance")
+        notes.append(note("outreach.held_without_contacts", count=n))
     if n := int((rows["took_place"] & rows["cost"].isna()).sum()):
-        notes.append(f"{_counted(n)} took place without a cost: not in the cost per contact")
+        notes.append(note("outreach.held_without_cost", count=n))
     capacity = {} if offers is None else {venue.name: venue.capacity for venue in offers.venues}
     most = rows["venue"].map(capacity).astype("float64")
     over = rows[(rows["contacts"] > most).to_numpy()]
     if len(over):
         named = (f"{row.id} ({row.venue}: {row.contacts:,.0f} of {capacity[row.venue]:,})" for row in over.itertuples())
-        notes.append(f"{_counted(len(over))} had more people than the room holds: {', '.join(list(named)[:5])}")
+        notes.append(note("outreach.rooms_too_small", count=len(over), holdings=list(named)[:5]))
     missing = sorted(set(rows["venue"]) - set(capacity) - {""}) if offers is not None else []
-    return notes + [f"venues whose capacity is not known: {some(missing)}"] * bool(missing)
-
-
-def _counted(n: int) -> str:
-    return "1 holding" if n == 1 else f"{n:,} holdings"
+    return notes + [note("outreach.capacity_unknown", venues=missing)] * bool(missing)
 
 
 def _sums(rows: pd.DataFrame) -> dict[str, float]:

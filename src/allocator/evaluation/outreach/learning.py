@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from allocator.domain import CHANNEL, POINT, VENUE, Delivered, Floats, Initiative, Ints, Offers, Partner, Venue
 from allocator.evaluation.outreach.delivery import HANDED_OUT
+from allocator.facts import Note, note
 
 PRIOR_HOLDINGS = 3.0
 """Holdings as planned that the ratio of all holdings is mixed with: one poor evening is no rule."""
@@ -40,7 +41,7 @@ class _Shrunk:
     holdings: int
 
 
-def learnt(delivered: Sequence[Delivered], offers: Offers) -> tuple[Offers, tuple[str, ...]]:
+def learnt(delivered: Sequence[Delivered], offers: Offers) -> tuple[Offers, tuple[Note, ...]]:
     """Return the offers with reach, capacity and notice as deliveries have shown them, and what was learnt in words.
 
     Contacts are compared with what the offers promise today, min(reach, capacity), rather than with what an earlier
@@ -70,7 +71,7 @@ def learnt(delivered: Sequence[Delivered], offers: Offers) -> tuple[Offers, tupl
     held = asked[asked["held"].to_numpy(np.bool_)]
     rows, notes = _promised(held, offers)
     if again := len(frame) - len(asked):
-        notes.append(f"{again} holdings are reported on more than once: the last report counts")
+        notes.append(note("outreach.reported_twice", count=again))
     initiatives, venues = list(offers.initiatives), offers.venues
     for sort in (True, False):
         part = rows[rows["people"] == sort]
@@ -91,7 +92,7 @@ def _brings_people(initiative: Initiative) -> bool:
     return initiative.place not in (POINT, CHANNEL)
 
 
-def _promised(held: pd.DataFrame, offers: Offers) -> tuple[pd.DataFrame, list[str]]:
+def _promised(held: pd.DataFrame, offers: Offers) -> tuple[pd.DataFrame, list[Note]]:
     """Return `initiative, venue, people, contacts, promised` of holdings that told their contacts."""
     known, rooms = {one.name: one for one in offers.initiatives}, {one.name: one.capacity for one in offers.venues}
     rows = []
@@ -105,7 +106,7 @@ def _promised(held: pd.DataFrame, offers: Offers) -> tuple[pd.DataFrame, list[st
         if not math.isnan(contacts) and promised > 0:
             rows.append((one.name, row.venue, _brings_people(one), float(contacts), float(promised)))
     gone = sorted(set(held["initiative"]) - set(known) - {""})
-    notes = [f"{len(gone)} initiatives that were held are offered no longer: nothing is learnt from them"] * bool(gone)
+    notes = [note("outreach.not_offered_any_more", count=len(gone))] * bool(gone)
     return pd.DataFrame(rows, columns=["initiative", "venue", "people", "contacts", "promised"]), notes
 
 
@@ -195,7 +196,7 @@ def _between(own: Floats, variance: Floats, whole: float) -> float:
     return max(excess, 0.0) / float(weight.sum() - (weight**2).sum() / weight.sum())
 
 
-def _reach(one: Initiative, own: _Shrunk | None, whole: float, offers: Offers) -> tuple[Initiative, list[str]]:
+def _reach(one: Initiative, own: _Shrunk | None, whole: float, offers: Offers) -> tuple[Initiative, list[Note]]:
     ratio = whole if own is None else own.ratio
     factor = min(max(ratio, LEAST_FACTOR), MOST_FACTOR)
     reach = max(round(one.reach * factor), min(one.reach, 1))
@@ -206,19 +207,25 @@ def _reach(one: Initiative, own: _Shrunk | None, whole: float, offers: Offers) -
     if reach == one.reach:
         return one, []
     if own is None:
-        why = f"not held yet; of all holdings {whole:.0%} of what was promised came about"
+        why = note("outreach.not_held_yet", share=whole)
     else:
-        times = f"{own.holdings} holding{'s' * (own.holdings != 1)}"
-        why = (
-            f"{own.contacts:,.0f} contacts of {own.planned:,.0f} to be expected in {times} "
-            f"({own.contacts / own.planned:.0%}), drawn towards all holdings ({whole:.0%}) to {own.ratio:.0%}"
+        why = note(
+            "outreach.contacts_told",
+            holdings=own.holdings,
+            contacts=own.contacts,
+            planned=own.planned,
+            share=own.contacts / own.planned,
+            whole=whole,
+            drawn=own.ratio,
         )
-    return replace(one, reach=reach), [f"{one.name}: {why}: reach {one.reach:,} becomes {reach:,}"]
+    return replace(one, reach=reach), [
+        note("outreach.reach_learnt", initiative=one.name, because=why, before=one.reach, after=reach)
+    ]
 
 
 def _capacities(
     rooms: dict[str, _Shrunk], rows: pd.DataFrame, venues: tuple[Venue, ...]
-) -> tuple[tuple[Venue, ...], list[str]]:
+) -> tuple[tuple[Venue, ...], list[Note]]:
     fullest = rows.groupby("venue")["contacts"].max()
     changed, notes = list(venues), []
     for k, venue in enumerate(venues):
@@ -229,13 +236,20 @@ def _capacities(
         if usable < venue.capacity:
             changed[k] = replace(venue, capacity=usable)
             notes.append(
-                f"{venue.name}: {own.contacts:,.0f} came in {own.holdings} holding{'s' * (own.holdings != 1)} where "
-                f"{own.planned:,.0f} would have come elsewhere: usable capacity {venue.capacity:,} becomes {usable:,}"
+                note(
+                    "outreach.capacity_learnt",
+                    venue=venue.name,
+                    contacts=own.contacts,
+                    count=own.holdings,
+                    planned=own.planned,
+                    before=venue.capacity,
+                    after=usable,
+                )
             )
     return tuple(changed), notes
 
 
-def _notice(rows: pd.DataFrame, partners: tuple[Partner, ...]) -> tuple[tuple[Partner, ...], list[str]]:
+def _notice(rows: pd.DataFrame, partners: tuple[Partner, ...]) -> tuple[tuple[Partner, ...], list[Note]]:
     days = (rows["answered"] - rows["asked"]).dt.days
     changed, notes = list(partners), []
     for k, partner in enumerate(partners):
@@ -243,14 +257,22 @@ def _notice(rows: pd.DataFrame, partners: tuple[Partner, ...]) -> tuple[tuple[Pa
         took = np.sort(days[mine].dropna().to_numpy(np.float64))
         waiting = int((rows.loc[mine, "asked"].notna() & rows.loc[mine, "answered"].isna()).sum())
         if waiting:
-            notes.append(f"{partner.name}: {waiting} of {waiting + len(took)} questions have no answer yet")
+            notes.append(
+                note("outreach.questions_open", partner=partner.name, count=waiting, total=waiting + len(took))
+            )
         if len(took) < LEAST_ANSWERS:
             continue
         lead = int(took[math.ceil(LEAD_QUANTILE * len(took)) - 1])
         if lead > partner.lead_days:
             changed[k] = replace(partner, lead_days=lead)
             notes.append(
-                f"{partner.name}: {LEAD_QUANTILE:.0%} of {len(took)} answers came within {lead} days: notice of "
-                f"{partner.lead_days} days becomes {lead}"
+                note(
+                    "outreach.notice_learnt",
+                    partner=partner.name,
+                    share=LEAD_QUANTILE,
+                    count=len(took),
+                    days=lead,
+                    before=partner.lead_days,
+                )
             )
     return tuple(changed), notes

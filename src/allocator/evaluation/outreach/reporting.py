@@ -17,6 +17,7 @@ from scipy import stats
 from allocator.domain import Figures, Ints, freeze
 from allocator.errors import DataError
 from allocator.evaluation.plans import plain, wrapped
+from allocator.facts import Note, note, records
 
 FELL, ROSE, UNCLEAR, UNTOLD = "victimisation fell", "victimisation rose", "cannot tell", "no survey"
 """Verdicts. `UNCLEAR`: the survey is too small to tell; `UNTOLD`: without a survey nothing can tell."""
@@ -259,7 +260,7 @@ class OutreachEffect:
         The verdict in a sentence.
     confidence : float
         Level of the intervals.
-    notes : tuple of str
+    notes : tuple of Note
         What a reader must know.
     """
 
@@ -269,7 +270,7 @@ class OutreachEffect:
     verdict: str
     words: str
     confidence: float = 0.95
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def success(self) -> bool | None:
@@ -294,14 +295,18 @@ class OutreachEffect:
         """Return `values` and `lines`, fit for JSON: what is undefined is None."""
         rows = [plain(row) for row in self.table().to_dict("records")]
         values = {"verdict": self.verdict, "success": self.success, "confidence": self.confidence, "changes": rows}
-        return {"values": values, "lines": [[label, text] for label, text in self._lines()]}
+        return {
+            "values": values,
+            "lines": [[label, text] for label, text in self._lines()],
+            "notes": records(self.notes),
+        }
 
     def _lines(self) -> list[tuple[str, str]]:
         survey = "no survey" if self.victimisation is None else str(self.victimisation)
         lines = [("verdict", self.words), ("reported", str(self.reported)), ("victimisation", survey)]
         lines += [("reported share", str(self.share))] if self.share is not None else []
         lines.append(("meaning", NOT_ADDED))
-        return lines + [("note" if not n else "", text) for n, text in enumerate(self.notes)]
+        return lines + [("note" if not n else "", one.text) for n, one in enumerate(self.notes)]
 
 
 def outreach_effect(
@@ -328,19 +333,17 @@ def outreach_effect(
     """
     if (before is None) != (after is None):
         raise DataError("a change needs two surveys, one before and one after: one of them is missing")
-    reported, change, notes = reported_change(counts, confidence=confidence), None, []
+    reported, change, notes = reported_change(counts, confidence=confidence), None, list[Note]()
     if before is not None and after is not None:
         change = victimisation_change(before, after, elsewhere=elsewhere, confidence=confidence)
         if change is None:
-            notes.append("the surveys tell no change: an estimate is 0, or without a standard error")
+            notes.append(note("outreach.no_change_told"))
     if not counts.compared:
-        notes.append("there are no comparison areas: what changed everywhere is not taken out of reported events")
+        notes.append(note("outreach.no_comparison"))
     if change is not None and elsewhere is None:
-        notes.append("no survey was made elsewhere: what changed everywhere is not taken out of victimisation")
+        notes.append(note("outreach.no_survey_elsewhere"))
     if min(np.size(counts.treated_before), np.size(counts.comparison_before) or 2) < 2:
-        notes.append(
-            "with a single area, nothing tells how areas differ: the interval of reported events is too narrow"
-        )
+        notes.append(note("outreach.single_area"))
     share = None
     if change is not None:
         own = reported_change(counts, confidence=confidence, compare=elsewhere is not None)

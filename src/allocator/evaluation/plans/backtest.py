@@ -22,6 +22,7 @@ from allocator.evaluation.forecasts import Progress, in_folds
 from allocator.evaluation.plans.occurred import Occurred, occurred
 from allocator.evaluation.plans.rivals import FORESIGHT, PLANS, Made, Setting, foresight, make_plans
 from allocator.evaluation.plans.scorecard import MEASURES, PlanScorecard
+from allocator.facts import Note, note
 from allocator.planning import staff, with_workload
 from allocator.planning.allocation import covered
 from allocator.risk import check_model, fit, windows_of
@@ -98,7 +99,7 @@ class WeekScore:
         `MEASURES` by plan, perfect foresight last.
     harm, events, events_between, unknown : float
         All harm and events of the week, those in no planned shift, those without a time of day.
-    notes : tuple of str
+    notes : tuple of Note
         What a reader should know of this week.
     """
 
@@ -107,7 +108,7 @@ class WeekScore:
     events: float
     events_between: float
     unknown: float
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def plan_backtest(
@@ -172,8 +173,8 @@ def score_week(panel: Panel, terms: PlanTerms, week: PlanWeek) -> WeekScore:
     weights = np.array([terms.harm.get(kind, 1.0) for kind in panel.kinds], np.float64)
     seen = source_covers(panel, panel.day_index(week.cutoff), _days(week))
     if not seen.all():
-        hidden = ", ".join(kind for kind, there in zip(panel.kinds, seen, strict=True) if not there)
-        notes = (*notes, f"{week.cutoff}: the source does not cover {hidden} in the whole week: left out of its harm")
+        hidden = [kind for kind, there in zip(panel.kinds, seen, strict=True) if not there]
+        notes = (*notes, note("studies.kinds_not_covered", week=week.cutoff, kinds=hidden))
     truth = occurred(panel, known, week.roster.shifts, weights * seen)
     plans[FORESIGHT] = foresight(problem, truth.harm)
     judged = problem.replace(value=truth.harm)
@@ -189,7 +190,7 @@ def score_week(panel: Panel, terms: PlanTerms, week: PlanWeek) -> WeekScore:
     )  # fmt: skip
 
 
-def prepare_week(known: Panel, terms: PlanTerms, week: PlanWeek) -> tuple[RiskSurface, Setting, tuple[str, ...]]:
+def prepare_week(known: Panel, terms: PlanTerms, week: PlanWeek) -> tuple[RiskSurface, Setting, tuple[Note, ...]]:
     """Return forecast and setting of a week from what was known before it, and what a reader should know."""
     fitted = fit(
         known, terms.model, max(1, terms.horizon_days // known.period_days), options=terms.options,
@@ -202,7 +203,7 @@ def prepare_week(known: Panel, terms: PlanTerms, week: PlanWeek) -> tuple[RiskSu
     return surface, setting, notes
 
 
-def _with_calls(known: Panel, terms: PlanTerms, week: PlanWeek) -> tuple[Givens, tuple[str, ...]]:
+def _with_calls(known: Panel, terms: PlanTerms, week: PlanWeek) -> tuple[Givens, tuple[Note, ...]]:
     """Return the givens with the needs of the calls before a week; without where there are none to go by."""
     if terms.calls is None:
         return terms.givens, ()
@@ -211,9 +212,9 @@ def _with_calls(known: Panel, terms: PlanTerms, week: PlanWeek) -> tuple[Givens,
         before = terms.calls.before(week.cutoff)
         found = staff(before, week.roster.shifts, options, city=known.city, roster=week.roster, routes=terms.routes)
     except DataError as error:
-        return terms.givens, (f"{week.cutoff}: planned without the needs of calls: {error.message}",)
+        return terms.givens, (note("studies.week_without_calls", week=week.cutoff, because=error.message),)
     if found.districts != known.city.districts:
-        return terms.givens, ("the calls have no district: planned without their needs",)
+        return terms.givens, (note("studies.calls_without_district"),)
     on_duty = [len(week.roster.on_duty(shift)) for shift in week.roster.shifts]
     return with_workload(terms.givens, found, on_duty, options)[0], ()
 
@@ -260,32 +261,24 @@ def _check_weeks(panel: Panel, weeks: Sequence[PlanWeek], terms: PlanTerms) -> N
             ) from None
 
 
-def _notes(panel: Panel, weeks: Sequence[PlanWeek], terms: PlanTerms, results: Sequence[WeekScore]) -> tuple[str, ...]:
+def _notes(panel: Panel, weeks: Sequence[PlanWeek], terms: PlanTerms, results: Sequence[WeekScore]) -> tuple[Note, ...]:
     """Return what a reader must know to judge the comparison."""
-    notes = list(dict.fromkeys(note for one in results for note in one.notes))
+    notes = list(dict.fromkeys(told for one in results for told in one.notes))
     if (unknown := sum(one.unknown for one in results)) >= 0.5:
-        notes.append(
-            f"{unknown:,.0f} of {sum(one.events for one in results):,.0f} events have no known time of day: they count "
-            "in each shift by the share of past events of their kind that fall into its hours"
-        )
+        notes.append(note("studies.times_unknown", count=unknown, total=sum(one.events for one in results)))
     if (between := sum(one.events_between for one in results)) >= 0.5:
-        notes.append(f"{between:,.0f} events fell between the shifts: no plan could meet them, they count as not met")
+        notes.append(note("studies.between_shifts", count=between))
     last = max(shift.stop for shift in weeks[-1].roster.shifts).astimezone(zoneinfo.ZoneInfo(panel.timezone))
     if last.replace(tzinfo=None) > dt.datetime.combine(panel.stop_day, dt.time()):
-        notes.append(
-            "of the last shift of the last week, only what was known before the planned week of the job counts"
-        )
+        notes.append(note("studies.last_shift_cut"))
     if panel.reported is not None:
-        notes.append("events that were reported late are missing from the last weeks")
+        notes.append(note("studies.reported_late"))
     if terms.covariates is not None and terms.covariates.cells:
-        notes.append("covariates without dates count as given at every week")
+        notes.append(note("studies.covariates_undated_weeks"))
     problem_limits = terms.allocation.model_dump(exclude_defaults=True)
     if further := sorted({"budget", "equity", "exposure", "needs", "dosage", "requests", "community_share",
                           "max_days_running"} & set(problem_limits)):  # fmt: skip
-        notes.append(
-            f"the limits {', '.join(further)} bind the plans of the optimiser alone; the proportional and the uniform "
-            "plan keep minimums, bands and caps per shift"
-        )
+        notes.append(note("studies.limits_of_optimiser", limits=further))
     return tuple(notes)
 
 

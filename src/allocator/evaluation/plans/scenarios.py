@@ -14,6 +14,7 @@ from allocator.domain import Allocation, AllocationProblem, Figures, Ints, Recor
 from allocator.errors import AllocatorError, ConfigError, InfeasibleError, nearest
 from allocator.evaluation.plans.rivals import Setting
 from allocator.evaluation.plans.scorecard import plain, wrapped
+from allocator.facts import Note, note, records
 from allocator.planning import build_problem, check_solver, solve, with_workload
 from allocator.planning.allocation import covered
 
@@ -44,7 +45,7 @@ class Scenarios:
         target's harm.
     expected : float
         Expected harm of the forecast.
-    notes : tuple of str
+    notes : tuple of Note
         What a reader must know.
     outreach : DataFrame
         Outreach plans with less money and with floors of outreach in all hours, where the job has outreach:
@@ -54,7 +55,7 @@ class Scenarios:
 
     frame: pd.DataFrame
     expected: float
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     outreach: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def table(self) -> pd.DataFrame:
@@ -80,6 +81,7 @@ class Scenarios:
                 "outreach": [plain(row) for row in self.outreach.to_dict("records")],
             },
             "lines": [[label, text] for label, text in self._lines()],
+            "notes": records(self.notes),
         }
 
     def _lines(self) -> list[tuple[str, str]]:
@@ -99,7 +101,7 @@ class Scenarios:
                 f"{row.scenario}: {row.holdings} holdings for {row.spent:,.0f} of {row.money:,.0f} prevent "
                 f"{row.prevented:,.2f} expected harm{change}, {row.hours_share:.1%} of the hours{patrol}",
             ))  # fmt: skip
-        return lines + [("note", text) for text in self.notes]
+        return lines + [("note", one.text) for one in self.notes]
 
     def _sentence(self, row: Record, base: pd.Series) -> str:
         if row.status != PLANNED:
@@ -155,9 +157,8 @@ def compare_scenarios(
     base = frame["harm_covered"].iloc[0]
     frame["change"] = frame["harm_covered"] / base - 1 if base > 0 else np.nan
     notes = (
-        "all of it is expected harm covered by the forecast, before routes: what plans met in past weeks is told by "
-        "allocator backtest --plans",
-        "unit-shifts are taken away in proportion to those of each shift, whoever stays is then spread anew",
+        note("studies.before_routes"),
+        note("studies.units_taken_away"),
     )
     return Scenarios(frame, made.expected, notes)
 

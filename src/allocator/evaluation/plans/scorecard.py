@@ -26,6 +26,7 @@ from allocator.evaluation.bootstrap import (
 )
 from allocator.evaluation.forecasts import ratio
 from allocator.evaluation.plans.rivals import FORESIGHT, OURS, PLANS
+from allocator.facts import Note, note, records
 
 DRAWS = 2000
 MEASURES = ("harm_met", "events_visited", "events_during", "minutes", "visits", "places", "unit_shifts")
@@ -59,7 +60,7 @@ class PlanScorecard:
         `MEASURES`.
     harm, events : (n_folds,) float64
         All that occurred.
-    notes : tuple of str
+    notes : tuple of Note
         What a reader must know.
     seed : int
         Seed of the bootstrap.
@@ -76,7 +77,7 @@ class PlanScorecard:
     sums: Mapping[str, Floats]
     harm: Floats
     events: Floats
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     seed: int = 0
     block_minutes: int = 15
     diminishing: float = 0.7
@@ -174,6 +175,7 @@ class PlanScorecard:
                 "plans": [plain(row) for row in self.table().to_dict("records")],
             },
             "lines": [[label, text] for label, text in self._lines()],
+            "notes": records(self._all_notes()),
         }
 
     def _lines(self) -> list[tuple[str, str]]:
@@ -208,7 +210,7 @@ class PlanScorecard:
             lines.append(("verdict", f"{self.best} met {much}"))
         same = "the same in all plans" if self.equal_minutes else "NOT the same in all plans: see the scores"
         lines.append(("minutes", f"{ours['patrol_hours']:,.0f} hours of patrol a week, {same}"))
-        return lines + [("note" if not n else "", text) for n, text in enumerate(self._all_notes())]
+        return lines + [("note" if not n else "", one.text) for n, one in enumerate(self._all_notes())]
 
     @property
     def _harm_text(self) -> str:
@@ -223,13 +225,10 @@ class PlanScorecard:
         gain = f"the allocator's plans {100 * row['gain']:+.1f} points{spread}{change}"
         return f"{row['share_met']:.1%} met; {gain}: {words}"
 
-    def _all_notes(self) -> list[str]:
+    def _all_notes(self) -> list[Note]:
         notes = list(self.notes)
         if self.n_folds < FEW_FOLDS:
-            notes.append(
-                f"intervals over fewer than {FEW_FOLDS} weeks are too narrow, and nothing is called better or worse "
-                f"below {MIN_FOLDS}"
-            )
+            notes.append(note("studies.few_weeks", few=FEW_FOLDS, least=MIN_FOLDS))
         return notes
 
     def _verdict(self, low: float, high: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from allocator.domain import Edit, Roster, Shift, Tessellation
+from allocator.facts import Note
 from allocator.io.duty.wishes import DATE, EMAIL, PHONE, Pair, check_shift, outside_note
 from allocator.io.duty.workbook import read_workbook
 from allocator.io.tables import CSV_SUFFIXES, PARQUET_SUFFIXES, Sheet, raise_faults
@@ -18,7 +19,7 @@ _Placed = tuple[str, Edit]
 def read_edits(
     path: str | Path, *, roster: Roster, city: Tessellation, away: frozenset[Pair] = frozenset(), made: bool = False,
     job: str = "",
-) -> tuple[tuple[Edit, ...], tuple[str, ...]]:  # fmt: skip
+) -> tuple[tuple[Edit, ...], tuple[Note, ...]]:  # fmt: skip
     """Return what was decided by hand for the planned shifts, and notes.
 
     Columns: `action` (pin, forbid), `shift` (an id such as 2017-12-29/evening), `unit`, `district`, `cell`, `who`,
@@ -67,7 +68,7 @@ def read_edits(
 
 def _edit_sheets(
     path: Path, roster: Roster, city: Tessellation, job: str
-) -> tuple[list[Sheet], list[str], list[str]]:  # fmt: skip
+) -> tuple[list[Sheet], list[str], list[Note]]:  # fmt: skip
     """Return the sheets of a file of edits, and faults and notes about the file as such."""
     required, optional = ("action", "shift", "who", "why"), ("unit", "district", "cell", "applied")
     if path.suffix.lower() in (*CSV_SUFFIXES, *PARQUET_SUFFIXES, ".gz"):

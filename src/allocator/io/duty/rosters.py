@@ -9,6 +9,7 @@ from pathlib import Path
 from allocator.config import Minimum, RosterSection
 from allocator.domain import OutreachTeam, Roster, Shift, Unit
 from allocator.errors import DataError, nearest, some
+from allocator.facts import Note, note
 from allocator.io.tables import Sheet, date_of, days_of, is_date, names_person, weekday_of
 
 
@@ -40,7 +41,7 @@ def read_roster(section: RosterSection, *, shifts: tuple[Shift, ...], districts:
     return Roster(units, shifts, duty, teams, (*unit_notes, *duty_notes, *team_notes))
 
 
-def _read_units(path: str, districts: tuple[str, ...]) -> tuple[tuple[Unit, ...], tuple[str, ...]]:
+def _read_units(path: str, districts: tuple[str, ...]) -> tuple[tuple[Unit, ...], tuple[Note, ...]]:
     sheet = Sheet(
         path, required=("unit",), optional=("type", "home_district", "skills", "speed_kmh", "max_shifts", "languages")
     )
@@ -62,7 +63,7 @@ def _read_units(path: str, districts: tuple[str, ...]) -> tuple[tuple[Unit, ...]
     return tuple(units), sheet.notes
 
 
-def _read_teams(path: str) -> tuple[tuple[OutreachTeam, ...], tuple[str, ...]]:
+def _read_teams(path: str) -> tuple[tuple[OutreachTeam, ...], tuple[Note, ...]]:
     sheet = Sheet(
         path,
         required=("team", "hours_per_week"),
@@ -104,7 +105,7 @@ def open_days(sheet: Sheet) -> tuple[int, ...]:
 
 def _read_duty(
     path: str, *, units: tuple[str, ...], shifts: tuple[Shift, ...]
-) -> tuple[frozenset[tuple[str, str]], tuple[str, ...]]:
+) -> tuple[frozenset[tuple[str, str]], tuple[Note, ...]]:
     """Return pairs of unit and planned shift, from rows by date or by weekday."""
     sheet = Sheet(path, required=("unit", "shift"), optional=("date", "weekday"))
     by_date = "date" in sheet.frame.columns
@@ -125,8 +126,12 @@ def _read_duty(
     if not duty:
         file_days = f"{min(covered)} … {max(covered)}" if covered else "no day"
         raise DataError(f"{sheet.name} covers {file_days}, but the planned days are {days[0]} … {days[-1]}")
-    note = (f"{sheet.name}: {outside:,} rows outside {days[0]} … {days[-1]} are ignored",) if outside else ()
-    return frozenset(duty), (*sheet.notes, *note)
+    told = (
+        (note("duty.rows_outside_days", file=sheet.name, count=outside, first=days[0], last=days[-1]),)
+        if outside
+        else ()
+    )
+    return frozenset(duty), (*sheet.notes, *told)
 
 
 def read_minimums(path: str | Path, *, shifts: tuple[Shift, ...], districts: tuple[str, ...]) -> tuple[Minimum, ...]:

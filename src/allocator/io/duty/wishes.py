@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from allocator.config import RosterMakeSection
 from allocator.domain import DutyWishes, Roster, Shift
 from allocator.errors import DataError, nearest
+from allocator.facts import Note, note
 from allocator.io.tables import Sheet, date_of, days_of, is_date
 
 Pair = tuple[str, str]
@@ -85,7 +86,7 @@ def check_shift(sheet: Sheet, shift: str, names: Iterable[str]) -> bool:
     return False
 
 
-def _read_absences(path: str, roster: Roster) -> tuple[frozenset[Pair], tuple[str, ...]]:
+def _read_absences(path: str, roster: Roster) -> tuple[frozenset[Pair], tuple[Note, ...]]:
     sheet = Sheet(path, required=("unit",), optional=("date", "until", "weekday", "shift"))
     away, outside = set[Pair](), 0
     for pairs in _unit_rows(sheet, roster):
@@ -95,7 +96,7 @@ def _read_absences(path: str, roster: Roster) -> tuple[frozenset[Pair], tuple[st
     return frozenset(away), (*sheet.notes, *outside_note(sheet, outside))
 
 
-def _read_preferences(path: str, roster: Roster) -> tuple[dict[Pair, float], tuple[str, ...]]:
+def _read_preferences(path: str, roster: Roster) -> tuple[dict[Pair, float], tuple[Note, ...]]:
     sheet = Sheet(path, required=("unit", "weight"), optional=("date", "until", "weekday", "shift"))
     weights, outside = dict[Pair, float](), 0
     for pairs in _unit_rows(sheet, roster, every_day=True):
@@ -120,9 +121,9 @@ def _weight(sheet: Sheet) -> float:
     return weight
 
 
-def outside_note(sheet: Sheet, outside: int) -> tuple[str, ...]:
-    """Return the line that counts rows of shifts that are not planned; none when there are none."""
-    return (f"{sheet.name}: {outside:,} rows are of no planned shift and left out",) if outside else ()
+def outside_note(sheet: Sheet, outside: int) -> tuple[Note, ...]:
+    """Return the note that counts rows of shifts that are not planned; none when there are none."""
+    return (note("duty.rows_of_no_shift", file=sheet.name, count=outside),) if outside else ()
 
 
 def _unit_rows(sheet: Sheet, roster: Roster, *, every_day: bool = False) -> Iterator[set[Pair]]:

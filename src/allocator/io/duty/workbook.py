@@ -20,6 +20,7 @@ import pandas as pd
 
 from allocator.domain import Roster
 from allocator.errors import DataError, some
+from allocator.facts import Note, note
 from allocator.io.tables import Sheet, is_date, refuse_repeated
 
 ABOUT, EDITS, STAFFING, MAP, LISTS = "about", "edits", "staffing", "map", "lists"
@@ -84,13 +85,15 @@ class WorkbookEdits:
     tables : tuple of (str, DataFrame)
         Title of a sheet, and its rows from the second on as text in the columns of `EDIT_COLUMNS` (blank where a row
         holds no edit).
-    faults, notes : tuple of str
+    faults : tuple of str
+        What is wrong with it.
+    notes : tuple of Note
         What is wrong with the workbook as such, and what is not read.
     """
 
     tables: tuple[tuple[str, pd.DataFrame], ...]
     faults: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def read_workbook(path: str | Path, *, roster: Roster, districts: tuple[str, ...], job: str) -> WorkbookEdits:
@@ -135,8 +138,8 @@ def read_workbook(path: str | Path, *, roster: Roster, districts: tuple[str, ...
     return WorkbookEdits(tuple(tables), tuple(faults), _not_read(name, others))
 
 
-def _not_read(name: str, titles: Sequence[str]) -> tuple[str, ...]:
-    return (f"{name}: sheets not read: {some(titles)}",) if titles else ()
+def _not_read(name: str, titles: Sequence[str]) -> tuple[Note, ...]:
+    return (note("duty.sheets_not_read", file=name, sheets=titles),) if titles else ()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from allocator.domain import Answer, Channel, Fund, Initiative, Offers, Partner, Point, Venue
+from allocator.facts import Note, records
 
 _KINDS: Mapping[str, type[Any]] = {
     "initiatives": Initiative, "venues": Venue, "partners": Partner, "points": Point, "channels": Channel,
@@ -18,7 +19,7 @@ _KINDS: Mapping[str, type[Any]] = {
 
 def plain_offers(offers: Offers) -> dict[str, Any]:
     """Return offers as values that JSON can hold; defaults are left out."""
-    found: dict[str, Any] = {"notes": list(offers.notes)}
+    found: dict[str, Any] = {"notes": records(offers.notes)}
     for name in _KINDS:
         found[name] = [
             {
@@ -37,7 +38,7 @@ def offers_from(plain: Mapping[str, Any]) -> Offers:
         name: tuple(kind(**{key: _value(kind, key, value) for key, value in entry.items()}) for entry in plain[name])
         for name, kind in _KINDS.items()
     }
-    return Offers(**tables, notes=tuple(plain["notes"]))
+    return Offers(**tables, notes=tuple(map(Note.of_record, plain["notes"])))
 
 
 def _is_default(value: Any, default: Any) -> bool:

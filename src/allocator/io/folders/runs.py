@@ -186,7 +186,7 @@ def _load(place: Path, manifest: Mapping[str, Any]) -> Run:
         skill=pd.read_parquet(place / "skill.parquet"),
         model_text=(place / "model.txt").read_text("utf-8"),
         state=load_forecast_state(place),
-        travel=load_travel(place, tuple(state["travel"]["notes"]), state["travel"]["detour"]),
+        travel=load_travel(place, state["travel"]),
         openings=Openings(**npz(place / "state" / "openings.npz")),
         figures=read_json(place / "summary.json"),
         manifest={key: value for key, value in manifest.items() if key not in ("layout", "files")},

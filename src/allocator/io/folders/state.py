@@ -33,11 +33,12 @@ from allocator.domain import (
     Travel,
     Unit,
 )
+from allocator.facts import Note, records
 from allocator.io.folders.kept import plain_offers
 
 
 def write_state(run: Run, place: Path) -> None:
-    """Write what a run folder needs to be loaded again and re-planned, beside its public files."""
+    """Write what re-planning and explaining need into the folder `state/` of a run."""
     surface, plan = run.surface, run.plan
     plan.assignments.to_parquet(place / "assignments.parquet", index=False)
     _save_arrays(place / "problem.npz", _arrays_of(run.problem) | _limit_arrays(run.problem))
@@ -78,13 +79,13 @@ def write_state(run: Run, place: Path) -> None:
             "plan": _plain_of(plan),
             "outreach": _plain_of(run.outreach) | {"offers": plain_offers(run.outreach.offers)},
             "roster": _roster_plain(run.roster),
-            "travel": {"detour": run.travel.detour, "notes": run.travel.notes},
+            "travel": {"detour": run.travel.detour, "notes": records(run.travel.notes)},
         },
     )  # fmt: skip
 
 
 def load_city(place: Path, plain: Mapping[str, Any]) -> Tessellation:
-    """Return the tessellation of a run folder."""
+    """Return the cells of a run."""
     cells = geopandas.read_parquet(place / "cells.parquet")
     arrays = npz(place / "state" / "cells.npz")
     lattice = None
@@ -103,7 +104,7 @@ def load_city(place: Path, plain: Mapping[str, Any]) -> Tessellation:
 
 
 def load_surface(place: Path, state: Mapping[str, Any], city: Tessellation) -> RiskSurface:
-    """Return the forecast of a run folder."""
+    """Return the forecast of a run, with the reasons of its planned cells."""
     plain = state["surface"]
     table = pq.read_table(place / "risk.parquet", columns=["mean", "lower", "upper"])
     shape = len(plain["shifts"]), city.n_cells, len(plain["kinds"]) + 1
@@ -131,7 +132,7 @@ def load_forecast_state(place: Path) -> ForecastState:
     return ForecastState(**own, origin=Origin(**origin) if origin else None)
 
 
-def load_travel(place: Path, notes: tuple[str, ...], detour: float) -> Travel:
+def load_travel(place: Path, plain: Mapping[str, Any]) -> Travel:
     """Return the minutes between the cells of a run, by the matrix or the streets that were read for it."""
     arrays = npz(place / "state" / "travel.npz")
     streets = _part(arrays, "streets/")
@@ -140,7 +141,7 @@ def load_travel(place: Path, notes: tuple[str, ...], detour: float) -> Travel:
         lines = [content[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
         streets["geometry"] = shapely.from_wkb(np.array(lines, dtype=object))
     own = {name: array for name, array in arrays.items() if "/" not in name}
-    return Travel(**own, detour=detour, streets=Streets(**streets) if streets else None, notes=notes)
+    return Travel(**own, streets=Streets(**streets) if streets else None, **tuples(plain))
 
 
 def _part(arrays: Mapping[str, Any], head: str) -> dict[str, Any]:
@@ -170,7 +171,8 @@ def _arrays_of(record: Any) -> dict[str, Any]:
 
 def _plain_of(record: Any) -> dict[str, Any]:
     pairs = {one.name: getattr(record, one.name) for one in dataclasses.fields(record)}
-    return {name: value for name, value in pairs.items() if not isinstance(value, (np.ndarray, pd.DataFrame))}
+    rest = {name: value for name, value in pairs.items() if not isinstance(value, (np.ndarray, pd.DataFrame))}
+    return rest | {name: records(rest[name]) for name in ("notes", "unmet", "softened") if name in rest}
 
 
 _LIMIT_SETS = ("limits", "fair")
@@ -203,7 +205,7 @@ def _is_finite(value: Any) -> bool:
 
 
 def load_problem(place: Path, plain: Mapping[str, Any]) -> AllocationProblem:
-    """Return the patrol problem of a run folder."""
+    """Return what the solver of a run knew."""
     arrays = npz(place / "state" / "problem.npz")
     own = {name: array for name, array in arrays.items() if "/" not in name}
     sets: dict[str, Any] = {}
@@ -219,8 +221,12 @@ def load_problem(place: Path, plain: Mapping[str, Any]) -> AllocationProblem:
 
 
 def tuples(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a mapping with tuples for the lists that JSON makes of them."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+    """Return the values of JSON with tuples for lists, and notes for their records."""
+    return {name: tuple(map(_noted, value)) if isinstance(value, list) else value for name, value in plain.items()}
+
+
+def _noted(value: Any) -> Any:
+    return Note.of_record(value) if isinstance(value, dict) and "cause" in value else value
 
 
 def _save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
@@ -243,13 +249,13 @@ def _roster_plain(roster: Roster) -> dict[str, Any]:
             for shift in roster.shifts
         ],
         "duty": sorted(roster.duty),
-        "notes": roster.notes,
+        "notes": records(roster.notes),
         "edits": [dataclasses.asdict(edit) for edit in roster.edits],
     }  # fmt: skip
 
 
 def roster_from(plain: Mapping[str, Any]) -> Roster:
-    """Return the roster that its plain form describes."""
+    """Return the roster that `_roster_plain` made plain."""
     shifts = [
         Shift(**{**shift, "day": dt.date.fromisoformat(shift["day"]),
                  "start": dt.datetime.fromisoformat(shift["start"]), "stop": dt.datetime.fromisoformat(shift["stop"])})
@@ -260,13 +266,13 @@ def roster_from(plain: Mapping[str, Any]) -> Roster:
         shifts=tuple(shifts),
         duty=frozenset((unit, shift) for unit, shift in plain["duty"]),
         teams=tuple(OutreachTeam(**tuples(team)) for team in plain["teams"]),
-        notes=tuple(plain["notes"]),
+        notes=tuple(map(Note.of_record, plain["notes"])),
         edits=tuple(Edit(**edit) for edit in plain["edits"]),
     )
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a value as JSON text."""
+    """Write a value as JSON; numbers that are none are refused."""
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from allocator.config import StaffingSection
 from allocator.domain import ARRIVAL_IMPUTED, CALL, CLEAR_IMPUTED, DISPATCH_IMPUTED, OFFICER, Bools, Floats, Ints, Times
 from allocator.errors import DataError, nearest, some
+from allocator.facts import Note, note
 from allocator.io.tables import WGS84, as_numbers, as_text, parse_times, to_utc
 
 _STAMPS = ("received", "dispatched", "enroute", "arrived", "cleared")
@@ -32,7 +33,7 @@ class CallBook:
     section: StaffingSection
     ledger: dict[str, int]
     faults: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     def count(self, number: int, reason: str) -> None:
         """Add a number to the ledger."""
@@ -196,10 +197,13 @@ def origins_of(frame: pd.DataFrame, section: StaffingSection, book: CallBook) ->
     own = {value.strip().casefold() for value in section.officer_initiated}
     found = sorted(set(text) - {""})
     if not own:
-        book.notes.append(f"every origin counts as a call: staffing.officer_initiated names none of {some(found, 8)}")
+        book.notes.append(note("history.every_origin_a_call", where="staffing.officer_initiated", found=found))
     elif strange := sorted(own - set(found)):
-        said = f"staffing.officer_initiated names {some(strange)}, which do not occur; the file has {some(found, 8)}"
-        (book.faults if any(nearest(value, found) for value in strange) else book.notes).append(said)
+        told = note("history.origins_not_found", where="staffing.officer_initiated", origins=strange, found=found)
+        if any(nearest(value, found) for value in strange):
+            book.faults.append(told.text)
+        else:
+            book.notes.append(told)
     return np.where(text.isin(own), OFFICER, CALL).astype(np.int8)
 
 
@@ -228,10 +232,7 @@ def drop_repeated(frame: pd.DataFrame, book: CallBook) -> None:
     repeated = np.zeros(len(frame), bool)
     repeated[book.keep] = (ids.duplicated() & ids.ne("")).to_numpy()
     if repeated.sum() >= 0.05 * book.keep.sum() > 0 and "units" not in frame:
-        book.notes.append(
-            f"{int(repeated.sum()):,} rows repeat a call number and are left out; if the file has one row per unit "
-            "sent, count them in a column and map it as staffing.columns.units"
-        )
+        book.notes.append(note("history.repeated_calls", count=int(repeated.sum())))
     book.drop(repeated, "repeated id")
 
 
@@ -304,6 +305,6 @@ def kinds_of(frame: pd.DataFrame, book: CallBook) -> tuple[npt.NDArray[np.int16]
         return None, ()
     codes, names = pd.factorize(as_text(frame["kind"]), sort=True)
     if len(names) > _MOST_KINDS:
-        book.notes.append(f"the kinds of calls hold {len(names):,} different texts: they are free text and left out")
+        book.notes.append(note("history.kinds_of_calls_left_out", count=len(names)))
         return None, ()
     return codes.astype(np.int16), tuple(map(str, names))

@@ -17,6 +17,7 @@ from pyproj import Transformer
 from allocator.config import CovariateSection, DailySection, Job, Section
 from allocator.domain import Bools, Covariates, Floats, Ints, Tessellation, date_of, local_clock
 from allocator.errors import ConfigError, DataError, nearest, some
+from allocator.facts import Note, note
 from allocator.io.places import read_valued_polygons
 from allocator.io.tables import (
     GEOMETRY_X,
@@ -163,7 +164,9 @@ def _read_cells(city: Tessellation, section: CovariateSection) -> Covariates:
     where = Path(section.file).name
     frame = keys.assign(cell=as_text(keys["cell"]).where(lambda text: text.ne(""), "(none)"))
     with_notes = _explained(where, lambda: Covariates.from_frame(city, frame))
-    return _noted(with_notes, f"covariates {some(with_notes.names, 20)}: {len(frame):,} cells of {where}", *notes)
+    return _noted(
+        with_notes, note("history.covariates_of_cells", names=with_notes.names, count=len(frame), file=where), *notes
+    )
 
 
 def _read_days(city: Tessellation, section: DailySection) -> Covariates:
@@ -184,7 +187,9 @@ def _read_days(city: Tessellation, section: DailySection) -> Covariates:
         faults,
     )
     first, last = day.min(), day.max()
-    return _noted(found, f"daily covariates {some(found.daily_names, 20)}: {first} to {last} of {where}", *notes)
+    return _noted(
+        found, note("history.covariates_of_days", names=found.daily_names, first=first, last=last, file=where), *notes
+    )
 
 
 def _explained(where: str, make: Callable[[], Covariates], faults: Sequence[str] = ()) -> Covariates:
@@ -199,11 +204,11 @@ def _explained(where: str, make: Callable[[], Covariates], faults: Sequence[str]
     return made
 
 
-def _noted(covariates: Covariates, *notes: str) -> Covariates:
+def _noted(covariates: Covariates, *notes: Note) -> Covariates:
     return dataclasses.replace(covariates, notes=(*notes, *covariates.notes))
 
 
-def _number_columns(path: str, key: str, columns: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _number_columns(path: str, key: str, columns: Sequence[str]) -> tuple[pd.DataFrame, tuple[Note, ...]]:
     """Return the key column as it stands and the numeric columns, and notes on columns that are left out.
 
     Columns that the job names must hold numbers; without names, those without any number are left out.
@@ -228,9 +233,9 @@ def _number_columns(path: str, key: str, columns: Sequence[str]) -> tuple[pd.Dat
         raise DataError(f"{where} cannot be used as covariates", faults=faults, count=len(faults))
     if len(frame.columns) == 1:
         raise DataError(f"{where} has no column of numbers beside {key!r}; it has {some(header, 20)}")
-    notes = [f"{where}: columns without numbers are left out: {some(left, 10)}"] if left else []
+    notes = [note("history.columns_without_numbers", file=where, columns=left)] if left else []
     if personal and not columns:
-        notes.append(f"{where}: columns that look personal are not read: {some(personal, 10)}")
+        notes.append(note("history.columns_personal", file=where, columns=personal))
     return frame, tuple(notes)
 
 
@@ -242,9 +247,11 @@ def _read_polygons(city: Tessellation, section: CovariateSection) -> Covariates:
     spread = Covariates.of_totals if section.measure == "sum" else Covariates.of_polygons
     found = spread(city, section.name or column, polygons, values)
     how = "spread by area" if section.measure == "sum" else "value at the cell's centre"
-    told = f"covariates {some(found.names)}: column {column!r} of {len(values):,} polygons of {where}, {how}"
+    told = note(
+        "history.covariates_of_polygons", names=found.names, column=column, count=len(values), file=where, how=how
+    )
     missing = int(np.isnan(values).sum())
-    more = [f"{where}: {missing:,} of {len(values):,} polygons have no value"] if missing else []
+    more = [note("history.polygons_without_value", file=where, count=missing, total=len(values))] if missing else []
     return _noted(found, told, *notes, *more)
 
 
@@ -260,7 +267,7 @@ def _read_points(city: Tessellation, section: CovariateSection, timezone: str) -
     if faults := [*faults, *more, *wrong]:
         raise DataError(f"{where} cannot be used as covariates", faults=faults, count=len(faults))
     if table.bad_rows:
-        notes.append(f"{where}: {len(table.bad_rows):,} rows with the wrong number of columns are left out")
+        notes.append(note("history.broken_rows", count=len(table.bad_rows)))
     usable = np.isfinite(x) & np.isfinite(y) & (day > 0 if day is not None else True)
     if not usable.any():
         raise DataError(f"{where}: no row has a place" + (" and a date" if day is not None else ""))
@@ -269,10 +276,12 @@ def _read_points(city: Tessellation, section: CovariateSection, timezone: str) -
         for label, kept in ((label, usable & rows) for label, rows in groups.items())
     ]
     made = _all_done(tasks)
-    return _noted(Covariates.joined(made), *(f"{where}: {note}" for note in [*notes, *told]))
+    return _noted(
+        Covariates.joined(made), *(note("history.of_file", file=where, because=one) for one in [*notes, *told])
+    )
 
 
-def _places(table: Table, section: CovariateSection, crs: str) -> tuple[Floats, Floats, list[str], list[str]]:
+def _places(table: Table, section: CovariateSection, crs: str) -> tuple[Floats, Floats, list[str], list[Note]]:
     """Return the places in the city's system, NaN where missing, with faults and notes."""
     columns = [section.lon or section.x or GEOMETRY_X, section.lat or section.y or GEOMETRY_Y]
     source = WGS84 if section.lon else section.crs if section.x else table.crs or section.crs
@@ -293,21 +302,21 @@ def _places(table: Table, section: CovariateSection, crs: str) -> tuple[Floats, 
         faults.append(f"{wrong:,} places lie outside ±90° latitude or ±180° longitude: are lon and lat swapped?")
     if faults:
         return x, y, faults, []
-    notes = [f"{int(missing.sum()):,} points without a place are left out"] if missing.any() else []
+    notes = [note("history.points_without_place", count=int(missing.sum()))] if missing.any() else []
     x, y = (np.where(missing, np.nan, one) for one in (x, y))
     placed = ~missing
     x[placed], y[placed] = Transformer.from_crs(source, crs, always_xy=True).transform(x[placed], y[placed])
     return x, y, [], notes
 
 
-def _days(table: Table, section: CovariateSection, timezone: str) -> tuple[Ints | None, list[str], list[str]]:
+def _days(table: Table, section: CovariateSection, timezone: str) -> tuple[Ints | None, list[str], list[Note]]:
     """Return local days as ordinals, 0 where missing, with faults and notes; None where there are no dates."""
     if section.time is None:
         return None, [], []
     times = parse_times(table.frame[section.time], time_format=section.time_format)
     if fault := times.fault(section.time):
         return None, [fault], []
-    notes = [f"{n:,} points without a date are left out"] if (n := int(times.missing.sum())) else []
+    notes = [note("history.points_without_date", count=n)] if (n := int(times.missing.sum())) else []
     return np.where(times.missing, 0, local_days(times, timezone)), [], notes
 
 
@@ -349,13 +358,14 @@ def _measured(
         raise DataError(f"{name}: no point has a place" + (" and a date" if day is not None else ""))
     if section.measure == "distance":
         found = Covariates.of_distance(city, name, x, y)
-        return _noted(found, f"covariate {name!r}: metres to the nearest of {len(x):,} points")
+        return _noted(found, note("history.covariate_of_distance", name=name, count=len(x)))
     found = Covariates.of_points(city, name, x, y, day=day, last_days=section.last_days, within_m=section.within_m)
     inside = int((city.locate(x, y) >= 0).sum())
-    told = f"covariates {some(found.names)}: {inside:,} points"
-    if day is not None:
-        first, last = (dt.date.fromordinal(int(one)) for one in (day.min(), day.max()))
-        told += f", {first} to {last}" + (f", those of the last {section.last_days} days" if section.last_days else "")
-    if outside := len(x) - inside:
-        told += f"; {outside:,} more ({outside / len(x):.1%}) lie outside the area"
+    first, last = (None if day is None else dt.date.fromordinal(int(one(day))) for one in (np.min, np.max))
+    last_days = None if day is None else section.last_days
+    outside = len(x) - inside
+    told = note(
+        "history.covariates_of_points", names=found.names, inside=inside, first=first, last=last, last_days=last_days,
+        outside=outside, share=outside / len(x),
+    )  # fmt: skip
     return _noted(found, told)

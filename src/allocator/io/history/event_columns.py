@@ -14,6 +14,7 @@ import pandas as pd
 from allocator.config import DataSection
 from allocator.domain import ALL_KINDS, CALL, OFFICER, Bools, Floats, Ints
 from allocator.errors import nearest, some
+from allocator.facts import Note, note
 from allocator.io.tables import (
     MOST_KINDS,
     ParsedTimes,
@@ -27,8 +28,8 @@ from allocator.io.tables import (
 
 _DAY_SHARE = 0.95
 TOLD = {
-    "weight": "the column of weights is kept but does not enter counts yet",
-    "end": "events with an interval count on the day on which it begins; within the week they are spread over it",
+    "weight": "history.weights_unused",
+    "end": "history.intervals",
 }
 _EARLIEST, _LATEST = np.datetime64("1970-01-01", "s"), np.datetime64("2101-01-01", "s")
 
@@ -40,7 +41,7 @@ class EventBook:
     keep: Bools
     ledger: dict[str, int]
     faults: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     def drop(self, rows: Bools, reason: str) -> None:
         """Leave out those of `rows` that are still kept, and count them."""
@@ -133,7 +134,7 @@ def places_of(frame: pd.DataFrame, section: DataSection, book: EventBook) -> tup
         x, y, missing = np.where(found, x[source], x), np.where(found, y[source], y), missing & ~found
         book.count(int(found.sum()), "correction without place (put where the row it corrects is)")
         if lost := int((missing & (as_numbers(frame["count"])[0] < 0)).sum()):
-            book.notes.append(f"{lost:,} corrections have no place and correct no known row: they are left out")
+            book.notes.append(note("history.corrections_lost", count=lost))
     book.drop(missing, "without place")
     if roles == ("lon", "lat"):
         impossible = ~missing & ~bad & ((np.abs(y) > 90) | (np.abs(x) > 180))
@@ -174,7 +175,7 @@ def kinds_of(
     text = [*as_text(pd.Series(distinct)), ""]
     renamed = [section.kind_map.get(name, name) for name in text]
     if unused := sorted(set(section.kind_map) - set(text)):
-        book.notes.append(f"kind_map renames kinds that do not occur: {some(unused)}")
+        book.notes.append(note("history.kind_map_unused", kinds=unused))
     kinds = tuple(sorted({name for name in renamed if name}))
     if len(kinds) > MOST_KINDS:
         book.faults.append(too_many_kinds(section.columns.kind, len(kinds)))
@@ -227,13 +228,13 @@ def origins_of(frame: pd.DataFrame, section: DataSection, book: EventBook) -> np
     own = {value.strip().casefold() for value in section.officer_initiated}
     found = sorted(set(text) - {""})
     if not own:
-        book.notes.append(f"every origin counts as a call: data.officer_initiated names none of {some(found, 8)}")
+        book.notes.append(note("history.every_origin_a_call", where="data.officer_initiated", found=found))
     elif strange := sorted(own - set(found)):
-        text_found = f"which do not occur; the file has {some(found, 8)}"
+        told = note("history.origins_not_found", where="officer_initiated", origins=strange, found=found)
         if any(nearest(value, found) for value in strange):  # a slip of the pen would let these events train
-            book.faults.append(f"data.officer_initiated names {some(strange)}, {text_found}")
+            book.faults.append(f"data.{told}")
         else:
-            book.notes.append(f"officer_initiated names {some(strange)}, {text_found}")
+            book.notes.append(told)
     return np.where(text.isin(own), OFFICER, CALL).astype(np.int8)
 
 
@@ -249,7 +250,7 @@ def drop_repeated(frame: pd.DataFrame, section: DataSection, book: EventBook) ->
         book.count(int(kept.duplicated().sum()), "identical rows (kept)")
     elif section.duplicates == "id" and identity is not None:
         if section.corrections == "net":  # a correction repeats the id of the row that it corrects
-            book.notes.append("rows that repeat an id are kept: corrections are netted by place, kind and period")
+            book.notes.append(note("history.repeats_kept"))
         else:
             ids = identity[book.keep]
             repeated[book.keep] = (ids.duplicated() & ids.ne("")).to_numpy()
@@ -269,15 +270,9 @@ def precision_of(times: ParsedTimes, section: DataSection, book: EventBook) -> s
     if precision == "auto":
         precision = "month" if times.only_months else "day" if are_dates(times, book.keep) else "minute"
     if precision == "month":
-        book.notes.append(
-            "times are months, each event stands on the 1st of its month: no forecast by day or shift is "
-            "possible from them, and the shares of the job's shifts are used"
-        )
+        book.notes.append(note("history.times_are_months"))
     elif precision == "day":
-        book.notes.append(
-            f"times carry no time of day ({midnight:.0%} are 00:00): no forecast by shift is possible from "
-            "them, and the shares of the job's shifts are used"
-        )
+        book.notes.append(note("history.times_are_days", share=midnight))
     elif midnight > 0.02:
-        book.notes.append(f"{midnight:.1%} of the times are exactly 00:00, often an unknown time")
+        book.notes.append(note("history.midnights", share=midnight))
     return precision

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from allocator.config import ColumnMap, DataSection, Job
 from allocator.domain import Events
 from allocator.errors import ConfigError, DataError, nearest, some
+from allocator.facts import Note, note
 from allocator.io.history.event_columns import (
     TOLD,
     EventBook,
@@ -120,15 +121,15 @@ def _read(sources: list[Source], section: DataSection, *, timezone: str) -> Even
     return dataclasses.replace(events, dropped_columns=tuple(personal))
 
 
-def _preset_notes(section: DataSection, pieces: Sequence[Piece]) -> list[str]:
+def _preset_notes(section: DataSection, pieces: Sequence[Piece]) -> list[Note]:
     """Return the traps of the section's preset, and a warning where the source has changed its columns."""
     if section.preset is None:
         return []
     source = preset(section.preset)
-    notes = [f"{source.title}: {note}" for note in source.notes]
+    notes = [note("history.of_source", source=source.title, said=said) for said in source.notes]
     found = {plain_name(name) for piece in pieces for name in piece.found}
     if gone := [name for name in source.expected if plain_name(name) not in found]:
-        notes.append(f"{source.title}: expected columns are not in the file: {some(gone, 10)}; has it changed?")
+        notes.append(note("history.columns_changed", source=source.title, columns=gone))
     return notes
 
 
@@ -140,7 +141,7 @@ def _assemble(frame: pd.DataFrame, section: DataSection, *, book: EventBook, tim
     count, weight = counts_of(frame, section, book), weights_of(frame, book)
     origin = origins_of(frame, section, book)
     end, reported = (other_times_of(frame, role, section=section, book=book) for role in ("end", "reported_at"))
-    book.notes += [note for role, note in TOLD.items() if role in frame]
+    book.notes += [note(cause) for role, cause in TOLD.items() if role in frame]
     if book.faults:
         raise _all_faults(book, times, section)
     identity = drop_repeated(frame, section, book)

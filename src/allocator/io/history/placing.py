@@ -10,6 +10,7 @@ import shapely
 
 from allocator.domain import Area, Bools, Events, Floats
 from allocator.errors import DataError
+from allocator.facts import note
 from allocator.io.tables import WGS84
 
 
@@ -33,8 +34,8 @@ def check_placed(events: Events, area: Area, *, max_outside_share: float) -> Eve
     kept = placed.take(inside, reason="outside the area")
     if share <= 0.01:
         return kept
-    note = f"{outside:,} of {len(events):,} events ({share:.1%}) lie outside the study area and are left out"
-    return dataclasses.replace(kept, notes=(*kept.notes, note))
+    told = note("history.outside_area", count=outside, total=len(events), share=share)
+    return dataclasses.replace(kept, notes=(*kept.notes, told))
 
 
 def _inside(area: Area, x: Floats, y: Floats) -> Bools:

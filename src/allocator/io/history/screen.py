@@ -10,6 +10,7 @@ import numpy as np
 from allocator.config import ENFORCEMENT_FAMILIES, Policy
 from allocator.domain import CALL, OFFICER, Bools, Events
 from allocator.errors import ConfigError, DataError, nearest, some
+from allocator.facts import Note, note
 from allocator.io.history.presets import read_data_file
 
 _ORIGINS = {"call": (CALL, "call from the public"), "officer": (OFFICER, "officer-initiated")}
@@ -63,20 +64,18 @@ def screen(events: Events, policy: Policy, *, kinds: tuple[str, ...] = ()) -> Ev
     kept = _recoded(dataclasses.replace(events.take(keep), ledger=ledger))
     _check_harm(kept, policy)
     counts = np.bincount(kept.kind, minlength=len(kept.kinds))
-    shown = ", ".join(f"{kind} ({count:,})" for kind, count in zip(kept.kinds, counts, strict=True))
+    shown = [f"{kind} ({count:,})" for kind, count in zip(kept.kinds, counts, strict=True)]
     notes += _variants(kept.kinds)
-    return dataclasses.replace(kept, notes=(*events.notes, *notes, f"kinds that train the model: {shown}"))
+    return dataclasses.replace(kept, notes=(*events.notes, *notes, note("history.kinds_trained", kinds=shown)))
 
 
-def _variants(kinds: tuple[str, ...]) -> list[str]:
+def _variants(kinds: tuple[str, ...]) -> list[Note]:
     """Return a note on kinds that differ only in case, spaces or punctuation."""
     alike: dict[str, list[str]] = {}
     for kind in kinds:
         alike.setdefault(_words(kind), []).append(kind)
     same = [" = ".join(map(repr, names)) for names in alike.values() if len(names) > 1]
-    return (
-        [f"kinds that differ only in spelling are kept apart: {some(same)}; data.kind_map joins them"] if same else []
-    )
+    return [note("history.kinds_alike", kinds=same)] if same else []
 
 
 def _words(text: str) -> str:
@@ -97,15 +96,15 @@ def _reason(kind: str, policy: Policy, kinds: tuple[str, ...]) -> str | None:
     return "not among the kinds asked for" if kinds and kind not in kinds else None
 
 
-def _count(events: Events, dropped: Bools, *, reason: str, ledger: dict[str, int]) -> list[str]:
+def _count(events: Events, dropped: Bools, *, reason: str, ledger: dict[str, int]) -> list[Note]:
     """Count the dropped events by kind in the ledger; return a note on them."""
     counts = np.bincount(events.kind[dropped], minlength=len(events.kinds))
     for row in np.flatnonzero(counts):
         ledger[f"{reason}: {events.kinds[row]}"] = int(counts[row])
     if not dropped.any():
         return []
-    names = ", ".join(events.kinds[row] for row in np.argsort(-counts, kind="stable") if counts[row])
-    return [f"{int(dropped.sum()):,} events of the kinds {names} do not train the model: {reason}"]
+    names = [events.kinds[row] for row in np.argsort(-counts, kind="stable") if counts[row]]
+    return [note("history.kinds_not_trained", count=int(dropped.sum()), kinds=names, reason=reason)]
 
 
 def _recoded(events: Events) -> Events:
@@ -115,7 +114,7 @@ def _recoded(events: Events) -> Events:
     return dataclasses.replace(events, kind=np.searchsorted(present, events.kind).astype(np.int16), kinds=kinds)
 
 
-def _check_names(events: Events, policy: Policy, kinds: tuple[str, ...]) -> list[str]:
+def _check_names(events: Events, policy: Policy, kinds: tuple[str, ...]) -> list[Note]:
     """Refuse kinds that the file does not have; return notes on listed kinds that merely do not occur."""
     faults, notes = [], []
     strict = {"data.kinds": kinds, "policy.harm": tuple(policy.harm)}
@@ -131,7 +130,7 @@ def _check_names(events: Events, policy: Policy, kinds: tuple[str, ...]) -> list
             if hint := nearest(name, events.kinds):
                 faults.append(f"policy.{where}: no kind {name!r}{hint}")
             else:
-                notes.append(f"policy.{where} names {name!r}, which does not occur")
+                notes.append(note("history.kind_not_found", where=where, kind=name))
     if faults:
         raise ConfigError(
             f"the job names kinds that do not occur; the file has {some(events.kinds, 40)}", faults=faults

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from allocator.domain import Answer
 from allocator.errors import DataError
+from allocator.facts import Note, note
 from allocator.io.tables import Sheet
 
 YES = ("confirm", "confirmed", "yes")
@@ -17,7 +18,7 @@ _REQUIRED = ("id", "initiative", "partner", "area", "start", "answer")
 _OPTIONAL = ("venue", "team", "point", "channel", "reason")
 
 
-def read_answers(paths: Iterable[str | Path]) -> tuple[tuple[Answer, ...], tuple[str, ...]]:
+def read_answers(paths: Iterable[str | Path]) -> tuple[tuple[Answer, ...], tuple[Note, ...]]:
     """Return the answers of filled-in `answers.csv` files in their order, and notes on what is not answered yet.
 
     The answer is confirm, confirmed or yes, or decline, declined or no; blank: not answered yet. Reasons are for the
@@ -28,7 +29,7 @@ def read_answers(paths: Iterable[str | Path]) -> tuple[tuple[Answer, ...], tuple
     DataError
         With every fault of all files at once: unknown words, times that cannot be read, events answered twice.
     """
-    answers, notes, faults = list[Answer](), list[str](), list[str]()
+    answers, notes, faults = list[Answer](), list[Note](), list[str]()
     seen: dict[str, tuple[bool, str]] = {}
     for path in paths:
         try:
@@ -41,7 +42,7 @@ def read_answers(paths: Iterable[str | Path]) -> tuple[tuple[Answer, ...], tuple
         notes += sheet.notes
         faults += [f"{sheet.name}, {fault}" for fault in sheet.faults]
         if blank:
-            notes.append(f"{sheet.name}: {blank:,} of {blank + len(found):,} events are not answered yet")
+            notes.append(note("outreach.answers_open", file=sheet.name, count=blank, total=blank + len(found)))
     if faults:
         count = "1 fault" if len(faults) == 1 else f"{len(faults):,} faults"
         raise DataError(f"the answers of partners have {count}", faults=faults, count=len(faults))

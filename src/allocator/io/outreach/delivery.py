@@ -11,6 +11,7 @@ import pandas as pd
 
 from allocator.domain import CANCELLED, DELIVERY_TYPES, HELD, MOVED, OPEN, STATUSES, Delivered, delivery_table
 from allocator.errors import nearest
+from allocator.facts import note
 from allocator.io.outreach.surveys import looks_like_a_contact, past_date
 from allocator.io.tables import Sheet
 
@@ -73,7 +74,7 @@ def read_delivery(path: str | Path) -> Delivered:
     sheet.close()
     notes = list(sheet.notes)
     if unsaid:
-        notes.append(f"{sheet.name}: {unsaid:,} cancelled without a cause: without it nothing is learnt from them")
+        notes.append(note("outreach.cancelled_without_cause", file=sheet.name, count=unsaid))
     return Delivered(sheet.name, delivery_table(records), tuple(notes))
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from allocator.config import SurveySection
 from allocator.domain import Floats, Ints, Requests, Survey
 from allocator.errors import DataError, nearest, some
+from allocator.facts import Note, note
 from allocator.io.tables import Sheet, as_numbers, as_text, personal_columns, read_columns, read_header
 
 FIRST_YEAR, LAST_YEAR = 1990, 2100
@@ -117,18 +118,20 @@ def _labels(labels: pd.Series[str], name: str, faults: list[str]) -> Ints:
     return np.asarray(pd.factorize(labels)[0], np.int32)
 
 
-def _survey_notes(section: SurveySection, where: str, answer: Floats, weight: Floats | None) -> tuple[str, ...]:
+def _survey_notes(section: SurveySection, where: str, answer: Floats, weight: Floats | None) -> tuple[Note, ...]:
     notes = []
     if n := int(np.isnan(answer).sum()):
-        notes.append(f"{where}: {n:,} of {len(answer):,} people asked gave no answer to {section.question!r}")
+        notes.append(
+            note("outreach.survey_without_answer", file=where, count=n, total=len(answer), question=section.question)
+        )
     if weight is not None and (n := int((weight == 0).sum())):
-        notes.append(f"{where}: {n:,} of {len(weight):,} weights are 0: these answers do not count")
+        notes.append(note("outreach.survey_weights_zero", file=where, count=n, total=len(weight)))
     others = [name for name in read_header(section.file) if name not in {section.question, section.area}]
     others = [name for name in others if name not in (section.weight, section.stratum, section.cluster)]
     if personal := personal_columns(others):
-        notes.append(f"{where}: {len(personal)} columns that look personal were not read; better not to keep them")
+        notes.append(note("outreach.survey_columns_personal", file=where, count=len(personal)))
     if section.weight is None:
-        notes.append(f"{where}: no weights are given, so all answers weigh the same")
+        notes.append(note("outreach.survey_without_weights", file=where))
     return tuple(notes)
 
 

@@ -17,6 +17,7 @@ import shapely.geometry
 from allocator.config import Job
 from allocator.domain import Area, Floats, Geometries
 from allocator.errors import ConfigError, DataError, some
+from allocator.facts import Note, note
 from allocator.io.tables import GIS_SUFFIXES, as_numbers, as_text, read_header, require_columns
 
 _MOST_REPAIRED = 0.01
@@ -118,7 +119,7 @@ def read_polygons(
 
 def read_valued_polygons(
     path: str | Path, crs: str, column: str, *, layer: str | None = None, source_crs: str | None = None
-) -> tuple[Geometries, Floats, tuple[str, ...]]:
+) -> tuple[Geometries, Floats, tuple[Note, ...]]:
     """Return the polygons of a file in `crs`, the numbers of one of its columns (NaN where missing), and notes.
 
     Raises
@@ -147,7 +148,7 @@ class _Layer:
     polygons: Geometries
     labels: tuple[str, ...]
     crs: str
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def _read_layer(
@@ -165,7 +166,7 @@ def _read_layer(
     geometry = shapely.force_2d(frame.to_crs(working).geometry.to_numpy())
     distinct = tuple(sorted(set(labels), key=_label_order(labels)))
     if len(distinct) < len(labels) and label is not None:
-        notes += (f"{name}: {len(labels)} features merged into {len(distinct)} labels of {label!r}",)
+        notes += (note("history.features_merged", file=name, count=len(labels), labels=len(distinct), column=label),)
     rows = np.array(labels)
     merged = [shapely.union_all(geometry[rows == one]) for one in distinct]
     polygons = np.empty(len(merged), object)
@@ -287,7 +288,7 @@ def _label_order(labels: list[str]) -> Any:
 
 def _repaired(
     frame: gpd.GeoDataFrame, *, where: str, labels: list[str] | None
-) -> tuple[gpd.GeoDataFrame, tuple[str, ...]]:
+) -> tuple[gpd.GeoDataFrame, tuple[Note, ...]]:
     """Return the features with self-intersections repaired, and a note; refuse a repair that changes much."""
     geometry = shapely.force_2d(frame.geometry.to_numpy())
     invalid = np.flatnonzero(~shapely.is_valid(geometry))
@@ -312,9 +313,8 @@ def _repaired(
         )
     if not len(invalid):
         return frame, ()
-    repaired = some((names[row] for row in invalid), 10)
-    note = f"{where}: {len(invalid)} self-intersecting polygons were repaired: {repaired}"
-    return frame.set_geometry(gpd.GeoSeries(mended, index=frame.index, crs=frame.crs)), (note,)
+    told = note("history.polygons_repaired", file=where, count=len(invalid), polygons=[names[row] for row in invalid])
+    return frame.set_geometry(gpd.GeoSeries(mended, index=frame.index, crs=frame.crs)), (told,)
 
 
 def _polygon_part(geometry: Any) -> Any:
@@ -324,7 +324,7 @@ def _polygon_part(geometry: Any) -> Any:
     return shapely.union_all(nested[shapely.get_type_id(nested) == 3])
 
 
-def _without_overlaps(layer: _Layer) -> tuple[Geometries, tuple[str, ...]]:
+def _without_overlaps(layer: _Layer) -> tuple[Geometries, tuple[Note, ...]]:
     """Return disjoint districts: where two overlap by more than a sliver, the later one yields."""
     polygons = layer.polygons.copy()
     tree = shapely.STRtree(polygons)
@@ -336,8 +336,7 @@ def _without_overlaps(layer: _Layer) -> tuple[Geometries, tuple[str, ...]]:
         if shared > _SLIVER_SHARE * min(shapely.area(polygons[later]), shapely.area(polygons[earlier])):
             polygons[later] = _polygon_part(shapely.difference(polygons[later], polygons[earlier]))
             first, second = layer.labels[earlier], layer.labels[later]
-            size = f"{shared / 1e6:.3f} km²"
-            notes.append(f"districts {first} and {second} overlap by {size}; the overlap belongs to {first}")
+            notes.append(note("history.districts_overlap", first=first, second=second, km2=shared / 1e6))
     if gone := [label for label, one in zip(layer.labels, polygons, strict=True) if shapely.is_empty(one)]:
         raise DataError(f"districts lie wholly inside others: {some(gone)}", count=len(gone))
     return polygons, tuple(notes)

@@ -17,6 +17,7 @@ from scipy.spatial import cKDTree
 from allocator.config import Job
 from allocator.domain import Bools, Floats, Ints, Streets, Tessellation, Travel
 from allocator.errors import DataError, some
+from allocator.facts import Note, note
 from allocator.io.tables import as_numbers, as_text, read_columns, read_header, require_columns
 
 LONG = ("from", "to", "minutes")
@@ -39,9 +40,9 @@ def read_job_travel(job: Job, city: Tessellation) -> Travel:
     if section.matrix is not None:
         names, label = _labels(city, section.matrix_by)
         matrix = read_matrix(section.matrix, names, needed=np.unique(label[label >= 0]))
-        notes: tuple[str, ...] = ()
+        notes: tuple[Note, ...] = ()
         if lost := int((label < 0).sum()):
-            notes = (f"{lost:,} cells lie in no {section.matrix_by}: travel there is by the first of the matrix",)
+            notes = (note("patrol.cells_outside_matrix", count=lost, column=section.matrix_by),)
         return Travel(x, y, section.detour, matrix=matrix, label=np.maximum(label, 0).astype(np.int32), notes=notes)
     if section.streets is not None:
         streets = read_streets(section.streets, city, speed=section.streets_speed, oneway=section.streets_oneway)
@@ -237,15 +238,10 @@ def _network(lines: npt.NDArray[np.object_], kmh: Floats, both: Bools, city: Tes
     )  # fmt: skip
 
 
-def _street_notes(streets: Streets) -> tuple[str, ...]:
+def _street_notes(streets: Streets) -> tuple[Note, ...]:
     notes = []
     if (lost := np.flatnonzero(streets.cut_off())).size:
-        notes.append(
-            f"no street leads from {lost.size:,} of {len(streets.node):,} cells to the others and back: visits there "
-            f"are dropped where their units cannot come (cells {some(lost.tolist(), 5)})"
-        )
+        notes.append(note("patrol.cells_cut_off", count=lost.size, total=len(streets.node), cells=lost.tolist()))
     if (far := np.flatnonzero(streets.access_m > _NEAR_M)).size:
-        notes.append(
-            f"{far.size:,} cells lie more than {_NEAR_M:g} m from every street (cells {some(far.tolist(), 5)})"
-        )
+        notes.append(note("patrol.cells_far_from_streets", count=far.size, metres=_NEAR_M, cells=far.tolist()))
     return tuple(notes)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from allocator.errors import DataError, nearest, some
+from allocator.facts import Note, note
 from allocator.io.tables.files import read_small_table, require_columns
 from allocator.io.tables.personal import personal_columns
 
@@ -28,7 +29,7 @@ class Sheet:
         self.name, self._entry = Path(path).name, entry
         self.frame = read_small_table(path) if frame is None else frame
         self.faults: list[str] = []
-        self.notes: tuple[str, ...] = ()
+        self.notes: tuple[Note, ...] = ()
         self.row, self.values = 0, dict[str, str]()
         found = list(self.frame.columns)
         require_columns(required, found, where=self.name)
@@ -41,7 +42,7 @@ class Sheet:
                 count=len(personal),
             )
         if others:
-            self.notes = (f"{self.name}: columns not used: {some(others, 10)}",)
+            self.notes = (note("history.columns_not_used", file=self.name, columns=others),)
 
     def rows(self) -> Iterator[int]:
         """Yield row numbers as a spreadsheet shows them (the header is row 1); blank rows are passed over."""

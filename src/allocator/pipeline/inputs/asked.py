@@ -9,6 +9,7 @@ import numpy as np
 from allocator import io, planning
 from allocator.domain import Calls, Givens, Initiative, Openings, Staffing, Travel, day_number, local_clock
 from allocator.errors import DataError, nearest
+from allocator.facts import Note, note
 from allocator.pipeline.inputs.duty import Duty
 from allocator.pipeline.inputs.known import Known
 from allocator.pipeline.inputs.outreach import OutreachInputs, read_outreach
@@ -28,7 +29,7 @@ class Asked:
         What these calls ask of the units; None where there are no calls, or they have no district.
     terms : Terms
         Those of the duty, with the units and minutes that calls take.
-    short : tuple of str
+    short : tuple of Note
         What calls ask for in vain.
     travel : Travel
         Minutes between cells.
@@ -42,7 +43,7 @@ class Asked:
     calls: Calls | None
     workload: Staffing | None
     terms: planning.Terms
-    short: tuple[str, ...]
+    short: tuple[Note, ...]
     travel: Travel
     openings: Openings
     outreach: OutreachInputs | None
@@ -58,7 +59,7 @@ class Asked:
         return {} if self.calls is None else {f"calls, {reason}": n for reason, n in self.calls.ledger.items()}
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Note, ...]:
         """What a planner should know of calls, travel and outreach."""
         calls = () if self.calls is None else self.calls.notes
         return (*calls, *self.travel.notes, *(() if self.outreach is None else self.outreach.notes))
@@ -86,14 +87,14 @@ def asked_of(duty: Duty) -> Asked:
     return Asked(duty, calls, workload, terms, short, travel, openings, read_outreach(job, city))
 
 
-def calls_before(duty: Duty) -> tuple[Calls | None, tuple[str, ...]]:
+def calls_before(duty: Duty) -> tuple[Calls | None, tuple[Note, ...]]:
     """Return the calls of a job received before its week, None where it names none or the file begins later."""
     job = duty.ground.job
     if not job.staffing.calls:
         return None, ()
     every = io.read_job_calls(job)
     if not (local_clock(every.time, every.timezone)[0] < day_number(job.job.week)).any():
-        return None, (f"no call was received before {job.job.week}: planned without the needs of calls",)
+        return None, (note("staffing.no_calls_before", week=job.job.week),)
     return placed_calls(duty, every), ()
 
 

@@ -10,6 +10,7 @@ from allocator import io, planning
 from allocator.config import Job, StaffingSection
 from allocator.domain import Givens, Roster, Shift, shifts_of
 from allocator.errors import DataError
+from allocator.facts import Note
 from allocator.pipeline.inputs.ground import Ground
 
 
@@ -40,7 +41,7 @@ class Duty:
         return self.terms.givens
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Note, ...]:
         """What a planner should know of the roster."""
         return self.roster.notes
 

@@ -10,6 +10,7 @@ import numpy as np
 from allocator import io, planning, report, risk
 from allocator.config import Job
 from allocator.domain import Area, Bools, Floats, Tessellation
+from allocator.facts import Note
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class Ground:
     residents: Mapping[str, Floats]
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Note, ...]:
         """What a planner should know of the area."""
         return self.area.notes
 

@@ -11,6 +11,7 @@ import numpy as np
 from allocator import io
 from allocator.domain import Covariates, Events, Panel, date_of, day_number, local_clock
 from allocator.errors import DataError
+from allocator.facts import Note, note
 from allocator.pipeline.inputs.ground import Ground
 
 
@@ -48,7 +49,7 @@ class Known:
         }
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Note, ...]:
         """What a planner should know of events and covariates."""
         return (*self.events.notes, *(self.covariates.notes if self.covariates is not None else ()))
 
@@ -111,8 +112,5 @@ def since(events: Events, first_day: dt.date | None) -> Events:
         return events
     early = int(day[-1]) - 28 * (oldest + 1) + 1
     kept = events.take(day >= early, reason=f"before {date_of(early)}")
-    note = (
-        f"{len(events) - len(kept):,} events before {date_of(early)} are left out: the file is filled steadily only "
-        "from then on (data.since sets another day)"
-    )
-    return dataclasses.replace(kept, notes=(*kept.notes, note))
+    told = note("history.before_steady", count=len(events) - len(kept), day=date_of(early))
+    return dataclasses.replace(kept, notes=(*kept.notes, told))

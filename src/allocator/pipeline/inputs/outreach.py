@@ -11,6 +11,7 @@ from allocator import evaluation, io, planning
 from allocator.config import Job, OutreachSection
 from allocator.domain import Floats, Offers, OutreachAreas, OutreachPlan, Tessellation
 from allocator.errors import DataError, nearest
+from allocator.facts import Note
 from allocator.planning import AreaEstimates
 
 
@@ -30,7 +31,7 @@ class OutreachInputs:
         Requests by communities.
     earlier : DataFrame
         Items of the plan before, whose ids and sequences go on; empty where there is none.
-    notes : tuple of str
+    notes : tuple of Note
         What a planner should know.
     """
 
@@ -39,7 +40,7 @@ class OutreachInputs:
     survey: AreaEstimates | None = None
     requests: Floats | None = None
     earlier: pd.DataFrame = field(default_factory=lambda: OutreachPlan.none().earlier)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def read_outreach(job: Job, city: Tessellation) -> OutreachInputs | None:
@@ -54,7 +55,7 @@ def read_outreach(job: Job, city: Tessellation) -> OutreachInputs | None:
     if section is None:
         return None
     areas = io.read_areas(job, city)
-    offers, notes = io.read_offers(section, areas.names), list[str]()
+    offers, notes = io.read_offers(section, areas.names), list[Note]()
     _check_floors(section, areas, city)
     if section.answers:
         answers, told = io.read_answers(section.answers)

@@ -6,11 +6,13 @@ import dataclasses
 import datetime as dt
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import TypedDict, Unpack
 
 from allocator import evaluation
 from allocator.config import Job, RiskSection, ShiftSection
 from allocator.evaluation import PlanScorecard, PlanTerms, PlanWeek, Scorecard
+from allocator.facts import Note, note
 from allocator.pipeline.inputs import (
     Duty,
     calls_before,
@@ -31,6 +33,14 @@ class Windows(TypedDict, total=False):
     horizon: int | ShiftSection | None
     step: int | None
     models: Sequence[str] | None
+
+
+@dataclass(frozen=True)
+class _Windows:
+    folds: int | None = None
+    horizon: int | ShiftSection | None = None
+    step: int | None = None
+    models: Sequence[str] | None = None
 
 
 def backtest_job(
@@ -58,18 +68,16 @@ def backtest_job(
     ConfigError, DataError, SolverError
         As `backtest`, and where a file of the job cannot be used.
     """
-    clock = Stopwatch(progress)
+    own, clock = _Windows(**windows), Stopwatch(progress)
     with clock("study area"):
         place = ground_of(job)
     with clock("event history"):
         history = known_of(place)
-    folds, horizon = windows.get("folds"), windows.get("horizon")
-    step, models = windows.get("step"), windows.get("models")
     card = evaluation.backtest(
-        history.panel, folds=job.evaluation.folds if folds is None else folds,
-        horizon=job.risk.horizon_days if horizon is None else horizon,
-        step=job.evaluation.step if step is None else step,
-        models=(job.evaluation.models or None) if models is None else models,
+        history.panel, folds=job.evaluation.folds if own.folds is None else own.folds,
+        horizon=job.risk.horizon_days if own.horizon is None else own.horizon,
+        step=job.evaluation.step if own.step is None else own.step,
+        models=(job.evaluation.models or None) if own.models is None else own.models,
         options=_threaded(job, executor), seed=job.job.seed,
         harm={kind: weight for kind, weight in job.policy.harm.items() if kind in history.panel.kinds},
         area_shares=job.evaluation.area_shares, covariates=history.covariates, executor=executor, progress=clock.tell,
@@ -127,7 +135,7 @@ def backtest_plans(
     )
 
 
-def past_weeks(duty: Duty, folds: int) -> tuple[list[PlanWeek], tuple[str, ...]]:
+def past_weeks(duty: Duty, folds: int) -> tuple[list[PlanWeek], tuple[Note, ...]]:
     """Return the weeks before a job's own, with who was on duty in each, and what a reader should know of that.
 
     Weeks start on the weekday of the job's own. A duty file by date may not reach back: then the units of the job's
@@ -147,7 +155,5 @@ def past_weeks(duty: Duty, folds: int) -> tuple[list[PlanWeek], tuple[str, ...]]
         names = {shift.id for shift in shifts} | {shift.name for shift in shifts}
         minimums = tuple(row for row in staffing.minimums if row.shift in names)
         weeks.append(PlanWeek(roster, staffing.model_copy(update={"minimums": minimums})))
-    note = (
-        f"the duty file does not cover {moved} of {folds} weeks: the units of {job.job.week} on stand, by day and shift"
-    )
-    return weeks, (note,) if moved else ()
+    told = note("studies.weeks_not_covered", count=moved, total=folds, week=job.job.week)
+    return weeks, (told,) if moved else ()

@@ -45,6 +45,6 @@ def explore_job(job: Job, *, progress: Progress | None = None, permutations: int
         )
     return report.Exploration(
         job=job, weekly=weekly, trends=trends, changes=changes, codes=codes, repeats=repeats,
-        notes=tuple(note for note in (late, *notes, *panel.notes, *place.notes, *history.notes) if note),
+        notes=tuple(told for told in (late, *notes, *panel.notes, *place.notes, *history.notes) if told),
         manifest={**origin(job), "seconds": clock.seconds, "peak_mb": peak_mb()},
     )  # fmt: skip

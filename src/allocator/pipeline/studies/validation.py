@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from allocator import evaluation, report, risk
 from allocator.config import Job
+from allocator.facts import texts
 from allocator.pipeline.outreach import weeks_of
 from allocator.pipeline.record import Stopwatch
 from allocator.pipeline.run import first_stage
@@ -38,4 +39,4 @@ def validate(job: Job) -> tuple[str, ...]:
         sizes.append(f"{len(asks.calls):,} calls for service were received before {job.job.week}")
     counted = [f"{reason}: {n:,}" for reason, n in history.events.ledger.items() if n]
     notes = (*asks.short, *place.notes, *panel.notes, *history.notes, *asks.duty.notes, *asks.notes)
-    return (report.stamp(job), *sizes, *counted, *map(str, notes))
+    return (report.stamp(job), *sizes, *counted, *texts(notes))

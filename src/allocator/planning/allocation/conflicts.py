@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 
-from allocator.domain import AllocationProblem, AllocationTerms, Edit
+from allocator.domain import AllocationProblem, AllocationTerms, Edit, Limit
 from allocator.errors import InfeasibleError, some
+from allocator.facts import Note, note
 from allocator.planning.allocation.solvers import limited
 
 
@@ -33,15 +33,15 @@ def check_feasible(problem: AllocationTerms) -> None:
         raise InfeasibleError("no plan can satisfy the limits of this job", faults=faults)
 
 
-def _short_shifts(problem: AllocationTerms) -> Iterable[str]:
+def _short_shifts(problem: AllocationTerms) -> Iterable[Note]:
     needed = problem.minimum.sum(axis=0)
     for s in np.flatnonzero(needed > problem.on_duty):
         order = np.argsort(-problem.minimum[:, s], kind="stable")
         parts = [f"{problem.minimum[d, s]} in district {problem.districts[d]}" for d in order if problem.minimum[d, s]]
-        shown = ", ".join(parts[:3]) + (f" and {len(parts) - 3} more districts" if len(parts) > 3 else "")
-        yield (
-            f"shift {problem.shifts[s]} needs at least {needed[s]} units ({shown}), {problem.on_duty[s]} are on duty"
-        )
+        yield note(
+            "patrol.short_shift", shift=problem.shifts[s], count=needed[s], parts=parts[:3],
+            more=max(len(parts) - 3, 0), on_duty=problem.on_duty[s],
+        )  # fmt: skip
 
 
 def _broken_bands(problem: AllocationTerms) -> Iterable[str]:
@@ -68,7 +68,7 @@ def _broken_bands(problem: AllocationTerms) -> Iterable[str]:
         )
 
 
-def _short_crews(problem: AllocationTerms) -> Iterable[str]:
+def _short_crews(problem: AllocationTerms) -> Iterable[Note]:
     """Yield needs for which too few units that count are on duty."""
     if problem.needs is None or problem.need_classes is None or problem.crews is None:
         return
@@ -79,7 +79,7 @@ def _short_crews(problem: AllocationTerms) -> Iterable[str]:
         there[name, s] = int(problem.crews[counts, s].sum())
     for (name, s), n in asked.items():
         if n > there[name, s]:
-            yield f"shift {problem.shifts[s]} needs {n} {name}, {there[name, s]} are on duty"
+            yield note("patrol.short_crew", shift=problem.shifts[s], count=n, need=name, on_duty=there[name, s])
 
 
 def _beyond_reach(problem: AllocationTerms) -> Iterable[str]:
@@ -114,10 +114,11 @@ NO_CAP = int(np.iinfo(np.int16).max)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Group:
-    """Limits that are dropped together, and how."""
+    """Limits that are dropped together, and how; the shift if they bear on one alone."""
 
     name: str
     without: Callable[[AllocationProblem], AllocationProblem]
+    shift: str = ""
 
 
 def groups_of(problem: AllocationProblem) -> list[_Group]:
@@ -143,7 +144,7 @@ def groups_of(problem: AllocationProblem) -> list[_Group]:
     if problem.crews is not None:
         groups.append(_Group("needs for skills and types, and edits of units", lambda one: one.replace(
             crews=None, allowed=None, needs=None, need_classes=None, need_names=())))  # fmt: skip
-    return groups + [_limit_group(name, names) for name, names in _named_limits(problem)]
+    return groups + [_limit_group(name, limits) for name, limits in _grouped(problem).items()]
 
 
 def _taken_by_calls(problem: AllocationProblem) -> npt.NDArray[np.int32]:
@@ -162,21 +163,20 @@ def _without_bands(problem: AllocationProblem) -> AllocationProblem:
     return problem.replace(least=np.zeros_like(problem.least), most=np.full_like(problem.most, np.iinfo(np.int32).max))
 
 
-def _named_limits(problem: AllocationProblem) -> list[tuple[str, frozenset[str]]]:
+def _grouped(problem: AllocationProblem) -> dict[str, list[Limit]]:
     """Return limits under one name: those of equity together, the two sides of a band together, others alone."""
-    named: dict[str, set[str]] = {}
+    found: dict[str, list[Limit]] = {}
     for limit in problem.limits:
-        together = {"allocation.equity": "equity between districts"}
-        if limit.source == "allocation.exposure":
-            name = limit.name.split(" at least ")[0].split(" at most ")[0] + " within its band"
-        else:
-            name = together.get(limit.source, limit.name)
-        named.setdefault(name, set()).add(limit.name)
-    return [(name, frozenset(names)) for name, names in named.items()]
+        found.setdefault(limit.group or limit.name, []).append(limit)
+    return found
 
 
-def _limit_group(name: str, names: frozenset[str]) -> _Group:
-    return _Group(name, lambda one: one.replace(limits=tuple(limit for limit in one.limits if limit.name not in names)))
+def _limit_group(name: str, limits: list[Limit]) -> _Group:
+    names = {limit.name for limit in limits}
+    return _Group(
+        name, lambda one: one.replace(limits=tuple(limit for limit in one.limits if limit.name not in names)),
+        limits[0].shift,
+    )  # fmt: skip
 
 
 def explain_conflict(problem: AllocationProblem) -> InfeasibleError:
@@ -185,14 +185,13 @@ def explain_conflict(problem: AllocationProblem) -> InfeasibleError:
     for group in groups_of(problem):
         without = group.without(rest)
         if limited.is_feasible(without):
-            conflict.append(group.name)
+            conflict.append(note("patrol.conflict", limit=group.name, shift=group.shift))
         else:
             rest = without
-    faults = [f"{name}" for name in conflict] or ["the units on duty cannot do the least that is asked of them"]
     return InfeasibleError(
         "no plan can keep these limits together; without any one of them there would be one "
         "(--soften makes the best plan that bends them least)",
-        faults=faults,
+        faults=conflict or ["the units on duty cannot do the least that is asked of them"],
     )
 
 
@@ -202,8 +201,8 @@ def naming_edits(edits: Sequence[Edit]) -> Iterator[None]:
     try:
         yield
     except InfeasibleError as error:
-        text = " ".join(error.faults)
-        bearing = [edit for edit in edits if re.search(rf"{re.escape(edit.shift)}(?!\w)", text)] or edits
+        shifts = {shift for one in error.records if isinstance(one, Note) for shift in one.named("shift")}
+        bearing = [edit for edit in edits if edit.shift in shifts] or edits
         if not bearing:
             raise
         named = [f"made by hand: {edit}" for edit in bearing]

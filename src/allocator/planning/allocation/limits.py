@@ -15,6 +15,7 @@ from allocator.domain import AllocationProblem, AllocationTerms, Bools, Edit, Gi
 from allocator.errors import DataError
 
 P = TypeVar("P", bound=AllocationTerms)
+_EQUITY = "equity between districts"
 UNBOUNDED = int(np.iinfo(np.int32).max)
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -69,6 +70,7 @@ def _exposures(allocation: AllocationSection, givens: Givens) -> Iterator[Limit]
                 "allocation.exposure",
                 least=0.0,
                 on_blocks=(sign * (own - (1 - sign * one.within) * all_of))[None],
+                group=f"patrol near {one.name} within its band",
             )
 
 
@@ -82,13 +84,14 @@ def _shares(problem: AllocationProblem, equity: Equity, block_minutes: int) -> I
             continue
         if equity.measure == "coverage":
             yield Limit(
-                f"share of the expected harm covered in district {name}", "allocation.equity", on_harm=own / harm
-            )
+                f"share of the expected harm covered in district {name}", "allocation.equity", on_harm=own / harm,
+                group=_EQUITY, district=name,
+            )  # fmt: skip
         else:
             there = np.arange(len(problem.districts))[:, None] == d
             yield Limit(
                 f"patrol minutes for the harm expected in district {name}", "allocation.equity",
-                on_units=minutes * there / harm,
+                on_units=minutes * there / harm, group=_EQUITY, district=name,
             )  # fmt: skip
 
 
@@ -192,7 +195,8 @@ def _with_edited_cells(problem: P, givens: Givens) -> P:
             there = np.zeros(problem.cap.shape)
             there[s, edit.cell] = 1.0
             name = f"visit to cell {edit.cell} in {edit.shift}, pinned by {edit.who} ({edit.why})"
-            limits.append(Limit(name, "roster.edits", least=1.0, on_blocks=there, unit="visits"))
+            pin = Limit(name, "roster.edits", least=1.0, on_blocks=there, unit="visits", shift=edit.shift)
+            limits.append(pin)
     return problem.replace(cap=cap, limits=tuple(limits))
 
 

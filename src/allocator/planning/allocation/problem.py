@@ -22,6 +22,7 @@ from allocator.domain import (
     Tessellation,
 )  # fmt: skip
 from allocator.errors import ConfigError, DataError, nearest, some
+from allocator.facts import Note, note
 from allocator.planning.allocation.limits import cells_of, with_limits
 from allocator.planning.staffing import minimums_of
 
@@ -84,16 +85,13 @@ class Terms:
         problem = AllocationProblem(**own, value=value, notes=notes)
         return with_limits(problem, self.roster, self.city, allocation=self.allocation, givens=self.givens)
 
-    def _left_out(self, limit: PlaceLimit, value: Floats) -> str:
-        """Return a sentence on what a limit of the policy leaves out."""
+    def _left_out(self, limit: PlaceLimit, value: Floats) -> Note:
+        """Return what a limit of the policy leaves out."""
         rows, there, blocks = _held(limit, self.city, self.roster, self.allocation, self.givens.places)
         harm, total = float(value[np.ix_(rows, np.flatnonzero(there))].sum()), max(float(value.sum()), 1e-12)
-        what = "left out" if blocks == 0 else f"held to {blocks} visit{'s' * (blocks > 1)} a shift"
-        when = f" in {', '.join(limit.shifts)} shifts" if limit.shifts else ""
-        return (
-            f"{int(there.sum()):,} cells are {what}{when} by policy ({limit.reason}): "
-            f"expected harm there is {harm:.1f}, {harm / total:.1%} of all"
-        )
+        what = {"count": there.sum(), "visits": blocks, "names": limit.shifts, "reason": limit.reason}
+        cause = "patrol.held_to" if blocks else "patrol.left_out"
+        return note(cause, **what, harm=harm, share=harm / total)
 
 
 def terms_of(

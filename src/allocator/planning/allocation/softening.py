@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from allocator.domain import AllocationProblem, Floats, Ints, Limit
 from allocator.errors import SolverError
+from allocator.facts import Note, note
 from allocator.planning.allocation.cellwise import Scope, all_columns, cell_program, crews_of
 from allocator.planning.allocation.solvers import limited
 from allocator.planning.allocation.solvers.bundles import NODES
@@ -27,7 +28,7 @@ class _Bend:
     apply: Callable[[dict[str, object], float], str]
 
 
-def soften(problem: AllocationProblem) -> tuple[AllocationProblem, tuple[str, ...]]:
+def soften(problem: AllocationProblem) -> tuple[AllocationProblem, tuple[Note, ...]]:
     """Return the problem with the limits bent as little as it takes for a plan to exist, and what was bent.
 
     Bending is weighed: a unit short of a minimum or need costs 10, a unit-shift beyond a band 1, a percent of any other
@@ -45,7 +46,7 @@ def soften(problem: AllocationProblem) -> tuple[AllocationProblem, tuple[str, ..
     return bent, (*notes, *more)
 
 
-def _soften_units(problem: AllocationProblem) -> tuple[AllocationProblem, tuple[str, ...]]:
+def _soften_units(problem: AllocationProblem) -> tuple[AllocationProblem, tuple[Note, ...]]:
     """Return the problem with minimums, bands and needs that the units on duty can meet."""
     idle = problem.replace(limits=(), fair=(), week_least=None, week_most=None, days_running=None, busy=None)
     model = cell_program(idle, all_columns(idle).take(np.zeros(0, int)))
@@ -79,31 +80,35 @@ def _soften_units(problem: AllocationProblem) -> tuple[AllocationProblem, tuple[
     )
 
 
-def _said_of_minimums(problem: AllocationProblem, minimum: Ints) -> Iterator[str]:
+def _said_of_minimums(problem: AllocationProblem, minimum: Ints) -> Iterator[Note]:
     for d, s in zip(*np.nonzero(minimum < problem.minimum), strict=True):
-        yield (
-            f"minimum of district {problem.districts[d]} in {problem.shifts[s]} lowered from {problem.minimum[d, s]} "
-            f"to {minimum[d, s]} units"
-        )
+        yield note(
+            "patrol.minimum_lowered", district=problem.districts[d], shift=problem.shifts[s],
+            before=problem.minimum[d, s], after=minimum[d, s],
+        )  # fmt: skip
 
 
-def _said_of_bands(problem: AllocationProblem, least: Ints, most: Ints) -> Iterator[str]:
+def _said_of_bands(problem: AllocationProblem, least: Ints, most: Ints) -> Iterator[Note]:
     for d in np.flatnonzero((least < problem.least) | (most > problem.most)):
+        name = problem.districts[d]
         if least[d] < problem.least[d]:
-            yield f"band of district {problem.districts[d]}: least {problem.least[d]} lowered to {least[d]} unit-shifts"
+            yield note("patrol.band_lowered", district=name, before=problem.least[d], after=least[d])
         else:
-            yield f"band of district {problem.districts[d]}: most {problem.most[d]} raised to {most[d]} unit-shifts"
+            yield note("patrol.band_raised", district=name, before=problem.most[d], after=most[d])
 
 
-def _said_of_needs(problem: AllocationProblem, unmet: Ints) -> Iterator[str]:
+def _said_of_needs(problem: AllocationProblem, unmet: Ints) -> Iterator[Note]:
     if problem.needs is None:
         return
     for (d, s, n), lack, name in zip(problem.needs.tolist(), unmet.tolist(), problem.need_names, strict=True):
         if lack:
-            yield f"{name} in district {problem.districts[d]} in {problem.shifts[s]}: {n - lack} instead of {n}"
+            yield note(
+                "patrol.need_lowered", need=name, district=problem.districts[d], shift=problem.shifts[s], before=n,
+                after=n - lack,
+            )  # fmt: skip
 
 
-def _soften_limits(problem: AllocationProblem) -> tuple[AllocationProblem, tuple[str, ...]]:
+def _soften_limits(problem: AllocationProblem) -> tuple[AllocationProblem, tuple[Note, ...]]:
     """Return the problem with sums and floors of cells bent until the relaxation has a solution."""
     columns = limited.working_columns(problem)
     small = len(columns.cell) <= SMALL
@@ -133,7 +138,7 @@ def _soften_limits(problem: AllocationProblem) -> tuple[AllocationProblem, tuple
         lowered = least.copy()
         lowered[cells] -= np.ceil(floors - 1e-6).astype(np.int32)
         n, visits = int((floors > 1e-6).sum()), int(np.ceil(floors - 1e-6).sum())
-        notes.append(f"floors of {n:,} cells over the plan lowered by {visits:,} visits")
+        notes.append(note("patrol.floors_lowered", count=n, visits=visits))
         least = np.maximum(lowered, 0)
     return problem.replace(limits=tuple(limits), week_least=least), tuple(notes)
 
@@ -144,11 +149,13 @@ def _size(limit: Limit, scale: float) -> float:
     return max(bounds, default=scale * 100) / scale
 
 
-def _said_of_limit(limit: Limit, down: float, up: float, size: float) -> str:
+def _said_of_limit(limit: Limit, down: float, up: float, size: float) -> Note:
+    about = {"limit": limit.name, "district": limit.district, "shift": limit.shift}
+    about = {name: fact for name, fact in about.items() if fact}
     if limit.least == 0 or not limit.unit:
-        return f"{limit.name}: not kept, bent by {max(down, up) / size:.1%}"
+        return note("patrol.limit_bent", **about, share=max(down, up) / size)
     bound, bent = (limit.least, limit.least - down) if down else (limit.most, limit.most + up)
-    return f"{limit.name}: {bent / limit.scale:,.4g} {limit.unit} instead of {bound / limit.scale:,.4g}"
+    return note("patrol.bound_bent", **about, unit=limit.unit, before=bound / limit.scale, after=bent / limit.scale)
 
 
 def _bend(program: Program, rows: Ints, sign: Floats, cost: Floats) -> Floats | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allocator.domain import Allocation, AllocationProblem
+from allocator.domain import Allocation, AllocationProblem, one_more_unit
 from allocator.errors import AllocatorError
 from allocator.planning.allocation.conflicts import groups_of
 from allocator.planning.allocation.reduction import reduce
@@ -42,7 +42,7 @@ def worth_of_limits(problem: AllocationProblem, answer: Allocation) -> tuple[Wor
     """
     base = max(answer.objective, 1e-12)
     units = sorted(_units(problem), key=lambda one: -one[1])
-    found = [Worth(f"one more unit in {name}", harm, harm / base) for name, harm in units]
+    found = [Worth(one_more_unit(name), harm, harm / base) for name, harm in units]
     limits = []
     for group in groups_of(problem):
         try:

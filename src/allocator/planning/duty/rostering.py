@@ -16,6 +16,7 @@ import scipy.sparse as sp
 
 from allocator.domain import Bools, Floats, Ints, freeze
 from allocator.errors import InfeasibleError
+from allocator.facts import Note, note
 from allocator.planning.programs import Program, maximise
 
 NO_MOST = 10**6
@@ -132,14 +133,14 @@ class Duty:
         The roster.
     objective, bound : float
         Wishes met less penalties, and its proven upper bound.
-    notes : tuple of str
+    notes : tuple of Note
         Shifts with fewer units than wanted, each with its causes.
     """
 
     works: Bools
     objective: float
     bound: float
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def make_duty(problem: DutyProblem) -> Duty:
@@ -329,7 +330,7 @@ def _per_home(problem: DutyProblem, works: Bools) -> Ints:
     return found
 
 
-def _stuck(problem: DutyProblem) -> Iterator[str]:
+def _stuck(problem: DutyProblem) -> Iterator[Note]:
     """Yield the units that have no roster of their own: rules join units in nothing but what is wanted."""
     nothing = np.zeros(len(problem.shifts))
     for u, unit in enumerate(problem.units):
@@ -342,11 +343,8 @@ def _stuck(problem: DutyProblem) -> Iterator[str]:
             pinned = [problem.shifts[s] for s in planned[problem.must[u, planned]]]
             can = planned[problem.may[u, planned]]
             free, days = len(can), len(set(problem.day[can].tolist()))
-            held = f"pinned to {', '.join(pinned)}" if pinned else "no hand edit holds it"
-            yield (
-                f"unit {unit}: no choice of its {free} shifts on {days} days it can work keeps its rest, most and "
-                f"fewest shifts, hours and days off ({held})"
-            )
+            held = note("duty.pinned", shifts=pinned) if pinned else note("duty.not_held")
+            yield (note("duty.no_roster", unit=unit, free=free, days=days, held=held))
 
 
 def broken_rules(problem: DutyProblem, works: Bools) -> Iterator[str]:
@@ -364,16 +362,18 @@ def broken_rules(problem: DutyProblem, works: Bools) -> Iterator[str]:
             yield f"unit {unit}: rule {row} is {value[row]:g}, not {low[row]:g} to {high[row]:g}"
 
 
-def _shortfalls(problem: DutyProblem, works: Bools) -> Iterator[str]:
+def _shortfalls(problem: DutyProblem, works: Bools) -> Iterator[Note]:
     """Yield each shift with fewer units than wanted, and why the others do not work it."""
     for s in np.flatnonzero(works.sum(axis=0) < problem.wanted):
         causes: dict[str, int] = {}
         for u in np.flatnonzero(~works[:, s]):
             why = _why_not(problem, works[u], int(u), int(s))
             causes[why] = causes.get(why, 0) + 1
-        told = ", ".join(f"{n} {why}" for why, n in sorted(causes.items(), key=lambda one: (-one[1], one[0])))
-        others = f": {told}" if told else ": there are no more units"
-        yield f"shift {problem.shifts[s]} wants {problem.wanted[s]} units, {int(works[:, s].sum())} work it{others}"
+        told = [f"{n} {why}" for why, n in sorted(causes.items(), key=lambda one: (-one[1], one[0]))]
+        yield note(
+            "duty.too_few_units", shift=problem.shifts[s], wanted=problem.wanted[s], count=works[:, s].sum(),
+            because=told or ["there are no more units"],
+        )  # fmt: skip
 
 
 def _why_not(problem: DutyProblem, own: Bools, u: int, s: int) -> str:

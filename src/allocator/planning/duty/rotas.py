@@ -11,6 +11,7 @@ import numpy.typing as npt
 from allocator.config import RosterMakeSection
 from allocator.domain import AllocationTerms, Bools, DutyWishes, Edit, Ints, Roster, Tessellation
 from allocator.errors import DataError
+from allocator.facts import Note, note
 from allocator.planning.duty.rostering import NO_MOST, Duty, DutyProblem, DutyRules, make_duty
 
 _SATURDAY = 5
@@ -40,19 +41,23 @@ def make_roster(roster: Roster, wishes: DutyWishes, rules: RosterMakeSection) ->
     planned = found.works[:, len(wishes.earlier) :]
     duty = {(roster.units[u].name, roster.shifts[s].id) for u, s in np.argwhere(planned)}
     wanted, lacking = sum(wishes.wanted.values()), len(found.notes)
-    told = (
-        f"the duty roster was made: {len(duty):,} unit-shifts for {wanted:,} wanted, "
-        f"{lacking} of {len(roster.shifts)} shifts with fewer units than wanted; {_proof(found)}"
+    told = note(
+        "duty.roster_made",
+        unit_shifts=len(duty),
+        wanted=wanted,
+        lacking=lacking,
+        shifts=len(roster.shifts),
+        proof=_proof(found),
     )
     notes = (*roster.notes, *wishes.notes, told, *found.notes)
     return dataclasses.replace(roster, duty=frozenset(duty), notes=notes)
 
 
-def _proof(found: Duty) -> str:
+def _proof(found: Duty) -> Note:
     over = found.bound - found.objective
     if over <= _TIE:
-        return "no roster within the rules is better"
-    return f"a better one may exist, by {over:,.3g} in weights of preferences at most"
+        return note("duty.best_roster")
+    return note("duty.better_roster", over=over)
 
 
 def duty_problem(roster: Roster, wishes: DutyWishes, rules: RosterMakeSection) -> DutyProblem:

@@ -12,7 +12,7 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from allocator.domain import Floats, Survey
-from allocator.errors import some
+from allocator.facts import Note, note
 from allocator.planning.needs.survey import survey_means
 
 DIRECT, SHRUNK, UNKNOWN = "direct", "shrunk", "unknown"
@@ -46,7 +46,7 @@ class AreaEstimates:
         Level of the intervals.
     synthetic : bool
         Whether the survey is invented.
-    notes : tuple of str
+    notes : tuple of Note
         What a reader must know.
     """
 
@@ -58,7 +58,7 @@ class AreaEstimates:
     n: int
     confidence: float = 0.95
     synthetic: bool = False
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def area_estimates(
@@ -196,20 +196,26 @@ def _area_row(name: str, pooled: _Pooled, enough: bool, small: str, confidence: 
     return {**row, **found, "status": SHRUNK, "note": f"{few}, shrunk towards the whole: own answers weigh {share:.0%}"}
 
 
-def _area_notes(survey: Survey, frame: pd.DataFrame, whole: pd.Series, pooled: _Pooled, min_answers: int) -> list[str]:
-    notes = [f"the survey {survey.source} is synthetic: invented, not asked"] if survey.synthetic else []
+def _area_notes(survey: Survey, frame: pd.DataFrame, whole: pd.Series, pooled: _Pooled, min_answers: int) -> list[Note]:
+    notes = [note("outreach.survey_synthetic", survey=survey.source)] if survey.synthetic else []
     status = frame["status"]
     if n := int((status == SHRUNK).sum()):
         notes.append(
-            f"{n} of {len(frame)} areas have fewer than {min_answers} usable answers: they are shrunk towards the mean "
-            f"of all (design effect {pooled.deff:.2f}, spread between areas {math.sqrt(pooled.between):.3g})"
+            note(
+                "outreach.areas_shrunk",
+                count=n,
+                total=len(frame),
+                least=min_answers,
+                deff=pooled.deff,
+                between=math.sqrt(pooled.between),
+            )
         )
     if n := int((status == UNKNOWN).sum()):
         notes.append(
-            f"{n} of {len(frame)} areas are unknown to the survey: {some(frame.loc[status == UNKNOWN, 'area'], 6)}"
+            note("outreach.areas_unknown", count=n, total=len(frame), areas=frame.loc[status == UNKNOWN, "area"])
         )
     if whole["note"]:
-        notes.append(str(whole["note"]))
+        notes.append(note("outreach.survey_whole", said=whole["note"]))
     if n := int(((survey.area < 0) & np.isfinite(survey.answer)).sum()):
-        notes.append(f"{n:,} answers name no area: they count for the whole only")
+        notes.append(note("outreach.answers_without_area", count=n))
     return notes

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy import special
 
 from allocator.domain import Bools, Floats, Ints, OutreachAreas, Panel, freeze
+from allocator.facts import Note, note
 
 YEAR_EARLIER, WINDOW_BEFORE, NO_EARLIER = "a year earlier", "just before", ""
 """What the recent days are compared with; `NO_EARLIER`: the history is too short for either."""
@@ -37,7 +38,7 @@ class AreaCounts:
         Length of the windows.
     earlier : str
         `YEAR_EARLIER`, `WINDOW_BEFORE` or `NO_EARLIER`.
-    notes : tuple of str
+    notes : tuple of Note
         What a reader must know.
     """
 
@@ -47,7 +48,7 @@ class AreaCounts:
     before_days: Ints
     days: int
     earlier: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         freeze(self)
@@ -113,19 +114,22 @@ def area_counts(
 
 def _count_notes(
     panel: Panel, earlier: str, days: int, kinds: tuple[str, ...], recent: Ints, before: Ints
-) -> tuple[str, ...]:
+) -> tuple[Note, ...]:
     if earlier == NO_EARLIER:
-        return (f"the history from {panel.first_day} on is too short for a trend over {days} days: it counts as 1",)
+        return (note("outreach.no_trend", first=panel.first_day, days=days),)
     notes = []
     if earlier == WINDOW_BEFORE:
-        notes.append(
-            f"the history from {panel.first_day} on holds no same days a year earlier: the last {days} days are "
-            f"compared with the {days} days before, so seasons are in the trend"
-        )
+        notes.append(note("outreach.no_year_earlier", first=panel.first_day, days=days))
     for name, *covered in zip(kinds, recent, before, strict=True):
         if min(covered) < days:
-            least = "too few for a trend: it counts as 1" if min(covered) < _LEAST_OBSERVED * days else "allowed for"
-            notes.append(f"{name}: {covered[0]} recent and {covered[1]} earlier of {days} days are covered: {least}")
+            least = (
+                note("outreach.trend_of_one") if min(covered) < _LEAST_OBSERVED * days else note("outreach.allowed_for")
+            )
+            notes.append(
+                note(
+                    "outreach.days_covered", kind=name, recent=covered[0], earlier=covered[1], days=days, because=least
+                )
+            )
     return tuple(notes)
 
 

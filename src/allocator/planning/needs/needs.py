@@ -14,6 +14,7 @@ import pandas as pd
 from allocator.config import NeedsSection
 from allocator.domain import NEED_COLUMNS, Floats, Needs, OutreachAreas
 from allocator.errors import DataError
+from allocator.facts import Note, note
 from allocator.planning.needs.area_estimates import AreaEstimates
 from allocator.planning.needs.counts import AreaCounts, shrunk_trend
 
@@ -160,32 +161,33 @@ def _per_area(columns: dict[str, Floats], n_kinds: int) -> dict[str, Floats]:
     return {name: np.repeat(one[:, None], n_kinds, axis=1) for name, one in columns.items()}
 
 
-def _formula(options: NeedsSection, counts: AreaCounts | None) -> str:
+def _formula(options: NeedsSection, counts: AreaCounts | None) -> Note:
     """Return the formula with its weights, for the report."""
     weights = {"ln(trend)": options.trend_weight, "survey": options.survey_weight, "requests": options.requests_weight}
     sum_of = " + ".join(f"{weight:g} × {name}" for name, weight in weights.items())
     days = options.days if counts is None else counts.days
-    against = f" against those {counts.earlier}" if counts is not None and counts.earlier else " against earlier ones"
-    return (
-        f"need = expected harm in a week × exp({sum_of}), the factor kept between {1 / options.most_factor:.3g} and "
-        f"{options.most_factor:g}; trend: events of the last {days} days{against}, areas with few events drawn "
-        "towards the ratio of all, 1 where unknown; survey and requests per 1,000 residents: standard deviations from "
-        "the mean of the areas, 0 where unknown"
-    )
+    return note(
+        "outreach.formula", terms=sum_of, least=1 / options.most_factor, most=options.most_factor, days=days,
+        earlier=f"those {counts.earlier}" if counts is not None and counts.earlier else "earlier ones",
+    )  # fmt: skip
 
 
 def _notes(
     options: NeedsSection, counts: AreaCounts | None, survey: AreaEstimates | None, rate: Floats
-) -> tuple[str, ...]:
+) -> tuple[Note, ...]:
     notes = [*(counts.notes if counts is not None else ()), *(survey.notes if survey is not None else ())]
     wanted = (
         ("trend_weight", options.trend_weight, counts is None, "no history was counted"),
         ("survey_weight", options.survey_weight, survey is None, "there is no survey"),
         ("requests_weight", options.requests_weight, bool(np.isnan(rate).all()), "no requests are known"),
     )
-    notes += [f"{name} = {weight:g} has no effect: {why}" for name, weight, idle, why in wanted if weight and idle]
+    notes += [
+        note("outreach.weight_without_effect", weight=name, value=weight, because=why)
+        for name, weight, idle, why in wanted
+        if weight and idle
+    ]
     if survey is not None and not options.survey_weight:
-        notes.append("the survey is shown, but survey_weight = 0: it makes no difference to the need")
+        notes.append(note("outreach.survey_shown_only"))
     if (n := int(np.isnan(rate).sum())) and n < len(rate):
-        notes.append(f"{n} areas have no residents: their requests do not count")
+        notes.append(note("outreach.areas_without_residents", count=n))
     return tuple(notes)

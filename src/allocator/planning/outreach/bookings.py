@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from allocator.domain import Bools, Floats, Ints
+from allocator.facts import Note
 from allocator.planning.outreach.calendars import book_week, travel_slots, with_funds
 from allocator.planning.outreach.mix import Mix, counts_of
 from allocator.planning.outreach.prevented import prevented, reached, shares_of
@@ -127,7 +128,7 @@ class Ledger:
 
 def book_season(
     season: Season, limits: Limits, mix: Mix, by_units: Mapping[tuple[int, int], int]
-) -> tuple[list[Holding], dict[str, int]]:
+) -> tuple[list[Holding], dict[Note, int]]:
     """Return the holdings of a mix with crew and start, what fits beside them, and what soft rows miss.
 
     Every other limit is kept. `by_units` says how many holdings of an initiative are left to patrol units in a week:
@@ -179,7 +180,7 @@ def _fill(ledger: Ledger, wanted: list[int], left_over: list[int], needed: Set[i
             break
 
 
-def _missing(ledger: Ledger) -> dict[str, int]:
+def _missing(ledger: Ledger) -> dict[Note, int]:
     """Give units that hold nothing back to patrol, and return what soft rows miss."""
     season = ledger.season
     busy = {(one.crew, season.shift_at(one.crew, one.start)) for one in ledger.booked}

@@ -13,6 +13,7 @@ import numpy as np
 
 from allocator.config import OutreachSection
 from allocator.domain import AllocationProblem, Needs, Offers, OutreachAreas, OutreachPlan, Roster, Unit
+from allocator.facts import Note, note
 from allocator.planning.allocation import reduce
 from allocator.planning.outreach.bookings import book_season
 from allocator.planning.outreach.causes import unmet_of
@@ -122,24 +123,24 @@ def plan_outreach(
     return plan(made, needs, offers, causes=causes, fair=fair)
 
 
-def _reachable(season: Season) -> tuple[Season, tuple[str, ...]]:
+def _reachable(season: Season) -> tuple[Season, tuple[Note, ...]]:
     """Return the season without options that no crew can hold, and which venues never meet anyone's hours."""
-    kept, lost = [], list[str]()
+    kept, lost = [], list[Note]()
     for o, option in enumerate(season.options):
         able = season.able[option.initiative]
         if any(len(season.starts(o, c)) for c in able):
             kept.append(option)
         elif able and option.venue >= 0:
-            names = ", ".join(season.crews[c].name for c in able[:3])
+            names = [season.crews[c].name for c in able[:3]]
             one, venue = season.initiatives[option.initiative].name, season.venues[option.venue].name
-            lost.append(f"{one}: the hours of {venue} never meet those of {names}")
+            lost.append(note("outreach.hours_never_meet", initiative=one, venue=venue, teams=names))
     return dataclasses.replace(season, options=tuple(kept)), tuple(lost)
 
 
-def _with_pins(season: Season, offers: Offers, units: set[str]) -> tuple[Season, tuple[str, ...]]:
+def _with_pins(season: Season, offers: Offers, units: set[str]) -> tuple[Season, tuple[Note, ...]]:
     """Return the season with what partners confirmed, and what of it cannot be kept."""
     midnight = dt.datetime.combine(season.clock[1], dt.time())
-    zone, pins, unkept = zoneinfo.ZoneInfo(season.clock[0]), list[Holding](), list[str]()
+    zone, pins, unkept = zoneinfo.ZoneInfo(season.clock[0]), list[Holding](), list[Note]()
     crew = {one.name: c for c, one in enumerate(season.crews)}
     for answer in offers.answers:
         if not answer.confirmed:
@@ -162,14 +163,22 @@ def _with_pins(season: Season, offers: Offers, units: set[str]) -> tuple[Season,
         if kept:
             pins.append(Holding(kept[0], c, start))
         elif answer.start >= midnight.replace(tzinfo=zone):
-            why = f"{answer.team} cannot hold it then"
+            why = note("outreach.team_cannot", team=answer.team)
             if not found:
-                why = "it is not offered there any more"
+                why = note("outreach.not_offered")
             elif able:
-                why = f"most = {season.options[able[0]].most} allows no more"
+                why = note("outreach.most_reached", most=season.options[able[0]].most)
             elif answer.team in units:
-                why = f"{answer.team} is a patrol unit; such items are planned anew, give it to a team to keep it"
-            unkept.append(f"{answer.initiative} on {local:%Y-%m-%d %H:%M}, confirmed by {answer.partner}: {why}")
+                why = note("outreach.team_is_patrol", team=answer.team)
+            unkept.append(
+                note(
+                    "outreach.confirmed_lost",
+                    initiative=answer.initiative,
+                    start=f"{local:%Y-%m-%d %H:%M}",
+                    partner=answer.partner,
+                    because=why,
+                )
+            )
     return dataclasses.replace(season, pins=tuple(pins)), tuple(unkept)
 
 
@@ -300,7 +309,7 @@ def _named_mix(season: Season, mix: Mix) -> Mix:
     return dataclasses.replace(mix, values=values)
 
 
-def _cost_of_fairness(season: Season, made: Made, roster: Roster) -> Iterator[str]:
+def _cost_of_fairness(season: Season, made: Made, roster: Roster) -> Iterator[Note]:
     """Yield what serving the worst-off area first costs, against the plan that only counts the harm prevented."""
     plain = season.section.model_copy(update={"fairness": "sum"})
     other = _solved(dataclasses.replace(season, section=plain), roster)
@@ -312,7 +321,11 @@ def _cost_of_fairness(season: Season, made: Made, roster: Roster) -> Iterator[st
         per_resident = reached(one.season, held).raw / np.maximum(one.season.areas.residents, 1.0)
         fewest.append(1000 * float(per_resident[reach].min(initial=np.inf)) if len(reach) else 0.0)
     yield (
-        f"the area with the fewest contacts per resident comes first: it has {fewest[0]:,.1f} per 1,000 residents "
-        f"instead of {fewest[1]:,.1f}, and {max(totals[1] - totals[0], 0.0):,.2f} less harm is prevented "
-        f"({max(1 - totals[0] / totals[1], 0.0) if totals[1] > 0 else 0.0:.1%})"
+        note(
+            "outreach.fairness",
+            fewest=fewest[0],
+            instead=fewest[1],
+            less=max(totals[1] - totals[0], 0.0),
+            share=max(1 - totals[0] / totals[1], 0.0) if totals[1] > 0 else 0.0,
+        )
     )

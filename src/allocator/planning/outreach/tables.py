@@ -29,10 +29,23 @@ from allocator.domain import (
     item_key,
     typed_table,
 )
+from allocator.facts import Note, note
 from allocator.planning.outreach.mix import MixProgram, with_tangents, without
 from allocator.planning.outreach.prevented import harm_prevented, prevented, reached, shares_of
-from allocator.planning.outreach.season import SLOT_MINUTES, Coarse, Holding, Limits, Season, strongest_of
+from allocator.planning.outreach.season import (
+    SLOT_MINUTES,
+    UNNAMED,
+    Coarse,
+    Holding,
+    Limits,
+    Season,
+    name_of_fund,
+    strongest_of,
+)
 from allocator.planning.programs import maximise
+
+_PRICED = ("outreach.most_per_area_week", "outreach.least_share", "outreach.most_share")
+"""Limits whose worth is told beside that of floors and minimums."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +55,7 @@ class Made:
     season: Season
     holdings: list[Holding]
     bound: float
-    missing: dict[str, int]
+    missing: dict[Note, int]
     taken: tuple[tuple[str, int], ...] = ()
     level: float = 0.0
 
@@ -63,7 +76,7 @@ class Made:
 
 
 def plan(
-    made: Made, needs: Needs, offers: Offers, *, causes: tuple[str, ...], fair: tuple[str, ...]
+    made: Made, needs: Needs, offers: Offers, *, causes: tuple[Note, ...], fair: tuple[Note, ...]
 ) -> OutreachPlan:  # fmt: skip
     """Return the plan of a season that was solved, with its bound, money and equity."""
     season, held = made.season, [one.option for one in made.holdings]
@@ -216,19 +229,18 @@ def _detached(made: Made) -> pd.DataFrame:
     )
 
 
-def _notes(made: Made, needs: Needs, given_up: float) -> Iterator[str]:
+def _notes(made: Made, needs: Needs, given_up: float) -> Iterator[Note]:
     season = made.season
-    if needs.formula:
+    if needs.formula is not None:
         yield needs.formula
     yield from needs.notes
     if season.patrol is not None and season.section.shared is not None:
         shared = season.section.shared
         hours = sum(season.patrol.shifts[s].minutes for _, s in made.taken) / 60
-        yield (
-            f"{len(made.taken)} unit-shifts ({hours:,.0f} hours) leave patrol for outreach; the harm that patrol would "
-            f"have prevented with them, {given_up:.2f}, is taken off (assumed: patrol prevents "
-            f"{shared.patrol_value:.0%} of the harm that it covers; {shared.source})"
-        )
+        yield note(
+            "outreach.patrol_taken", units=len(made.taken), hours=hours, harm=given_up, share=shared.patrol_value,
+            source=shared.source,
+        )  # fmt: skip
 
 
 def _worth(season: Season) -> pd.DataFrame:
@@ -243,29 +255,26 @@ def _worth(season: Season) -> pd.DataFrame:
     solution = maximise(base.program(fixed=_shortages(base)))
     if solution is None or solution.duals is None:
         return empty_table(WORTH_COLUMNS)
-    price: dict[str, float] = {}
-    for r, row in enumerate(limits.rows):
-        if row.most is not None and row.name:
-            scale = max((abs(size) for _, size in row.terms), default=1)
-            price[row.name] = price.get(row.name, 0.0) + max(float(solution.duals[r]), 0.0) / scale
+    price: dict[Note, float] = {}
+    for r, one in enumerate(limits.rows):
+        if one.most is not None and one.name != UNNAMED:
+            scale = max((abs(size) for _, size in one.terms), default=1)
+            price[one.name] = price.get(one.name, 0.0) + max(float(solution.duals[r]), 0.0) / scale
     changes = []
     for name, cents in season.funds:
-        what, row_name = (f"the fund {name}", f"fund {name}") if name else ("the budget", "budget")
         if cents:
-            changes.append((f"a tenth more of {what} ({cents / 1000:,.0f})", price.get(row_name, 0.0) * cents / 10))
+            row = name_of_fund(name)
+            changes.append((f"a tenth more of the {row} ({cents / 1000:,.0f})", price.get(row, 0.0) * cents / 10))
     for crew in season.crews:
         if not crew.is_patrol:
-            changes.append(
-                (f"an hour a week more of {crew.name}", price.get(f"hours of {crew.name}", 0.0) * 60 * season.weeks)
-            )
-    names = dict.fromkeys(
-        row.name for row in limits.rows if row.soft or row.name.startswith(("most_per", "outreach at"))
-    )
-    for name in names:
-        made = with_tangents(MixProgram(season, limits, rows=without(limits.rows, name)))
+            row = note("outreach.hours_of_team", team=crew.name)
+            changes.append((f"an hour a week more of {crew.name}", price.get(row, 0.0) * 60 * season.weeks))
+    names = dict.fromkeys(one.name for one in limits.rows if one.soft or one.name.cause in _PRICED)
+    for limit in names:
+        made = with_tangents(MixProgram(season, limits, rows=without(limits.rows, limit)))
         freer = maximise(made.program(fixed=_shortages(made)))
         if freer is not None:
-            changes.append((f"without {name}", freer.objective - solution.objective))
+            changes.append((f"without {limit}", freer.objective - solution.objective))
     total = max(solution.objective, 1e-12)
     records = [
         {"change": label, "harm": max(more, 0.0) * base.unit, "share": max(more, 0.0) / total}

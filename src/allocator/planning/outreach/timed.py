@@ -6,6 +6,7 @@ import numpy as np
 
 from allocator.domain import Bools
 from allocator.errors import SolverError
+from allocator.facts import Note
 from allocator.planning.outreach.calendars import travel_slots
 from allocator.planning.outreach.mix import MixProgram, with_tangents
 from allocator.planning.outreach.prevented import harm_prevented
@@ -84,14 +85,14 @@ class TimedProgram(MixProgram):
         short = {
             self.rows[r].terms[0][0]: int(n)
             for r, n in zip(self.soft, self.short, strict=True)
-            if self.rows[r].name.endswith("confirmed by its partner") and self.rows[r].terms
+            if self.rows[r].name.cause == "outreach.confirmed" and self.rows[r].terms
         }
         for pin in self.season.pins:
             column = at[pin.option, pin.crew, pin.start]
             self._add([column, short["held", pin.option, pin.start // WEEK_SLOTS, 0]], [1.0, 1.0], 1.0, np.inf)
 
 
-def book_exactly(season: Season, limits: Limits) -> tuple[list[Holding], float, dict[str, int], float]:
+def book_exactly(season: Season, limits: Limits) -> tuple[list[Holding], float, dict[Note, int], float]:
     """Return the best calendar of a small season: holdings, proven bound, shortages by soft row, and fair level.
 
     Tangents are added where the solution stands until they are tight, so the optimum is that of the true value (outer
@@ -109,7 +110,7 @@ def book_exactly(season: Season, limits: Limits) -> tuple[list[Holding], float, 
         made.add_level_rows()
         made.floor = max(_solve(made, whole, fair=True).values[made.level] - 1e-7, 0.0)
     best: list[Holding] = []
-    missing: dict[str, int] = {}
+    missing: dict[Note, int] = {}
     value, bound = -np.inf, np.inf
     for _ in range(ROUNDS):
         solution = _solve(made, whole)
@@ -133,7 +134,7 @@ def _solve(made: TimedProgram, whole: Bools, *, fair: bool = False) -> Solution:
     return solution
 
 
-def _missing(made: TimedProgram, solution: Solution) -> dict[str, int]:
+def _missing(made: TimedProgram, solution: Solution) -> dict[Note, int]:
     short = {
         made.rows[r].name: round(float(solution.values[n]) * made.scale[r])
         for r, n in zip(made.soft, made.short, strict=True)

@@ -20,6 +20,7 @@ from allocator.domain import (
     Tessellation,
     empty_table,
 )
+from allocator.facts import Note, note
 from allocator.planning.allocation import block_share, covered
 from allocator.planning.duty import OFF_DUTY, RESERVE, assignments_frame, posting_cost
 from allocator.planning.patrol import margins_of, staffing_frame, visits_frame
@@ -65,9 +66,9 @@ def replan(plan: Plan, surface: RiskSurface, *, terms: RouteTerms, before: Alloc
     open_shifts = np.flatnonzero(now.end > change.minute)
     affected = open_shifts[affected_by(before, problem, now, change)[open_shifts]]
     units = now.units(len(problem.districts))
-    notes: list[str] = []
+    notes: list[Note] = []
     if problem.fair:
-        notes.append("the worst-off district is not put first again: what is left is planned by expected harm")
+        notes.append(note("patrol.worst_off_dropped"))
     posting = now.posting.copy()
     answer: Allocation | None = None
     if len(affected):

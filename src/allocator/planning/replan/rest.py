@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from allocator.domain import Allocation, AllocationProblem, Ints, Limit
-from allocator.errors import InfeasibleError, SolverError, some
+from allocator.errors import InfeasibleError, SolverError
+from allocator.facts import Note, note
 from allocator.planning.allocation import covered, soften, solve
 from allocator.planning.replan.now import Change, Now
 
@@ -113,10 +114,10 @@ def _without_long_runs(
     return sub.replace(cap=cap)
 
 
-def solved(rest: AllocationProblem, solver: str) -> tuple[Allocation, list[str]]:
+def solved(rest: AllocationProblem, solver: str) -> tuple[Allocation, list[Note]]:
     """Return an allocation in any case: with limits bent, or in the end without those beyond a flow, and say so."""
     if not rest.on_duty.any():
-        nobody = f"nobody is on duty any more in {some(rest.shifts)}; minimums there are lowered to 0"
+        nobody = note("patrol.nobody_left", shifts=rest.shifts)
         empty = np.zeros_like(rest.minimum), np.zeros(rest.value.shape, np.int16)
         return Allocation(*empty, 0.0, 0.0, solver), [nobody]
     try:
@@ -129,5 +130,5 @@ def solved(rest: AllocationProblem, solver: str) -> tuple[Allocation, list[str]]
         return solve(rest, solver), list(notes)
     except (InfeasibleError, SolverError):
         network, more = soften(rest.network())
-        dropped = "limits beyond units, minimums and bands could not be kept for the rest of the plan"
+        dropped = note("patrol.limits_dropped")
         return solve(network, solver), [*notes, *more, dropped]

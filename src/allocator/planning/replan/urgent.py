@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocator.domain import Bools, Ints
+from allocator.facts import Note, note
 from allocator.planning.duty import RESERVE
 from allocator.planning.routes import RouteTerms, minutes_of
 
@@ -21,8 +22,8 @@ OWN_DISTRICT = 5.0
 
 def visit_at_once(
     visits: pd.DataFrame, cell: int, *, terms: RouteTerms, posting: npt.NDArray[np.int32], minute: int, clock: str
-) -> tuple[pd.DataFrame, str]:
-    """Return the visits with one more, as early as a unit can be there, and what came of it in words.
+) -> tuple[pd.DataFrame, Note]:
+    """Return the visits with one more, as early as a unit can be there, and what came of it.
 
     The unit finishes the visit that it is at. Of its later visits those that it can no longer reach in time are left
     out; nobody else's change.
@@ -44,7 +45,7 @@ def visit_at_once(
     """
     s = _shift_of(terms, posting, minute)
     if s is None:
-        return visits, f"urgent cell {cell}: no unit is on duty any more in this plan"
+        return visits, note("patrol.urgent_nobody", cell=cell)
     shift, visit = terms.roster.shifts[s], terms.allocation.block_minutes
     start = minutes_of(visits["start"])
     here = (visits["shift"] == shift.id).to_numpy()
@@ -60,7 +61,7 @@ def visit_at_once(
         if arrival + visit <= stop and (best is None or rank < best[0]):
             best = float(rank), unit, arrival
     if best is None:
-        return visits, f"urgent cell {cell}: no unit can be there before the end of {shift.id}"
+        return visits, note("patrol.urgent_too_late", cell=cell, shift=shift.id)
     _, unit, arrival = best
     name = terms.roster.units[unit].name
     own = np.flatnonzero(here & (visits["unit"] == name).to_numpy() & ~fixed)
@@ -70,8 +71,8 @@ def visit_at_once(
         {"unit": [name], "shift": [shift.id], "seq": [0], "cell": [cell], "start": [begin],
          "stop": [begin + pd.Timedelta(visit, "min")], "purpose": [URGENT], "reason": [f"urgent, asked for at {clock}"]}
     ).astype(visits.dtypes.to_dict())  # fmt: skip
-    text = f"urgent cell {cell}: {name} is there {arrival - minute} minutes after {clock}"
-    return pd.concat([visits.drop(visits.index[late]), row], ignore_index=True), text
+    told = note("patrol.urgent", cell=cell, unit=name, minutes=arrival - minute, clock=clock)
+    return pd.concat([visits.drop(visits.index[late]), row], ignore_index=True), told
 
 
 def _shift_of(terms: RouteTerms, posting: npt.NDArray[np.int32], minute: int) -> int | None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from allocator.domain import CLEAR_IMPUTED, HOURS, Calls, Floats, Ints, Shift, day_number, local_clock
 from allocator.errors import DataError
+from allocator.facts import Note, note
 
 _SERVICE_CALLS = 50.0
 """Calls of a district that weigh as much as the city's mean minutes in its own."""
@@ -33,7 +34,7 @@ class Arrivals:
         Mean minutes that a call keeps a unit.
     units_per_call : (n_priorities,) float64
         Mean units sent to a call.
-    notes : tuple of str
+    notes : tuple of Note
         What a planner should know.
     """
 
@@ -41,7 +42,7 @@ class Arrivals:
     officer: Floats
     service: Floats
     units_per_call: Floats
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def expect(calls: Calls, *, week: dt.date, weeks: int) -> Arrivals:
@@ -80,9 +81,9 @@ def expect(calls: Calls, *, week: dt.date, weeks: int) -> Arrivals:
         raise DataError("none of the calls lies in a district of the area")
     rate = _rates(counts, exposure) * spread
     if (share := 1 - 1 / spread) > 0.01:
-        notes.append(f"{share:.1%} of the calls lie in no known district and are spread over all like the others")
+        notes.append(note("staffing.calls_in_no_district", share=share))
     if silent := [name for d, name in enumerate(recent.districts) if not counts[:, d].any()]:
-        notes.append(f"no call came from {len(silent)} of {n_d} districts: {', '.join(silent[:5])}")
+        notes.append(note("staffing.silent_districts", count=len(silent), total=n_d, districts=silent[:5]))
     return Arrivals(rate, _officer(recent, hour, exposure), _service(recent), _units_per_call(recent), tuple(notes))
 
 
@@ -100,7 +101,7 @@ def _hour_of_week(calls: Calls) -> tuple[Ints, Ints]:
     return (day + 3) % 7 * 24 + minute // 60, day
 
 
-def _exposure(calls: Calls, day: Ints, week: dt.date) -> tuple[Floats, list[str]]:
+def _exposure(calls: Calls, day: Ints, week: dt.date) -> tuple[Floats, list[Note]]:
     """Return how many times each hour of the week was observed; daylight saving leaves one out, repeats another."""
     first, stop = int(day.min()), day_number(week)
     per_day = np.bincount(day - first, minlength=stop - first)
@@ -110,11 +111,11 @@ def _exposure(calls: Calls, day: Ints, week: dt.date) -> tuple[Floats, list[str]
     on, minute = local_clock(quarters, calls.timezone)
     inside = (on >= first) & (on < stop) & ~np.isin(on - first, silent)
     exposure = np.bincount(((on + 3) % 7 * 24 + minute // 60)[inside], minlength=HOURS) / 4.0
-    notes = [f"calls of {stop - first - len(silent)} days are used, {np.datetime64(first, 'D')} to {week} (excluded)"]
+    notes = [note("staffing.calls_used", days=stop - first - len(silent), first=np.datetime64(first, "D"), week=week)]
     if len(silent):
-        notes.append(f"{len(silent)} days without any call count as not recorded")
+        notes.append(note("staffing.silent_days", count=len(silent)))
     if (exposure == 0).any():
-        notes.append("less than a whole week of calls: hours never seen are taken from the other days")
+        notes.append(note("staffing.short_history"))
     return np.asarray(exposure), notes
 
 

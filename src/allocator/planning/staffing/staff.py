@@ -14,6 +14,7 @@ import numpy as np
 from allocator.config import RoutesSection, StaffingSection
 from allocator.domain import WHOLE_CITY, Calls, Ints, Roster, Shift, Staffing, Tessellation
 from allocator.errors import ConfigError, DataError, nearest, some
+from allocator.facts import Note, note
 from allocator.planning.staffing.arrivals import expect, hours_of_shifts
 from allocator.planning.staffing.demand import demand_of, fewest, spread_units, waits
 from allocator.planning.staffing.help import helping_districts
@@ -119,14 +120,12 @@ def _check_names(calls: Calls, shifts: Sequence[Shift], options: StaffingSection
         raise ConfigError(f"{len(faults)} names of the [staffing] section do not exist", faults=faults)
 
 
-def _notes(calls: Calls, given: Ints | None, floor: Ints, options: StaffingSection) -> list[str]:
+def _notes(calls: Calls, given: Ints | None, floor: Ints, options: StaffingSection) -> list[Note]:
     notes = []
     if calls.districts == (WHOLE_CITY,):
-        notes.append("the calls have no place: the city is staffed as a whole, the districts' minimums are left aside")
+        notes.append(note("staffing.calls_without_place"))
     if not options.targets:
-        notes.append(
-            f"no wait targets are set: the units needed keep utilisation at {options.max_utilisation:.0%} or less"
-        )
+        notes.append(note("staffing.no_targets", share=options.max_utilisation))
     if given is not None and (short := int((floor.sum(axis=0) > given).sum())):
-        notes.append(f"in {short} shifts the job's minimums ask for more units than there are; the spread ignores them")
+        notes.append(note("staffing.minimums_ignored", count=short))
     return notes

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from allocator.config import StaffingSection
 from allocator.domain import Floats, Givens, Staffing
+from allocator.facts import Note, note
 from allocator.planning.staffing.demand import Demand, spread_units
 from allocator.planning.staffing.minimums import minimums_of
 
@@ -46,7 +47,7 @@ def demand_of_workload(staffing: Staffing) -> Demand:
 
 def with_workload(
     givens: Givens, staffing: Staffing, on_duty: npt.ArrayLike, options: StaffingSection
-) -> tuple[Givens, tuple[str, ...]]:
+) -> tuple[Givens, tuple[Note, ...]]:
     """Return what a plan has to know with the needs of calls, and what they ask for in vain.
 
     Parameters
@@ -67,8 +68,7 @@ def with_workload(
         floor = minimums_of(options, staffing.districts, staffing.shifts)
         required = np.where(short, spread_units(demand_of_workload(staffing), there.astype(np.int32), floor), required)
     notes = [
-        f"calls in {staffing.shifts[s].id} need {needed[s]} units to be answered in time, {there[s]} are on duty: they "
-        "are spread where they save most waiting"
+        note("staffing.calls_not_in_time", shift=staffing.shifts[s].id, needed=needed[s], on_duty=there[s])
         for s in np.flatnonzero(short)
     ]
     told = dataclasses.replace(

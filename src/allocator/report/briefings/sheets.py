@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -113,7 +112,6 @@ class _Desk:
         for item in run.outreach.items.itertuples():
             self.outreach.setdefault(item.area, []).append(item)
         self.outcomes = [(edit, run.plan.outcome(edit)) for edit in run.roster.edits]
-        self.unmet = [(line, *self._named_in(line)) for line in run.plan.unmet]
 
     @cached_property
     def beats(self) -> list[frozenset[str]]:
@@ -136,19 +134,12 @@ class _Desk:
         )
         return total * np.asarray(self.run.surface.harm, np.float64)
 
-    def _named_in(self, line: str) -> tuple[set[str], set[str]]:
-        """Return the districts and shifts that a line names."""
-        words = [rf"\bdistricts? {re.escape(name)}(?![\w-])" for name in self.districts]
-        districts = {name for name, word in zip(self.districts, words, strict=True) if re.search(word, line)}
-        shifts = {shift.id for shift in self.run.roster.shifts if shift.id in line}
-        # "2026-03-02/day" is in "2026-03-02/day watch" too: the longest name is meant.
-        return districts, {one for one in shifts if not any(one != two and one in two for two in shifts)}
-
     def unmet_in(self, district: str, shift: str) -> list[str]:
         """Return the unmet needs that name this district and shift, or one of them and no other."""
+        named = [(one, one.named("district"), one.named("shift")) for one in self.run.plan.unmet]
         return [
-            f"Not met: {line}"
-            for line, districts, shifts in self.unmet
+            f"Not met: {one}"
+            for one, districts, shifts in named
             if (districts or shifts) and district in (districts or {district}) and shift in (shifts or {shift})
         ]
 

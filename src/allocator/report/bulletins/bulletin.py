@@ -75,7 +75,7 @@ class Bulletins:
             said = int(self.feedback["count"].sum())
             values["feedback"] = said
             lines.append(["feedback", f"{said:,} in {self.feedback['area'].nunique():,} areas"])
-        return {"values": values, "lines": lines}
+        return {"values": values, "lines": lines, "notes": []}
 
 
 class BulletinOptions(TypedDict):

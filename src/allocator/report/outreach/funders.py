@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from allocator.domain import Initiative, OutreachPlan
+from allocator.facts import texts
 from allocator.io import csv_text
 from allocator.report.look import Part, Table, Text, file_names, page
 
@@ -45,7 +46,7 @@ def funder_report(
     table = fund_table(outreach)
     if table.empty:
         return {}
-    heading = [*notes, *outreach.notes]
+    heading = [*notes, *texts(outreach.notes)]
     parts = [
         Part("All funds", [Table(table, _CAPTION, _FORMATS)]),
         Part("Assumptions", assumptions(outreach.items, initiatives)),

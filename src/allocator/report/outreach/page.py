@@ -20,10 +20,11 @@ _HATCHES = ("", "//", "..", "xx", "\\\\", "oo", "--")
 def outreach_page(run: Run) -> str:
     """Return the page of a run's outreach as HTML."""
     parts = [
-        Part("The season", _season(run)), Part("What could not be held", [Text(one) for one in run.outreach.unmet]),
+        Part("The season", _season(run)),
+        Part("What could not be held", [Text(one.text) for one in run.outreach.unmet]),
         Part("Areas", _areas(run)), Part("Money", _money(run)), Part("Needs of areas", _needs(run)),
         Part("Assumptions", [*assumptions(run.outreach.items, run.outreach.offers.initiatives),
-                             *(Text(note) for note in run.outreach.notes)]),
+                             *(Text(one.text) for one in run.outreach.notes)]),
     ]  # fmt: skip
     notes = [text for text in (mark(run.job, run.plan), run.job.job.note) if text]
     return page(f"{run.job.job.name}: outreach", notes=notes, parts=[part for part in parts if part.blocks])

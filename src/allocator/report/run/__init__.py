@@ -4,10 +4,10 @@ from allocator.report.run.map import map_png
 from allocator.report.run.past import compared
 from allocator.report.run.replan import replan_figures
 from allocator.report.run.run_page import page_links, run_page
-from allocator.report.run.summary import Material, figures
+from allocator.report.run.summary import Draft, figures
 
 __all__ = [
-    "Material",
+    "Draft",
     "compared",
     "figures",
     "map_png",

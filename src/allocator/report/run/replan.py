@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from allocator.domain import Figures, Run
 from allocator.evaluation import coverage
+from allocator.facts import records
 
 _MOST_CAUSES = 6
 
@@ -51,10 +52,10 @@ def replan_figures(revised: Run, earlier: Run, asked: Figures) -> Figures:
           if len(causes) > _MOST_CAUSES else []),
         ["delivered", f"{values['delivered']:.2%} of the expected harm, before {_before(earlier)}; what stands and the "
                       f"rest at best would cover {values['covered_bound']:.2%}"],
-        *(["softened" if not n else "", text] for n, text in enumerate(plan.softened)),
-        *(["unmet" if not n else "", text] for n, text in enumerate(plan.unmet)),
+        *(["softened" if not n else "", one.text] for n, one in enumerate(plan.softened)),
+        *(["unmet" if not n else "", one.text] for n, one in enumerate(plan.unmet)),
     ]  # fmt: skip
-    return {"values": values, "lines": lines}
+    return {"values": values, "lines": lines, "notes": records((*plan.softened, *plan.unmet))}
 
 
 def _before(earlier: Run) -> str:

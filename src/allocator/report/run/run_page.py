@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from allocator.domain import Run
+from allocator.facts import texts
 from allocator.report.look import (
     RISK,
     Blocks,
@@ -132,7 +133,7 @@ def _need_words(run: Run) -> str:
 
 
 def _unmet(run: Run) -> list[str]:
-    told = [f"Softened: {text}" for text in run.plan.softened] + list(run.plan.unmet) + list(run.outreach.unmet)
+    told = [f"Softened: {text}" for text in run.plan.softened] + texts((*run.plan.unmet, *run.outreach.unmet))
     return told or ["Nothing: every minimum, limit and request is kept."]
 
 

@@ -10,63 +10,51 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from allocator.config import Job, Policy
+from allocator.config import Policy
 from allocator.domain import (
     ALL_KINDS,
-    AllocationProblem,
     Covariates,
     Events,
     Figures,
     Floats,
-    OutreachPlan,
-    Panel,
     Plan,
-    RiskSurface,
-    Roster,
+    Run,
+    one_more_unit,
 )
 from allocator.evaluation import Case, coverage, hit_rate
+from allocator.facts import records
 from allocator.report.look import ONE_DAY, harm_word, mark
-from allocator.risk import READERS
+from allocator.risk import READERS, Fitted
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
-    """Everything the summary draws on.
+class Draft:
+    """A run without its numbers, and what it was made from.
 
     Parameters
     ----------
-    notes : tuple of str
-        Fallbacks of the forecast, in plain words.
+    run : Run
+        Its `figures` and `manifest` do not count.
+    fitted : Fitted
+        The forecast, with its held-out windows and fallbacks.
+    events : Events
+        Those that train the model.
     rivals : mapping of str to float
         Objective of the baseline solvers on the same problem.
-    window_days : int
-        Days of a held-out window.
-    actual, rates : (n_windows, n_kinds, n_cells), mapping of model to the same
-        Held-out windows.
     covariates : Covariates, optional
         What is known of places and days beside the events.
     """
 
-    job: Job
+    run: Run
+    fitted: Fitted
     events: Events
-    panel: Panel
-    surface: RiskSurface
-    roster: Roster
-    problem: AllocationProblem
-    plan: Plan
-    outreach: OutreachPlan
-    skill: pd.DataFrame
-    notes: tuple[str, ...]
     rivals: Mapping[str, float]
-    window_days: int
-    actual: Floats
-    rates: Mapping[str, Floats]
     covariates: Covariates | None = None
 
 
-def figures(m: Material) -> Figures:
-    """Return `values` (numbers by name) and `lines` (label and text), fit for JSON."""
-    values = {**_forecast_values(m), **_plan_values(m), "stamp": mark(m.job, m.plan)}
+def figures(m: Draft) -> Figures:
+    """Return `values` (numbers by name), `lines` (label and text) and `notes` (records), fit for JSON."""
+    values = {**_forecast_values(m), **_plan_values(m), "stamp": mark(m.run.job, m.run.plan)}
     lines = [
         *_head(m, values),
         *_forecast_lines(m, values),
@@ -74,39 +62,48 @@ def figures(m: Material) -> Figures:
         *_plan_lines(m, values),
         *_outreach_lines(m),
     ]
-    return {"values": values, "lines": [[label, text] for label, text in lines]}
+    notes = (
+        *m.events.notes, *m.run.roster.notes, *m.run.problem.notes, *m.fitted.notes, *m.run.plan.softened,
+        *m.run.plan.unmet,
+        *m.run.outreach.unmet, *m.run.outreach.notes,
+    )  # fmt: skip
+    return {
+        "values": values,
+        "lines": [[label, text] for label, text in lines],
+        "notes": records(dict.fromkeys(notes)),
+    }
 
 
-def _forecast_values(m: Material) -> Figures:
-    expected = m.surface.mean.sum(axis=(0, 1), dtype=np.float64)
-    actual, area = m.actual.sum(axis=1), m.panel.city.area_km2
+def _forecast_values(m: Draft) -> Figures:
+    expected = m.run.surface.mean.sum(axis=(0, 1), dtype=np.float64)
+    actual, area = m.fitted.hold_out.actual.sum(axis=1), m.fitted.panel.city.area_km2
     chosen = _chosen_rates(m)
-    rates = {"chosen": chosen.sum(axis=1), **{name: rate.sum(axis=1) for name, rate in m.rates.items()}}
+    rates = {"chosen": chosen.sum(axis=1), **{name: rate.sum(axis=1) for name, rate in m.fitted.hold_out.rates.items()}}
     hits = {
         name: float(np.average([hit_rate(Case(n, r, area), 0.01) for n, r in zip(actual, rate, strict=True)],
                                weights=np.maximum(actual.sum(axis=1), 1e-9)))
         for name, rate in rates.items()
     }  # fmt: skip
-    pooled = m.skill[m.skill["kind"] == ALL_KINDS].iloc[0]
-    events, rate = m.actual.astype(np.float64), np.maximum(chosen.astype(np.float64), 1e-12)
+    pooled = m.run.skill[m.run.skill["kind"] == ALL_KINDS].iloc[0]
+    events, rate = m.fitted.hold_out.actual.astype(np.float64), np.maximum(chosen.astype(np.float64), 1e-12)
     own = float((events * np.log(rate) - rate).sum() / max(events.sum(), 1.0))
     return {
-        "expected_events": dict(zip(m.surface.kinds, np.round(expected, 3).tolist(), strict=True)),
-        "expected_harm": float(m.surface.expected_harm.sum()),
-        "loglik_per_event": {"chosen": own, **{name: float(pooled[name]) for name in m.rates}},
+        "expected_events": dict(zip(m.run.surface.kinds, np.round(expected, 3).tolist(), strict=True)),
+        "expected_harm": float(m.run.surface.expected_harm.sum()),
+        "loglik_per_event": {"chosen": own, **{name: float(pooled[name]) for name in m.fitted.hold_out.rates}},
         "hit_rate_1_percent": hits,
-        "held_out_events": int(m.actual.sum()),
-        "held_out_windows": len(m.actual),
-        "held_out_days": m.window_days,
+        "held_out_events": int(m.fitted.hold_out.actual.sum()),
+        "held_out_windows": len(m.fitted.hold_out.actual),
+        "held_out_days": m.fitted.history.training.horizon,
     }
 
 
-def _covariate_lines(m: Material) -> list[tuple[str, str]]:
+def _covariate_lines(m: Draft) -> list[tuple[str, str]]:
     if m.covariates is None:
         return []
     told = []
     if m.covariates.names:
-        models = dict(zip(m.surface.kinds, m.surface.models, strict=True))
+        models = dict(zip(m.run.surface.kinds, m.run.surface.models, strict=True))
         without = [f"{kind.lower()} ({model})" for kind, model in models.items() if model not in READERS]
         unused = f"; not used for {', '.join(without)}" if without else ""
         told.append(f"of places: {', '.join(m.covariates.names)}{unused}")
@@ -115,12 +112,12 @@ def _covariate_lines(m: Material) -> list[tuple[str, str]]:
     return [("covariates" if not n else "", text) for n, text in enumerate(told)]
 
 
-def _chosen_rates(m: Material) -> Floats:
-    return np.stack([m.rates[name][:, kind] for kind, name in enumerate(m.surface.models)], axis=1)
+def _chosen_rates(m: Draft) -> Floats:
+    return np.stack([m.fitted.hold_out.rates[name][:, kind] for kind, name in enumerate(m.run.surface.models)], axis=1)
 
 
-def _plan_values(m: Material) -> Figures:
-    value, plan = m.problem.value, m.plan
+def _plan_values(m: Draft) -> Figures:
+    value, plan = m.run.problem.value, m.run.plan
     return {
         "covered": coverage(plan.objective, value),
         "covered_bound": coverage(plan.bound, value),
@@ -131,25 +128,25 @@ def _plan_values(m: Material) -> Figures:
         "expected_hits": _expected_hits(m),
         "visits": len(plan.visits),
         "places": int(plan.visits["cell"].nunique()),
-        "unit_shifts": int(m.problem.on_duty.sum()),
-        "outreach_holdings": len(m.outreach.items),
-        "outreach_gap": m.outreach.gap,
+        "unit_shifts": int(m.run.problem.on_duty.sum()),
+        "outreach_holdings": len(m.run.outreach.items),
+        "outreach_gap": m.run.outreach.gap,
     }
 
 
-def _expected_hits(m: Material) -> dict[str, float]:
+def _expected_hits(m: Draft) -> dict[str, float]:
     """Return the events expected in the cells and shifts that get a visit, with their predictive interval."""
-    visits, surface = m.plan.visits, m.surface
+    visits, surface = m.run.plan.visits, m.run.surface
     chosen = np.zeros(surface.mean.shape[:2], np.bool_)
     chosen[pd.Index(surface.shifts).get_indexer(visits["shift"]), visits["cell"].to_numpy()] = True
     return dict(zip(("mean", "lower", "upper"), surface.expected_in(chosen), strict=True))
 
 
-def _head(m: Material, values: Figures) -> list[tuple[str, str]]:
-    shifts, city, panel = m.roster.shifts, m.panel.city, m.panel
+def _head(m: Draft, values: Figures) -> list[tuple[str, str]]:
+    shifts, city, panel = m.run.roster.shifts, m.fitted.panel.city, m.fitted.panel
     last = shifts[-1].day
-    lines = [("", f"{m.job.job.name}: {shifts[0].day} to {last}, {len(shifts)} shifts ({m.job.job.timezone})")]
-    lines += [("note", text) for text in (m.job.job.note, values["stamp"]) if text]
+    lines = [("", f"{m.run.job.job.name}: {shifts[0].day} to {last}, {len(shifts)} shifts ({m.run.job.job.timezone})")]
+    lines += [("note", text) for text in (m.run.job.job.note, values["stamp"]) if text]
     size = {"squares": f"squares of {city.size_m:g} m", "hexagons": f"hexagons with {city.size_m:g} m edges"}
     lines.append(
         ("area", f"{city.n_cells:,} {size.get(city.kind, 'polygons')}, {city.area_km2.sum():,.1f} km², "
@@ -160,22 +157,23 @@ def _head(m: Material, values: Figures) -> list[tuple[str, str]]:
     lines.append(
         ("history", f"{used:,} of {read:,} rows train the model: {panel.first_day} to {panel.stop_day - ONE_DAY}")
     )  # fmt: skip
-    if late := (m.job.job.week - panel.stop_day).days:
+    if late := (m.run.job.job.week - panel.stop_day).days:
         lines.append(("", f"the history ends {late} days before the week: the forecast is that of the week after it"))
-    # Counts that a note explains are not listed again.
-    ledger = [
-        f"{reason} {n:,}" for reason, n in m.events.ledger.items() if n and reason != "read" and ":" not in reason
-    ]
+    told = {
+        f"{one.get('reason')}: {kind}"
+        for one in m.events.notes if one.cause == "history.kinds_not_trained" for kind in one.named("kind")
+    }  # fmt: skip
+    ledger = [f"{reason} {n:,}" for reason, n in m.events.ledger.items() if n and reason not in ("read", *told)]
     if ledger:
         lines.append(("", f"counted: {', '.join(ledger)}"))
-    return lines + [("", note) for note in (*m.events.notes, *m.roster.notes)]
+    return lines + [("", one.text) for one in (*m.events.notes, *m.run.roster.notes)]
 
 
-def _forecast_lines(m: Material, values: Figures) -> list[tuple[str, str]]:
+def _forecast_lines(m: Draft, values: Figures) -> list[tuple[str, str]]:
     expected = values["expected_events"]
     by_kind = ", ".join(f"{kind.lower()} {_count(n)}" for kind, n in expected.items())
-    harm = "" if (m.surface.harm == 1).all() else f", {values['expected_harm']:,.0f} weighted by harm"
-    models = ", ".join(dict.fromkeys(m.surface.models))
+    harm = "" if (m.run.surface.harm == 1).all() else f", {values['expected_harm']:,.0f} weighted by harm"
+    models = ", ".join(dict.fromkeys(m.run.surface.models))
     skill, hits = values["loglik_per_event"], values["hit_rate_1_percent"]
     others = ", ".join(f"{name} {score:.3f}" for name, score in skill.items() if name != "chosen")
     rest = ", ".join(f"{name} {hit:.1%}" for name, hit in hits.items() if name != "chosen")
@@ -183,48 +181,48 @@ def _forecast_lines(m: Material, values: Figures) -> list[tuple[str, str]]:
     lead = "" if skill["chosen"] >= skill[best] - 1e-4 else f", but {best} did better"
     return [
         ("forecast", f"{sum(expected.values()):,.0f} events expected ({by_kind}){harm}; model {models}"),
-        ("", f"split between shifts: {m.surface.profile_source}{_overlap(m)}; "
+        ("", f"split between shifts: {m.run.surface.profile_source}{_overlap(m)}; "
              f"harm weights: {_harm_words(m)}"),
         ("skill", f"held-out log-likelihood per event {skill['chosen']:.3f}{lead}; {others}"),
         ("", f"the top 1 % of the area held {hits['chosen']:.1%} of the {values['held_out_events']:,} events of the "
              f"{_windows(m, values)}; {rest}"),
-        *(("", note) for note in m.notes),
+        *(("", one.text) for one in m.fitted.notes),
     ]  # fmt: skip
 
 
-def _harm_words(m: Material) -> str:
-    if m.job.policy.harm and m.job.policy.harm_source == Policy().harm_source:
+def _harm_words(m: Draft) -> str:
+    if m.run.job.policy.harm and m.run.job.policy.harm_source == Policy().harm_source:
         return "those of the job file; it names no source (policy.harm_source)"
-    return m.job.policy.harm_source
+    return m.run.job.policy.harm_source
 
 
-def _overlap(m: Material) -> str:
-    shifts = m.roster.shifts
+def _overlap(m: Draft) -> str:
+    shifts = m.run.roster.shifts
     if all(a.stop <= b.start for a, b in itertools.pairwise(shifts)):
         return ""
     return " (shifts overlap: what falls into two of them is counted in both)"
 
 
-def _windows(m: Material, values: Figures) -> str:
+def _windows(m: Draft, values: Figures) -> str:
     n, days = values["held_out_windows"], values["held_out_days"]
     if days <= 7:
         return f"last {n} weeks"
     return f"last {n} windows of {days} days (begun a week apart, so an event counts in several)"
 
 
-def _plan_lines(m: Material, values: Figures) -> list[tuple[str, str]]:
-    duty, plan = m.problem.on_duty, m.plan
+def _plan_lines(m: Draft, values: Figures) -> list[tuple[str, str]]:
+    duty, plan = m.run.problem.on_duty, m.run.plan
     asked = plan.staffing[plan.staffing["units_required"] > 0]
     met = (asked["units_assigned"] >= asked["units_required"]).sum()
     rivals, hits = ", ".join(f"{name} {share:.2%}" for name, share in values["rivals"].items()), values["expected_hits"]
     lines = [
         ("staffing", f"{duty.sum():,} unit-shifts, {duty.min()} to {duty.max()} units per shift; "
                      f"minimums met in {met:,} of the {len(asked):,} district-shifts that have one"),
-        ("patrol", f"{values['visits']:,} visits of {m.job.allocation.block_minutes} minutes at "
+        ("patrol", f"{values['visits']:,} visits of {m.run.job.allocation.block_minutes} minutes at "
                    f"{values['places']:,} places cover {values['covered']:.2%} of the expected harm"),
         ("", f"no plan can cover more than {values['covered_bound']:.2%} (gap {_percent(values['gap'])}); {rivals}"),
         ("", f"expected in those places during those shifts: {hits['mean']:,.0f} events, "
-             f"{m.surface.interval:.0%} interval {hits['lower']:,.0f} to {hits['upper']:,.0f}"),
+             f"{m.run.surface.interval:.0%} interval {hits['lower']:,.0f} to {hits['upper']:,.0f}"),
         ("delivered", f"{values['delivered']:.2%} after travel and time (gap {_percent(values['delivered_gap'])})"),
     ]  # fmt: skip
     lines += _edit_lines(m)
@@ -234,17 +232,17 @@ def _plan_lines(m: Material, values: Figures) -> list[tuple[str, str]]:
         for one in busiest.itertuples()
     )
     lines.append(("most in", most))
-    lines += _staffing_lines(m) + worth_lines(plan, harm_word(m.surface.harm))
-    lines += [("softened" if not n else "", text) for n, text in enumerate(plan.softened)]
-    return lines + [("unmet" if not n else "", text) for n, text in enumerate(plan.unmet)]
+    lines += _staffing_lines(m) + worth_lines(plan, harm_word(m.run.surface.harm))
+    lines += [("softened" if not n else "", one.text) for n, one in enumerate(plan.softened)]
+    return lines + [("unmet" if not n else "", one.text) for n, one in enumerate(plan.unmet)]
 
 
-def _edit_lines(m: Material) -> list[tuple[str, str]]:
+def _edit_lines(m: Draft) -> list[tuple[str, str]]:
     """Return how many hand edits were kept, by whom, and those that were not."""
-    edits = m.roster.edits
+    edits = m.run.roster.edits
     if not edits:
         return []
-    outcome = [m.plan.outcome(edit) for edit in edits]
+    outcome = [m.run.plan.outcome(edit) for edit in edits]
     kept = [edit for edit, one in zip(edits, outcome, strict=True) if one == "kept"]
     by = ", ".join(f"{n} of {who}" for who, n in Counter(edit.who for edit in kept).items())
     told = [f"{len(kept)} of {len(edits)} are respected" + (f" ({by})" if by else "")]
@@ -256,9 +254,9 @@ def _edit_lines(m: Material) -> list[tuple[str, str]]:
     return [("hand edits" if not n else "", text) for n, text in enumerate(told)]
 
 
-def _staffing_lines(m: Material) -> list[tuple[str, str]]:
+def _staffing_lines(m: Draft) -> list[tuple[str, str]]:
     """Return what calls leave of the units' time, where calls are known."""
-    known = m.plan.staffing[m.plan.staffing["wait_min"].notna()]
+    known = m.run.plan.staffing[m.run.plan.staffing["wait_min"].notna()]
     if not len(known):
         return []
     units = known["units_assigned"]
@@ -273,7 +271,7 @@ def _staffing_lines(m: Material) -> list[tuple[str, str]]:
 
 def worth_lines(plan: Plan, harm: str) -> list[tuple[str, str]]:
     """Return what more staff would bring and what each limit costs, in plain words."""
-    units = plan.worth[plan.worth["change"].str.startswith("one more unit")]
+    units = plan.worth[plan.worth["change"].isin([one_more_unit(shift) for shift in plan.staffing["shift"].unique()])]
     limits = plan.worth.drop(units.index)
     told = []
     if len(units):
@@ -299,24 +297,24 @@ def _percent(share: float) -> str:
     return "unknown" if not np.isfinite(share) else f"{share:.4%}" if share < 0.001 else f"{share:.2%}"
 
 
-def _outreach_lines(m: Material) -> list[tuple[str, str]]:
-    if m.job.outreach is None:
+def _outreach_lines(m: Draft) -> list[tuple[str, str]]:
+    if m.run.job.outreach is None:
         return []
-    items, plan = m.outreach.items, m.outreach
-    weeks = -(-m.job.job.days // 7) if m.job.outreach.weeks is None else m.job.outreach.weeks
+    items, plan = m.run.outreach.items, m.run.outreach
+    weeks = -(-m.run.job.job.days // 7) if m.run.job.outreach.weeks is None else m.run.job.outreach.weeks
     over = "" if weeks == 1 else f" over {weeks} weeks"
     prevented = float(items["benefit"].sum())
     text = (
         f"{len(items)} holdings{over} make {int(items['reach'].sum()):,} contacts for {plan.spent:,.0f} of "
         f"{plan.budget:,.0f}; under the assumed effects {prevented:.2f} expected harm prevented in the "
-        f"{m.job.outreach.horizon_weeks:g} weeks after ({plan.low:.2f} to {plan.high:.2f} at the ends of the "
+        f"{m.run.job.outreach.horizon_weeks:g} weeks after ({plan.low:.2f} to {plan.high:.2f} at the ends of the "
         f"assumptions; gap {_percent(plan.gap)})"
     )
     lines = [("outreach", text)]
     by_type = items["type"].value_counts().sort_index()
     if len(items):
         lines.append(("", ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in by_type.items())))
-    lines += [("", cause) for cause in (*plan.unmet, *plan.notes)]
+    lines += [("", one.text) for one in (*plan.unmet, *plan.notes)]
     if len(plan.worth):
         best = plan.worth.sort_values("harm", ascending=False, kind="stable").head(3)
         lines += [("", f"{row.change}: at most {row.harm:.2f} more would be prevented") for row in best.itertuples()]

@@ -11,6 +11,7 @@ import pandas as pd
 from allocator.config import Job
 from allocator.domain import Staffing
 from allocator.evaluation import DeliveryCard, PlanScorecard, Scenarios, Scorecard
+from allocator.facts import Note
 from allocator.io import csv_text
 from allocator.planning import overloads
 from allocator.report.bulletins import Bulletins
@@ -47,7 +48,7 @@ class Presented:
     pages: Mapping[str, str | bytes]
     figures: Mapping[str, object]
     summary: str
-    notes: Sequence[object] = ()
+    notes: Sequence[Note] = ()
     record: Mapping[str, object] = field(default_factory=dict)
     of_job: bool = True
 
@@ -121,8 +122,8 @@ def _(answer: Bulletins, job: Job, heading: Sequence[str]) -> Presented:
     figures = answer.figures()
     summary = "\n".join(f"{label:<11}{text}" for label, text in figures["lines"])
     return Presented(
-        tables, answer.pages, figures, summary, answer.notes, record={"references": dict(answer.references)},
-        of_job=False,
+        tables, answer.pages, figures, summary, of_job=False,
+        record={"references": dict(answer.references), "notes": list(answer.notes)},
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from allocator.config import Job
 from allocator.domain import ALL_KINDS, Figures
 from allocator.evaluation import ALL_DISTRICTS, Changes, CodeReview, NearRepeat, Trends, WeeklyCounts
+from allocator.facts import Note, records
 from allocator.report.look import (
     MOST_PANELS,
     Part,
@@ -30,6 +31,8 @@ from allocator.report.look import (
 
 _MOST_ROWS = 40
 _SHARE = "{:+.0%}"
+
+_UNTESTED = ("studies.near_repeat_months", "studies.near_repeat_few", "studies.near_repeat_failed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +53,7 @@ class Exploration:
         New and vanished kinds; age of the history.
     repeats : mapping of str to NearRepeat
         Knox tables by kind.
-    notes : tuple of str
+    notes : tuple of Note
         What a reader should know of the data.
     manifest : mapping
         Versions, seed, input hashes, timings.
@@ -62,7 +65,7 @@ class Exploration:
     changes: Changes
     codes: CodeReview
     repeats: Mapping[str, NearRepeat]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     manifest: Figures
 
     def summary(self, *, width: int = 110) -> str:
@@ -108,7 +111,11 @@ class Exploration:
             "near_repeat_ratio": {k: round(float(v), 3) for k, v in strongest.items() if np.isfinite(v)},
             "stamp": stamp(self.job),
         }  # fmt: skip
-        return {"values": values, "lines": [[label, text] for label, text in self._lines()]}
+        return {
+            "values": values,
+            "lines": [[label, text] for label, text in self._lines()],
+            "notes": records(self._all_notes()),
+        }
 
     def _lines(self) -> list[tuple[str, str]]:
         name, week, codes = self.job.job.name, self.job.job.week, self.codes
@@ -121,7 +128,10 @@ class Exploration:
         lines += [
             ("repeats" if not n else "", one.sentence(kind)) for n, (kind, one) in enumerate(self.repeats.items())
         ]
-        return lines + [("note", text) for text in (*self.changes.notes, *self.trends.notes, *self.notes)]
+        return lines + [("note", one.text) for one in self._all_notes()]
+
+    def _all_notes(self) -> tuple[Note, ...]:
+        return *self.changes.notes, *self.trends.notes, *self.notes
 
     def _trend_lines(self) -> list[tuple[str, str]]:
         whole = self.trends.table[self.trends.table["district"] == ALL_DISTRICTS]
@@ -237,7 +247,7 @@ def explore_page(found: Exploration, pictures: Mapping[str, bytes]) -> str:
     notes += [f"Codes that vanished: {', '.join(found.codes.gone)}"] if found.codes.gone else []
     parts = [
         _alarm_part(found, pictures), _trend_part(found), _hour_part(found, pictures), _repeat_part(found, pictures),
-        _detectable_part(found), Part("About the data", [Text(_sentence_case(note)) for note in found.notes]),
+        _detectable_part(found), Part("About the data", [Text(_sentence_case(one.text)) for one in found.notes]),
     ]  # fmt: skip
     return page(
         f"{found.job.job.name}: what the history shows before {week}", notes=notes,
@@ -254,7 +264,7 @@ def _alarm_part(found: Exploration, pictures: Mapping[str, bytes]) -> Part:
     current = alarms[alarms["new"].astype(bool) | (alarms["state"] == "stands")] if len(alarms) else alarms
     blocks: list[Text | Table | Picture] = []
     if not len(found.changes.series):
-        blocks += [Text(_sentence_case(note)) for note in found.changes.notes]
+        blocks += [Text(_sentence_case(one.text)) for one in found.changes.notes]
     elif not len(current):
         blocks.append(Text("No alarm was raised in the last four weeks, and none stands."))
     else:
@@ -267,7 +277,7 @@ def _alarm_part(found: Exploration, pictures: Mapping[str, bytes]) -> Part:
         words = "Districts with a standing alarm (at most 12, the strongest first; thick bars are firm)."
         blocks.append(Picture(pictures["alarms"], "Events per week in districts with alarms", words))
     if len(found.changes.series):
-        blocks += [Text(note) for note in found.changes.notes]
+        blocks += [Text(one.text) for one in found.changes.notes]
         past = alarms[~alarms.index.isin(current.index)]
         if firm := int((past["strength"] == "firm").sum()):
             blocks.append(_alarm_table(past[past["strength"] == "firm"], f"{firm} earlier firm alarms."))
@@ -310,7 +320,7 @@ def _trend_part(found: Exploration) -> Part:
         blocks.append(
             Table(far, "Districts with a z beyond ±3, the farthest first (at most 20; all in trends.csv).", formats)
         )
-    return Part("Trends", blocks + [Text(_sentence_case(note)) for note in found.trends.notes])
+    return Part("Trends", blocks + [Text(_sentence_case(one.text)) for one in found.trends.notes])
 
 
 def _trend_frame(table: pd.DataFrame) -> pd.DataFrame:
@@ -332,7 +342,7 @@ def _hour_part(found: Exploration, pictures: Mapping[str, bytes]) -> Part:
 
 def _repeat_part(found: Exploration, pictures: Mapping[str, bytes]) -> Part:
     if "near_repeat" not in pictures:
-        return Part("Near repeats", [Text(note) for note in found.notes if "near-repeat" in note])
+        return Part("Near repeats", [Text(one.text) for one in found.notes if one.cause in _UNTESTED])
     one = next(iter(found.repeats.values()))
     words = (
         "Pairs of events by distance (rows) and days apart (columns) over the last year: how many times as many as "

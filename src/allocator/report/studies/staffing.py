@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from allocator.domain import Figures, Floats, Ints, Record, Staffing
+from allocator.facts import records
 from allocator.report.look import Part, Picture, Table, Text, page
 
 _NEED, _HAVE = "#9ECAE1", "#D55E00"  # a light blue for the bars; Okabe & Ito for the marks on them
@@ -38,7 +39,11 @@ def staffing_figures(staffing: Staffing, overloads: Sequence[str] = ()) -> Figur
         "shifts": [_plain(row) for row in table.to_dict("records")],
         "ledger": dict(staffing.ledger),
     }
-    return {"values": values, "lines": [[label, text] for label, text in _lines(staffing, overloads)]}
+    return {
+        "values": values,
+        "lines": [[label, text] for label, text in _lines(staffing, overloads)],
+        "notes": records(staffing.notes),
+    }
 
 
 def staffing_summary(staffing: Staffing, overloads: Sequence[str] = (), *, width: int = 110) -> str:
@@ -96,7 +101,7 @@ def _lines(staffing: Staffing, overloads: Sequence[str]) -> list[tuple[str, str]
     lines.append(
         ("waits", "are for a free unit, as the queueing model expects them; handling of the call before comes on top")
     )
-    return [*lines, *(("note", note) for note in staffing.notes)]
+    return [*lines, *(("note", one.text) for one in staffing.notes)]
 
 
 def _need_lines(staffing: Staffing) -> list[tuple[str, str]]:

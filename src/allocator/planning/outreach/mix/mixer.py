@@ -12,6 +12,7 @@ import numpy as np
 
 from allocator.domain import Floats, Ints
 from allocator.errors import SolverError
+from allocator.facts import Note
 from allocator.planning.outreach.mix.program import SPARE, Mix, MixProgram, relax, with_tangents
 from allocator.planning.outreach.season import Coarse, Column, Limits, Row, Season
 from allocator.planning.programs import Solution, attempt, maximise
@@ -59,7 +60,7 @@ class Mixer:
         own = made.value_of(weekly.values) + made.patrol_value(weekly.values)
         return Mix(found, own * made.unit, missing, made.floor)
 
-    def bound_with(self, missing: Mapping[str, int]) -> float:
+    def bound_with(self, missing: Mapping[Note, int]) -> float:
         """Return a bound of the plans that miss as much of the soft rows, by their names."""
         bound = self.bound
         if any(missing.values()):  # what is missing was charged
@@ -128,6 +129,6 @@ def counts_of(mix: Mix) -> dict[int, Ints]:
     return {w: np.array(held, np.int64) for w, held in by_week.items()}
 
 
-def without(rows: tuple[Row, ...], name: str) -> tuple[Row, ...]:
+def without(rows: tuple[Row, ...], name: Note) -> tuple[Row, ...]:
     """Return the rows but those of one name."""
     return tuple(row for row in rows if row.name != name)

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 from allocator.domain import Bools, Floats
 from allocator.errors import SolverError
+from allocator.facts import Note
 from allocator.planning.outreach.season import Coarse, Column, Limits, Row, Season
 from allocator.planning.programs import Program, Solution, maximise
 
@@ -38,7 +39,7 @@ class Mix:
 
     values: dict[Column, float]
     objective: float
-    missing: dict[str, int]
+    missing: dict[Note, int]
     level: float = 0.0
 
     def of(self, what: str) -> dict[Column, float]:

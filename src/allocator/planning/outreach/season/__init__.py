@@ -2,7 +2,7 @@
 
 from allocator.planning.outreach.season.build import build_season, crew_of_unit
 from allocator.planning.outreach.season.coarse import Coarse
-from allocator.planning.outreach.season.limits import Column, Limits, Row
+from allocator.planning.outreach.season.limits import UNNAMED, Column, Limits, Row, name_of_fund
 from allocator.planning.outreach.season.season import (
     SLOT_MINUTES,
     WEEK_SLOTS,
@@ -15,6 +15,7 @@ from allocator.planning.outreach.season.season import (
 
 __all__ = [
     "SLOT_MINUTES",
+    "UNNAMED",
     "WEEK_SLOTS",
     "Coarse",
     "Column",
@@ -26,5 +27,6 @@ __all__ = [
     "Terms",
     "build_season",
     "crew_of_unit",
+    "name_of_fund",
     "strongest_of",
 ]

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from allocator.facts import Note, note
 from allocator.planning.outreach.season.hours import Hours
 from allocator.planning.outreach.season.season import SLOT_MINUTES, WEEK_SLOTS, Season
 
@@ -17,9 +18,15 @@ Column = tuple[str, int, int, int]
 ("used", initiative, 0, 0), ("taken", crew, shift, 0) units of a pool, ("lost", shift, nth, 0) units of patrol."""
 
 
+UNNAMED = Note("")
+"""The name of rows that need none."""
+
+
 @dataclass(frozen=True)
 class Row:
     """least ≤ Σ coefficient × column ≤ most; a soft row may fall short of `least`, which is then said by its name.
+
+    The name says what the row is: `outreach.least_held`, `outreach.confirmed` and so on; `UNNAMED` for the others.
 
     Rows of single weeks that are alike but for the week share a `family`; "" for rows over the season. `coarse` rows
     also hold, summed up, for seasons in which weeks are taken together.
@@ -28,7 +35,7 @@ class Row:
     terms: Sequence[tuple[Column, int]]
     least: int | None
     most: int | None
-    name: str = ""
+    name: Note = UNNAMED
     soft: bool = False
     family: str = ""
     week: int = -1
@@ -125,7 +132,7 @@ class Limits:
                     (("crew", i, c, w), self._length(i) + pause) for i in range(len(season.initiatives))
                 ]
                 if not crew.is_patrol:
-                    name = f"hours of {crew.name}"
+                    name = note("outreach.hours_of_team", team=crew.name)
                     yield Row(used, None, crew.minutes_per_week, name, family=f"time {c}", week=w)
                     days = [n for day, n in self.hours.minutes_of_days(c).items() if day // 7 == w]
                     room = sum(n + pause for n in days)
@@ -173,7 +180,7 @@ class Limits:
             for i, one in enumerate(season.initiatives):
                 if one.fixed_cost > 0 and f == self.fund_of_fixed_cost(i):
                     terms.append((("used", i, 0, 0), round(one.fixed_cost * 100)))
-            yield Row(terms, None, cents, f"fund {name}" if name else "budget")
+            yield Row(terms, None, cents, name_of_fund(name))
         for i, one in enumerate(season.initiatives):
             for o in season.of_initiative[i] if one.fixed_cost > 0 else ():
                 yield Row([*self._sum([o]), (("used", i, 0, 0), -season.options[o].most)], None, 0)
@@ -188,9 +195,10 @@ class Limits:
         season = self.season
         for i, one in enumerate(season.initiatives):
             own = list(season.of_initiative[i])
-            yield Row(self._sum(own), None, one.most, f"most holdings of {one.name}")
+            yield Row(self._sum(own), None, one.most, note("outreach.most_held", initiative=one.name))
             if one.least:
-                yield Row(self._sum(own), one.least, None, f"{one.name}: at least {one.least}", soft=True)
+                name = note("outreach.least_held", initiative=one.name, least=one.least)
+                yield Row(self._sum(own), one.least, None, name, soft=True)
             for o in own:
                 yield Row(self._sum([o]), None, season.options[o].most)
             if one.most_per_week is not None:
@@ -215,11 +223,11 @@ class Limits:
             for w in range(season.weeks):
                 week = range(w, w + 1)
                 if section.most_per_area_week is not None:
-                    most, name = section.most_per_area_week, "most_per_area_week"
+                    most, name = section.most_per_area_week, note("outreach.most_per_area_week")
                     yield Row(self._sum(own, week), None, most, name, family=f"area {a}", week=w)
                 if section.most_minutes_per_area_week is not None:
                     minutes = [term for o in own for term in self._sum([o], week, self._minutes(o))]
-                    most, name = section.most_minutes_per_area_week, "most_minutes_per_area_week"
+                    most, name = section.most_minutes_per_area_week, note("outreach.most_minutes_per_area_week")
                     yield Row(minutes, None, most, name, family=f"area minutes {a}", week=w)
 
     def _gaps(self) -> Iterator[Row]:
@@ -273,7 +281,8 @@ class Limits:
             for o, option in enumerate(season.options):
                 if option.partner == p:
                     terms += self._sum([o], size=round(season.initiatives[option.initiative].partner_hours * 60))
-            yield Row(terms, None, round(partner.hours * 60), f"in-kind hours of {partner.name}")
+            name = note("outreach.hours_of_partner", partner=partner.name)
+            yield Row(terms, None, round(partner.hours * 60), name)
         for w in range(season.weeks):
             terms = []
             for i, one in enumerate(season.initiatives):
@@ -281,7 +290,8 @@ class Limits:
                 terms += self._sum(own, range(w, w + 1), round(one.volunteer_hours * 60))
                 terms += self._sum(own, range(w), -round(one.trains_hours * 60))
             if any(size > 0 for _, size in terms):
-                yield Row(terms, None, 0, "hours of trained volunteers", family="volunteers", week=w)
+                name = note("outreach.hours_of_volunteers")
+                yield Row(terms, None, 0, name, family="volunteers", week=w)
 
     def _places(self) -> Iterator[Row]:
         season = self.season
@@ -290,12 +300,13 @@ class Limits:
             for o, option in enumerate(season.options):
                 if option.point == n:
                     terms += self._sum([o], size=season.initiatives[option.initiative].items)
-            yield Row(terms, None, point.stock, f"stock of {point.name}")
+            yield Row(terms, None, point.stock, note("outreach.stock", point=point.name))
         for n, channel in enumerate(season.channels):
             own = [o for o, option in enumerate(season.options) if option.channel == n]
+            name = note("outreach.channel", channel=channel.name)
             for w in range(season.weeks):
                 held = self._sum(own, range(w, w + 1))
-                yield Row(held, None, channel.most_per_week, channel.name, family=f"channel {n}", week=w)
+                yield Row(held, None, channel.most_per_week, name, family=f"channel {n}", week=w)
         for v in range(len(season.venues)):
             own = [o for o, option in enumerate(season.options) if option.venue == v]
             usable = np.zeros((season.weeks + 1) * WEEK_SLOTS, bool)
@@ -311,12 +322,13 @@ class Limits:
         season = self.season
         for floor in season.section.floors:
             if floor.area is not None:
-                there, name = {season.areas.names.index(floor.area)}, f"area {floor.area}"
+                there = {season.areas.names.index(floor.area)}
+                name = note("outreach.floor_of_area", area=floor.area, least=floor.least)
             else:
                 there = {a for a, label in enumerate(season.area_district) if label == floor.district}
-                name = f"district {floor.district}"
+                name = note("outreach.floor_of_district", district=floor.district, least=floor.least)
             own = [o for o, option in enumerate(season.options) if option.area in there]
-            yield Row(self._sum(own), floor.least, None, f"{name}: at least {floor.least}", soft=True)
+            yield Row(self._sum(own), floor.least, None, name, soft=True)
 
     def _shared(self) -> Iterator[Row]:
         season, shared, patrol = self.season, self.season.section.shared, self.season.patrol
@@ -342,11 +354,11 @@ class Limits:
                 for c in pools
                 for s in season.crews[c].shifts
             ]
-            name = f"outreach at {'least' if least else 'most'} {share / 1000:.1%} of the hours"
             if least:
+                name = note("outreach.least_share", share=share / 1000)
                 yield Row(terms, share * every, None, name, soft=True)
             else:
-                yield Row(terms, None, share * every, name)
+                yield Row(terms, None, share * every, note("outreach.most_share", share=share / 1000))
 
     def _pins(self) -> Iterator[Row]:
         held: dict[tuple[int, int], int] = {}
@@ -354,8 +366,15 @@ class Limits:
             key = pin.option, pin.start // WEEK_SLOTS
             held[key] = held.get(key, 0) + 1
         for (o, w), n in held.items():
-            name = self.season.initiatives[self.season.options[o].initiative].name
-            yield Row(self._sum([o], range(w, w + 1)), n, None, f"{name}: confirmed by its partner", soft=True)
+            name = note(
+                "outreach.confirmed", initiative=self.season.initiatives[self.season.options[o].initiative].name
+            )
+            yield Row(self._sum([o], range(w, w + 1)), n, None, name, soft=True)
+
+
+def name_of_fund(fund: str) -> Note:
+    """Return the name of the row of a fund; the general budget has none of its own."""
+    return note("outreach.fund", fund=fund) if fund else note("outreach.budget")
 
 
 def _negative(terms: list[tuple[Column, int]]) -> list[tuple[Column, int]]:
