@@ -1,5 +1,5 @@
 """What is told beside the numbers, as records: what happened, to what, how often. Words are made here and only here."""
 
-from allocator.facts.note import WORDS, Fact, Note, note, records, texts
+from allocator.facts.note import Note, note, records, texts
 
-__all__ = ["WORDS", "Fact", "Note", "note", "records", "texts"]
+__all__ = ["Note", "note", "records", "texts"]

@@ -6,26 +6,11 @@ from allocator.pipeline.record import ENGINES, Progress, peak_mb, versions
 from allocator.pipeline.replan import replan
 from allocator.pipeline.run import run
 from allocator.pipeline.save import (
-    products_of,
-    save,
-    save_backtest,
-    save_bulletins,
-    save_delivery,
-    save_exploration,
-    save_plan_backtest,
-    save_run,
-    save_scenarios,
-    save_staffing,
-    write_answer,
+    products_of, save, save_backtest, save_bulletins, save_delivery, save_exploration, save_plan_backtest, save_run,
+    save_scenarios, save_staffing, write_answer,
 )  # fmt: skip
 from allocator.pipeline.studies import (
-    backtest_job,
-    backtest_plans,
-    explore_job,
-    overloads_of,
-    scenarios_job,
-    staff_job,
-    validate,
+    backtest_job, backtest_plans, explore_job, overloads_of, scenarios_job, staff_job, validate,
 )  # fmt: skip
 
 __all__ = [

@@ -6,16 +6,6 @@ from allocator.domain.history.events import ALL_KINDS, CALL, OFFICER, Events
 from allocator.domain.history.panel import Panel
 
 __all__ = [
-    "ALL_KINDS",
-    "ARRIVAL_IMPUTED",
-    "CALL",
-    "CLEAR_IMPUTED",
-    "DISPATCH_IMPUTED",
-    "OFFICER",
-    "WHOLE_CITY",
-    "Calls",
-    "Covariates",
-    "DatedPoints",
-    "Events",
-    "Panel",
-]
+    "ALL_KINDS", "ARRIVAL_IMPUTED", "CALL", "CLEAR_IMPUTED", "DISPATCH_IMPUTED", "OFFICER", "WHOLE_CITY", "Calls",
+    "Covariates", "DatedPoints", "Events", "Panel",
+]  # fmt: skip

@@ -6,12 +6,4 @@ from allocator.domain.space.neighbours import Adjacency
 from allocator.domain.space.tessellation import Tessellation
 from allocator.domain.space.travel import Streets, Travel
 
-__all__ = [
-    "Adjacency",
-    "Area",
-    "Lattice",
-    "Streets",
-    "Tessellation",
-    "Travel",
-    "dissolved",
-]
+__all__ = ["Adjacency", "Area", "Lattice", "Streets", "Tessellation", "Travel", "dissolved"]

@@ -2,53 +2,12 @@
 
 from allocator.evaluation.forecasts.backtest import backtest
 from allocator.evaluation.forecasts.metrics import (
-    METRICS,
-    N_DECILES,
-    Case,
-    Metric,
-    Ranking,
-    coverage,
-    deciles,
-    hit_rate,
-    interval_coverage,
-    interval_width,
-    log_likelihood,
-    observed_over_expected,
-    pai,
-    pei_star,
-    pit_coverage,
-    pit_risk_coverage,
-    place_sums,
-    ratio,
-    rri,
-)
+    METRICS, N_DECILES, Case, Ranking, coverage, deciles, hit_rate, place_sums, ratio,
+)  # fmt: skip
 from allocator.evaluation.forecasts.pool import Progress, in_folds
-from allocator.evaluation.forecasts.pooled import Skipped
 from allocator.evaluation.forecasts.scorecard import Scorecard
 
 __all__ = [
-    "METRICS",
-    "N_DECILES",
-    "Case",
-    "Metric",
-    "Progress",
-    "Ranking",
-    "Scorecard",
-    "Skipped",
-    "backtest",
-    "coverage",
-    "deciles",
-    "hit_rate",
-    "in_folds",
-    "interval_coverage",
-    "interval_width",
-    "log_likelihood",
-    "observed_over_expected",
-    "pai",
-    "pei_star",
-    "pit_coverage",
-    "pit_risk_coverage",
-    "place_sums",
-    "ratio",
-    "rri",
-]
+    "METRICS", "N_DECILES", "Case", "Progress", "Ranking", "Scorecard", "backtest", "coverage", "deciles", "hit_rate",
+    "in_folds", "place_sums", "ratio",
+]  # fmt: skip

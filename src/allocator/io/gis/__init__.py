@@ -3,7 +3,4 @@
 from allocator.io.gis.cells import write_cells
 from allocator.io.gis.layers import gis_files
 
-__all__ = [
-    "gis_files",
-    "write_cells",
-]
+__all__ = ["gis_files", "write_cells"]

@@ -4,19 +4,9 @@ from allocator.io.history.calls import read_calls, read_job_calls
 from allocator.io.history.covariates import read_covariates, read_job_covariates
 from allocator.io.history.events import read_events, read_job_events
 from allocator.io.history.placing import check_placed
-from allocator.io.history.presets import preset, preset_names
-from allocator.io.history.screen import family_of, screen
+from allocator.io.history.screen import screen
 
 __all__ = [
-    "check_placed",
-    "family_of",
-    "preset",
-    "preset_names",
-    "read_calls",
-    "read_covariates",
-    "read_events",
-    "read_job_calls",
-    "read_job_covariates",
-    "read_job_events",
-    "screen",
-]
+    "check_placed", "read_calls", "read_covariates", "read_events", "read_job_calls", "read_job_covariates",
+    "read_job_events", "screen",
+]  # fmt: skip

@@ -6,6 +6,4 @@ from allocator.pipeline.studies.scenarios import scenarios_job
 from allocator.pipeline.studies.staffing import overloads_of, staff_job
 from allocator.pipeline.studies.validation import validate
 
-__all__ = [
-    "backtest_job", "backtest_plans", "explore_job", "overloads_of", "scenarios_job", "staff_job", "validate",
-]  # fmt: skip
+__all__ = ["backtest_job", "backtest_plans", "explore_job", "overloads_of", "scenarios_job", "staff_job", "validate"]

@@ -10,23 +10,7 @@ from allocator.planning.allocation.solve import SOLVERS, check_solver, rivals_of
 from allocator.planning.allocation.worth import worth_of_limits
 
 __all__ = [
-    "SOLVERS",
-    "Rows",
-    "Terms",
-    "block_share",
-    "build_problem",
-    "cells_of",
-    "check_feasible",
-    "check_solver",
-    "covered",
-    "naming_edits",
-    "places_named",
-    "reduce",
-    "rivals_of",
-    "shift_rows",
-    "soften",
-    "solve",
-    "terms_of",
-    "with_classes",
+    "SOLVERS", "Rows", "Terms", "block_share", "build_problem", "cells_of", "check_feasible", "check_solver", "covered",
+    "naming_edits", "places_named", "reduce", "rivals_of", "shift_rows", "soften", "solve", "terms_of", "with_classes",
     "worth_of_limits",
-]
+]  # fmt: skip

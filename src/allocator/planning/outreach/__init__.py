@@ -2,7 +2,4 @@
 
 from allocator.planning.outreach.plan import patrol_of, plan_outreach
 
-__all__ = [
-    "patrol_of",
-    "plan_outreach",
-]
+__all__ = ["patrol_of", "plan_outreach"]

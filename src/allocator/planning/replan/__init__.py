@@ -3,8 +3,4 @@
 from allocator.planning.replan.now import Change
 from allocator.planning.replan.replan import replan, visits_changed
 
-__all__ = [
-    "Change",
-    "replan",
-    "visits_changed",
-]
+__all__ = ["Change", "replan", "visits_changed"]

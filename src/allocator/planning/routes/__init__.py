@@ -5,13 +5,5 @@ from allocator.planning.routes.tasks import RouteTerms, Task, Visits, minutes_ea
 from allocator.planning.routes.tours import route_tasks
 
 __all__ = [
-    "RouteTerms",
-    "Task",
-    "Visits",
-    "minutes_each",
-    "minutes_of",
-    "openings_of",
-    "route_tasks",
-    "straight",
-    "tasks_of",
-]
+    "RouteTerms", "Task", "Visits", "minutes_each", "minutes_of", "openings_of", "route_tasks", "straight", "tasks_of",
+]  # fmt: skip

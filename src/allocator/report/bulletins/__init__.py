@@ -2,8 +2,4 @@
 
 from allocator.report.bulletins.bulletin import Bulletins, bulletin_references, bulletins
 
-__all__ = [
-    "Bulletins",
-    "bulletin_references",
-    "bulletins",
-]
+__all__ = ["Bulletins", "bulletin_references", "bulletins"]

@@ -7,22 +7,6 @@ from allocator.risk.features.histories import CONTEXT, REACH, Csr, Histories, Sp
 from allocator.risk.features.level import feast_days
 
 __all__ = [
-    "CONTEXT",
-    "REACH",
-    "READERS",
-    "Csr",
-    "Extras",
-    "Histories",
-    "Space",
-    "View",
-    "component_rows",
-    "context",
-    "country_of",
-    "daylight_hours",
-    "feast_days",
-    "near_counts",
-    "outcome",
-    "reported_share",
-    "view",
-    "within",
-]
+    "CONTEXT", "REACH", "READERS", "Csr", "Extras", "Histories", "Space", "View", "component_rows", "context",
+    "country_of", "daylight_hours", "feast_days", "near_counts", "outcome", "reported_share", "view", "within",
+]  # fmt: skip

@@ -7,13 +7,4 @@ from allocator.risk.models.mixture import FittedMixture, Mixture
 from allocator.risk.models.profile import shift_shares
 from allocator.risk.models.self_exciting import SelfExciting
 
-__all__ = [
-    "Baseline",
-    "Boosted",
-    "FittedBoosted",
-    "FittedMixture",
-    "Glm",
-    "Mixture",
-    "SelfExciting",
-    "shift_shares",
-]
+__all__ = ["Baseline", "Boosted", "FittedBoosted", "FittedMixture", "Glm", "Mixture", "SelfExciting", "shift_shares"]

@@ -2,6 +2,4 @@
 
 from allocator.planning.allocation.solvers.flow import best_units
 
-__all__ = [
-    "best_units",
-]
+__all__ = ["best_units"]
