@@ -74,14 +74,9 @@ class DataError(AllocatorError):
     http_status = 422
 
     def __init__(
-        self,
-        message: str,
-        *,
-        faults: Sequence[object] = (),
-        column: str | None = None,
-        count: int | None = None,
+        self, message: str, *, faults: Sequence[object] = (), column: str | None = None, count: int | None = None,
         examples: Sequence[str] = (),
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(message, faults=faults)
         self.column = column
         self.count = count

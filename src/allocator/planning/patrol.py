@@ -213,14 +213,10 @@ def visits_frame(
     start = pd.DatetimeIndex((visits.start * 60).astype("datetime64[s]")).tz_localize("UTC")
     columns = (
         np.array([unit.name for unit in roster.units], object)[visits.unit],
-        np.array(problem.shifts, object)[visits.shift],
-        (np.arange(len(first)) - first + 1).astype(np.int32),
-        visits.cell.astype(np.int32),
-        start,
-        start + pd.Timedelta(minutes, "min").as_unit("s"),
-        np.full(len(first), PURPOSE, object),
-        np.array(_reasons(visits, problem, surface, roster), object),
-    )
+        np.array(problem.shifts, object)[visits.shift], (np.arange(len(first)) - first + 1).astype(np.int32),
+        visits.cell.astype(np.int32), start, start + pd.Timedelta(minutes, "min").as_unit("s"),
+        np.full(len(first), PURPOSE, object), np.array(_reasons(visits, problem, surface, roster), object),
+    )  # fmt: skip
     frame = pd.DataFrame(dict(zip(VISIT_COLUMNS, columns, strict=True)))
     return frame.astype(dict.fromkeys(("unit", "shift", "purpose", "reason"), "str"))
 
@@ -285,14 +281,10 @@ def staffing_frame(problem: AllocationProblem, units: Ints, gained: Floats, *, m
         np.add.at(total, problem.district[inside], source[:, inside].T)
     columns = (
         np.repeat(np.array(problem.districts, object), n_shifts),
-        np.tile(np.array(problem.shifts, object), n_districts),
-        problem.minimum.ravel().astype(np.int32),
-        units.ravel().astype(np.int32),
-        harm[0].ravel(),
-        harm[1].ravel(),
-        *(one.ravel() for one in margins),
+        np.tile(np.array(problem.shifts, object), n_districts), problem.minimum.ravel().astype(np.int32),
+        units.ravel().astype(np.int32), harm[0].ravel(), harm[1].ravel(), *(one.ravel() for one in margins),
         *np.full((5, n_districts * n_shifts), np.nan),
-    )
+    )  # fmt: skip
     return pd.DataFrame(dict(zip(STAFFING_COLUMNS, columns, strict=True))).astype({"district": "str", "shift": "str"})
 
 

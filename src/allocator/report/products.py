@@ -39,12 +39,8 @@ def _roster(run: Run, made: Files) -> Files:
 
 
 PRODUCTS: Mapping[str, Callable[[Run, Files], Files]] = {
-    "report": _report,
-    "briefings": _briefings,
-    "pdf": _pdf,
-    "roster": _roster,
-    "gis": _gis,
-}
+    "report": _report, "briefings": _briefings, "pdf": _pdf, "roster": _roster, "gis": _gis,
+}  # fmt: skip
 """Product → the files it makes of a run, given those made before; `report.html` comes last, for it points to them."""
 
 

@@ -20,19 +20,12 @@ from allocator.risk.models import Baseline, Boosted, Glm, Mixture, SelfExciting,
 from allocator.risk.training import HeldOut, History, read_history
 
 MODELS: dict[str, Callable[[RiskSection, int], Model]] = {
-    "historic_mean": partial(Baseline, baselines.historic_mean),
-    "recent": partial(Baseline, baselines.recent),
-    "seasonal": partial(Baseline, baselines.seasonal),
-    "decay": partial(Baseline, baselines.decay),
-    "kde": partial(Baseline, baselines.kde),
-    "prospective": partial(Baseline, baselines.prospective),
-    "near_repeat": partial(Baseline, baselines.near_repeat),
-    "self_exciting": SelfExciting,
-    "empirical_bayes": partial(Baseline, baselines.empirical_bayes),
-    "glm": Glm,
-    "mixture": Mixture,
-    "boosted": Boosted,
-}
+    "historic_mean": partial(Baseline, baselines.historic_mean), "recent": partial(Baseline, baselines.recent),
+    "seasonal": partial(Baseline, baselines.seasonal), "decay": partial(Baseline, baselines.decay),
+    "kde": partial(Baseline, baselines.kde), "prospective": partial(Baseline, baselines.prospective),
+    "near_repeat": partial(Baseline, baselines.near_repeat), "self_exciting": SelfExciting,
+    "empirical_bayes": partial(Baseline, baselines.empirical_bayes), "glm": Glm, "mixture": Mixture, "boosted": Boosted,
+}  # fmt: skip
 """Name → what builds it from (options, seed); its `fit(training)` gives a `FittedModel`. Simplest first."""
 
 AUTO = "auto"
@@ -62,14 +55,9 @@ def check_model(model: str) -> None:
 
 
 def fit(
-    panel: Panel,
-    model: str = AUTO,
-    horizon: int = 7,
-    *,
-    options: RiskSection | None = None,
-    covariates: Covariates | None = None,
-    seed: int = 0,
-) -> Fitted:
+    panel: Panel, model: str = AUTO, horizon: int = 7, *, options: RiskSection | None = None,
+    covariates: Covariates | None = None, seed: int = 0,
+) -> Fitted:  # fmt: skip
     """Fit a model to a panel.
 
     Parameters
@@ -99,14 +87,9 @@ def fit(
 
 
 def fit_all(
-    panel: Panel,
-    models: Sequence[str],
-    horizon: int = 7,
-    *,
-    options: RiskSection | None = None,
-    covariates: Covariates | None = None,
-    seed: int = 0,
-) -> dict[str, Fitted]:
+    panel: Panel, models: Sequence[str], horizon: int = 7, *, options: RiskSection | None = None,
+    covariates: Covariates | None = None, seed: int = 0,
+) -> dict[str, Fitted]:  # fmt: skip
     """Return several models fitted to one panel in one pass; each equals what `fit` gives alone.
 
     See `fit` for the parameters and errors.
@@ -155,12 +138,9 @@ def _country(panel: Panel, options: RiskSection) -> str:
 
 
 def _fitted(
-    model: str,
-    hold_out: HoldOut,
-    fitted: Mapping[str, FittedModel],
-    now: Callable[[str], Floats],
+    model: str, hold_out: HoldOut, fitted: Mapping[str, FittedModel], now: Callable[[str], Floats],
     rest: Mapping[str, Any],
-) -> Fitted:
+) -> Fitted:  # fmt: skip
     shown = CANDIDATES if model == AUTO else dict.fromkeys([*COMPARED, model])
     own = HoldOut(hold_out.actual, {name: hold_out.rates[name] for name in shown}, hold_out.covered)
     panel, history = rest["panel"], rest["history"]

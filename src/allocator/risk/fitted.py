@@ -247,18 +247,10 @@ class _Explainer:
         panel = fitted.panel
         near = near_counts(panel, day=panel.n_days, days=REASON_DAYS, radius_m=REASON_METRES)
         return Reasons(
-            cells=cells,
-            kinds=panel.kinds,
-            shifts=self.shifts,
-            sources=sources,
-            shares=shares,
-            groups=groups,
-            changes=changes,
-            profile=self.shares[:, :, rows].transpose(0, 2, 1).astype(np.float64),
-            recent=near[rows],
-            recent_days=REASON_DAYS,
-            recent_m=REASON_METRES,
-        )
+            cells=cells, kinds=panel.kinds, shifts=self.shifts, sources=sources, shares=shares, groups=groups,
+            changes=changes, profile=self.shares[:, :, rows].transpose(0, 2, 1).astype(np.float64), recent=near[rows],
+            recent_days=REASON_DAYS, recent_m=REASON_METRES,
+        )  # fmt: skip
 
 
 def _aligned(

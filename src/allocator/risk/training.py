@@ -97,17 +97,11 @@ class Training:
         rows = (self.window >= first) & (self.window < stop)
         names = ("kind", "cell", "count", "weight", "components", "context")
         return Training(
-            panel=self.panel,
-            space=self.space,
-            horizon=self.horizon,
-            days=self.days[first:stop],
-            n_own=max(0, min(stop, self.n_own) - first),
-            covered=self.covered[first:stop],
-            window=self.window[rows] - np.int16(first),
-            **{name: getattr(self, name)[rows] for name in names},
-            context_names=self.context_names,
-            totals=self.totals[first:stop],
-        )
+            panel=self.panel, space=self.space, horizon=self.horizon, days=self.days[first:stop],
+            n_own=max(0, min(stop, self.n_own) - first), covered=self.covered[first:stop],
+            window=self.window[rows] - np.int16(first), **{name: getattr(self, name)[rows] for name in names},
+            context_names=self.context_names, totals=self.totals[first:stop],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,14 +225,9 @@ def read_history(panel: Panel, horizon: int, options: RiskSection, extras: Extra
 
 
 def _rows(
-    histories: Histories,
-    panel: Panel,
-    horizon: int,
-    extras: Extras,
-    *,
-    covered: Bools,
+    histories: Histories, panel: Panel, horizon: int, extras: Extras, *, covered: Bools,
     draw: Callable[[Floats, Floats], tuple[Ints, Ints, Floats]],
-) -> tuple[dict[str, npt.NDArray[np.generic]], Floats]:
+) -> tuple[dict[str, npt.NDArray[np.generic]], Floats]:  # fmt: skip
     counts = outcome(panel, histories.day, horizon) * covered[:, None]
     gather, totals = component_rows(histories, horizon)
     around = context(histories, panel, horizon, extras)

@@ -42,15 +42,11 @@ class CallPattern:
 
 
 CALLS = {
-    "ALARM": CallPattern(2, 0.12, 5.0, 11),
-    "ASSAULT IN PROGRESS": CallPattern(1, 0.05, 22.5, 38, 2.2),
-    "DISTURBANCE": CallPattern(2, 0.24, 21.5, 18, 1.5),
-    "NOISE": CallPattern(4, 0.12, 23.0, 10),
-    "PARKING": CallPattern(4, 0.12, 12.0, 9),
-    "REPORT OF A CRIME": CallPattern(3, 0.17, 14.0, 34),
-    "TRAFFIC CRASH": CallPattern(2, 0.08, 17.0, 32, 1.3),
-    "TRAFFIC STOP": CallPattern(4, 0.10, 16.0, 8, 1.0, 1.0),
-}
+    "ALARM": CallPattern(2, 0.12, 5.0, 11), "ASSAULT IN PROGRESS": CallPattern(1, 0.05, 22.5, 38, 2.2),
+    "DISTURBANCE": CallPattern(2, 0.24, 21.5, 18, 1.5), "NOISE": CallPattern(4, 0.12, 23.0, 10),
+    "PARKING": CallPattern(4, 0.12, 12.0, 9), "REPORT OF A CRIME": CallPattern(3, 0.17, 14.0, 34),
+    "TRAFFIC CRASH": CallPattern(2, 0.08, 17.0, 32, 1.3), "TRAFFIC STOP": CallPattern(4, 0.10, 16.0, 8, 1.0, 1.0),
+}  # fmt: skip
 _CALL_WEEKS = 8
 _HANDLING_S = {1: 35.0, 2: 110.0, 3: 330.0, 4: 540.0}
 """Median seconds from receipt to dispatch of each priority."""
@@ -82,18 +78,8 @@ def calls_of(
     table = table.sort_values(["received", "kind", "lon", "lat"], ignore_index=True)
     table.insert(0, "call", [f"C{n:05d}" for n in range(1, len(table) + 1)])
     columns = [
-        "call",
-        "received",
-        "dispatched",
-        "arrived",
-        "cleared",
-        "priority",
-        "kind",
-        "source",
-        "lon",
-        "lat",
-        "units",
-    ]
+        "call", "received", "dispatched", "arrived", "cleared", "priority", "kind", "source", "lon", "lat", "units",
+    ]  # fmt: skip
     return table[columns]
 
 

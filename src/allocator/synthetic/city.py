@@ -92,14 +92,9 @@ class SyntheticCity:
 
 
 def make_city(
-    *,
-    seed: int = 0,
-    width_km: float = 9.0,
-    height_km: float = 7.0,
-    weeks: int = 60,
-    events_per_week: float = 330.0,
+    *, seed: int = 0, width_km: float = 9.0, height_km: float = 7.0, weeks: int = 60, events_per_week: float = 330.0,
     last_day: dt.date = dt.date(2026, 3, 1),
-) -> SyntheticCity:
+) -> SyntheticCity:  # fmt: skip
     """Return a synthetic city whose events end on `last_day`.
 
     Parameters
@@ -154,13 +149,9 @@ def _season(pattern: KindPattern, first_day: dt.date, days: int) -> Floats:
 
 
 def _events(
-    x: Floats,
-    y: Floats,
-    intensity: Floats,
-    kinds: tuple[str, ...],
-    span: tuple[dt.date, int],
+    x: Floats, y: Floats, intensity: Floats, kinds: tuple[str, ...], span: tuple[dt.date, int],
     rng: np.random.Generator,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     first_day, days = span
     parts = []
     for row, kind in enumerate(kinds):

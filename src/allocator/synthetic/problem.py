@@ -16,15 +16,10 @@ def allocation_problem(
     district = np.sort(rng.integers(0, districts, cells)).astype(np.int32)
     mean = units * shifts / districts
     return AllocationProblem(
-        value=value,
-        district=district,
-        cap=np.full((shifts, cells), 3, np.int16),
-        on_duty=np.full(shifts, units, np.int32),
-        minimum=np.ones((districts, shifts), np.int32),
+        value=value, district=district, cap=np.full((shifts, cells), 3, np.int16),
+        on_duty=np.full(shifts, units, np.int32), minimum=np.ones((districts, shifts), np.int32),
         least=np.full(districts, int(0.5 * mean), np.int32),
-        most=np.full(districts, int(1.6 * mean) + shifts, np.int32),
-        blocks=np.full(shifts, 12, np.int32),
-        diminishing=0.7,
-        districts=tuple(str(n + 1) for n in range(districts)),
+        most=np.full(districts, int(1.6 * mean) + shifts, np.int32), blocks=np.full(shifts, 12, np.int32),
+        diminishing=0.7, districts=tuple(str(n + 1) for n in range(districts)),
         shifts=tuple(f"shift {n + 1}" for n in range(shifts)),
-    )
+    )  # fmt: skip

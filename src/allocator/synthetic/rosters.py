@@ -70,29 +70,20 @@ RESIDENTS = (9_400, 12_800, 8_600, 11_200, 7_900, 10_100)
 def _profile(number: int, district: str) -> dict[str, object]:
     residents = RESIDENTS[number % len(RESIDENTS)]
     return {
-        "area": district,
-        "residents": residents,
-        "internet": 0.85,
-        "languages": f"en=0.9;es={0.1 + 0.05 * number:.2f}",
-    }
+        "area": district, "residents": residents, "internet": 0.85, "languages": f"en=0.9;es={0.1 + 0.05 * number:.2f}",
+    }  # fmt: skip
 
 
 def _partner(number: int, district: str) -> dict[str, object]:
     return {
-        "partner": f"Neighbourhood association {district}",
-        "mailbox": f"office@association{number + 1}.example",
-        "areas": district,
-        "hours": 12,
-    }
+        "partner": f"Neighbourhood association {district}", "mailbox": f"office@association{number + 1}.example",
+        "areas": district, "hours": 12,
+    }  # fmt: skip
 
 
 def _venue(number: int, district: str) -> dict[str, object]:
     return {
-        "venue": f"Community hall {district}",
-        "area": district,
-        "capacity": 30 + 15 * (number % 3),
-        "opens": "10:00",
-        "closes": "21:00",
-        "weekdays": "mon;tue;wed;thu;fri" if number % 2 else "",
+        "venue": f"Community hall {district}", "area": district, "capacity": 30 + 15 * (number % 3), "opens": "10:00",
+        "closes": "21:00", "weekdays": "mon;tue;wed;thu;fri" if number % 2 else "",
         "partner": f"Neighbourhood association {district}",
-    }
+    }  # fmt: skip

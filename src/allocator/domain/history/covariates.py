@@ -102,13 +102,9 @@ class Covariates:
 
     @classmethod
     def from_frame(
-        cls,
-        city: Tessellation,
-        frame: pd.DataFrame | None = None,
-        *,
-        days: pd.DataFrame | None = None,
+        cls, city: Tessellation, frame: pd.DataFrame | None = None, *, days: pd.DataFrame | None = None,
         known_ahead: Sequence[str] = (),
-    ) -> Covariates:
+    ) -> Covariates:  # fmt: skip
         """Return the covariates of tables.
 
         Parameters
@@ -138,12 +134,7 @@ class Covariates:
 
     @classmethod
     def of_points(
-        cls,
-        city: Tessellation,
-        name: str,
-        x: Floats,
-        y: Floats,
-        **options: Unpack[PointOptions],
+        cls, city: Tessellation, name: str, x: Floats, y: Floats, **options: Unpack[PointOptions]
     ) -> Covariates:
         """Return the number of points in each cell, and of those near its centre.
 
@@ -260,13 +251,10 @@ class Covariates:
             raise DataError(f"several covariates are named {some(twice)}: give each source a name of its own")
         daily = [part for part in parts if part.days is not None]
         return cls(
-            parts[0].n_cells,
-            {name: column for part in parts for name, column in part.cells.items()},
-            {name: column for part in parts for name, column in part.points.items()},
-            daily[0].days if daily else None,
-            tuple(one for part in parts for one in part.notes),
-            daily[0].known_ahead if daily else (),
-        )
+            parts[0].n_cells, {name: column for part in parts for name, column in part.cells.items()},
+            {name: column for part in parts for name, column in part.points.items()}, daily[0].days if daily else None,
+            tuple(one for part in parts for one in part.notes), daily[0].known_ahead if daily else (),
+        )  # fmt: skip
 
     @property
     def names(self) -> tuple[str, ...]:

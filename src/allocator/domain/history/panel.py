@@ -100,15 +100,9 @@ class Panel:
 
     @classmethod
     def from_events(
-        cls,
-        events: Events,
-        city: Tessellation,
-        *,
-        period: str = "1D",
-        stop: dt.date | str | None = None,
-        kinds: Sequence[str] | None = None,
-        gaps: Literal["mask", "zero", "refuse"] = "mask",
-    ) -> Panel:
+        cls, events: Events, city: Tessellation, *, period: str = "1D", stop: dt.date | str | None = None,
+        kinds: Sequence[str] | None = None, gaps: Literal["mask", "zero", "refuse"] = "mask",
+    ) -> Panel:  # fmt: skip
         """Return the panel of `events` on the cells of `city`.
 
         Parameters
@@ -154,22 +148,12 @@ class Panel:
         # 00:00 is often "unknown"; a true one is 1 in 1,440. An interval says itself how little is known.
         minute = np.where((minute == 0) & (span == 0), -1, minute)
         panel = cls(
-            city=city,
-            kinds=names,
-            timezone=events.timezone,
-            first_day=date_of(first),
-            n_periods=n_periods,
-            period_days=days,
-            day=(day[inside] - first).astype(np.int32),
-            minute=minute[inside].astype(np.int16),
-            cell=cell[inside].astype(np.int32),
-            kind=kind[inside].astype(np.int16),
-            count=events.count[inside].astype(np.int8),
-            reported=reported,
-            precision=events.precision,
-            outside=int((cell < 0).sum()),
-            span=span[inside].astype(np.int32) if span.any() else None,
-        )
+            city=city, kinds=names, timezone=events.timezone, first_day=date_of(first), n_periods=n_periods,
+            period_days=days, day=(day[inside] - first).astype(np.int32), minute=minute[inside].astype(np.int16),
+            cell=cell[inside].astype(np.int32), kind=kind[inside].astype(np.int16),
+            count=events.count[inside].astype(np.int8), reported=reported, precision=events.precision,
+            outside=int((cell < 0).sum()), span=span[inside].astype(np.int32) if span.any() else None,
+        )  # fmt: skip
         order = np.argsort(panel.day, kind="stable")
         return panel._rows(order)._with_gaps(gaps)
 
@@ -348,19 +332,12 @@ class Panel:
         if self.observed is not None or newer.observed is not None:
             observed = np.concatenate([self.days_observed, newer.days_observed])
         return dataclasses.replace(
-            self,
-            day=np.concatenate([self.day, newer.day + np.int32(self.n_days)]),
-            minute=np.concatenate([self.minute, newer.minute]),
-            cell=np.concatenate([self.cell, newer.cell]),
-            kind=np.concatenate([self.kind, newer.kind]),
-            count=np.concatenate([self.count, newer.count]),
-            reported=reported,
-            span=span,
-            observed=observed,
-            n_periods=self.n_periods + newer.n_periods,
-            outside=self.outside + newer.outside,
-            notes=tuple(dict.fromkeys((*self.notes, *newer.notes))),
-        )
+            self, day=np.concatenate([self.day, newer.day + np.int32(self.n_days)]),
+            minute=np.concatenate([self.minute, newer.minute]), cell=np.concatenate([self.cell, newer.cell]),
+            kind=np.concatenate([self.kind, newer.kind]), count=np.concatenate([self.count, newer.count]),
+            reported=reported, span=span, observed=observed, n_periods=self.n_periods + newer.n_periods,
+            outside=self.outside + newer.outside, notes=tuple(dict.fromkeys((*self.notes, *newer.notes))),
+        )  # fmt: skip
 
     def _rows(self, rows: Bools | Ints) -> Panel:
         arrays = {name: getattr(self, name)[rows] for name in ("day", "minute", "cell", "kind", "count")}

@@ -11,17 +11,9 @@ VENUE, AREA, POINT, CHANNEL, ONLINE = "venue", "area", "point", "channel", "onli
 """Where an initiative takes place."""
 
 INITIATIVE_TYPES: dict[str, str] = {
-    "campaign": CHANNEL,
-    "workshop": VENUE,
-    "seminar": VENUE,
-    "webinar": ONLINE,
-    "materials": POINT,
-    "watch": AREA,
-    "meeting": VENUE,
-    "education": VENUE,
-    "site_survey": AREA,
-    "train_the_trainer": VENUE,
-}
+    "campaign": CHANNEL, "workshop": VENUE, "seminar": VENUE, "webinar": ONLINE, "materials": POINT, "watch": AREA,
+    "meeting": VENUE, "education": VENUE, "site_survey": AREA, "train_the_trainer": VENUE,
+}  # fmt: skip
 """Registry of the types of initiatives: where each takes place. Add an entry to offer a type of your own. Materials are
 handed out in the whole area where no distribution points are given."""
 

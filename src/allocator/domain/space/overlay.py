@@ -59,15 +59,10 @@ def labelled(area: Area, cells: Geometries) -> Figures:
     centre = shapely.centroid(cells)
     beats = area.beat_polygons if area.beat_polygons is not None else np.empty(0, dtype=object)
     return {
-        "geometry": cells,
-        "x": shapely.get_x(centre),
-        "y": shapely.get_y(centre),
-        "area_km2": shapely.area(cells) / 1e6,
-        "district": _largest_overlap(cells, area.polygons),
-        "districts": area.districts,
-        "beat": _largest_overlap(cells, beats),
-        "beats": area.beats,
-    }
+        "geometry": cells, "x": shapely.get_x(centre), "y": shapely.get_y(centre),
+        "area_km2": shapely.area(cells) / 1e6, "district": _largest_overlap(cells, area.polygons),
+        "districts": area.districts, "beat": _largest_overlap(cells, beats), "beats": area.beats,
+    }  # fmt: skip
 
 
 def _largest_overlap(cells: Geometries, labels: Geometries) -> Ints:

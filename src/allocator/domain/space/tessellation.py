@@ -128,25 +128,14 @@ class Tessellation:
         indptr, indices = csr(left[left != right], right[left != right], len(clipped))
         size = math.sqrt(float(shapely.area(clipped).mean()))
         return cls(
-            **labelled(area, clipped),
-            indptr=indptr,
-            indices=indices,
-            crs=area.crs,
-            kind="polygons",
-            size_m=size,
-        )
+            **labelled(area, clipped), indptr=indptr, indices=indices, crs=area.crs, kind="polygons", size_m=size,
+        )  # fmt: skip
 
     @classmethod
     def regions(
-        cls,
-        adjacency: Adjacency,
-        *,
-        x: npt.ArrayLike | None = None,
-        y: npt.ArrayLike | None = None,
-        area_km2: npt.ArrayLike | None = None,
-        districts: Sequence[str] | None = None,
-        size_m: float | None = None,
-    ) -> Tessellation:
+        cls, adjacency: Adjacency, *, x: npt.ArrayLike | None = None, y: npt.ArrayLike | None = None,
+        area_km2: npt.ArrayLike | None = None, districts: Sequence[str] | None = None, size_m: float | None = None,
+    ) -> Tessellation:  # fmt: skip
         """Return regions of which the neighbours are known, as in published tensor benchmarks, without polygons.
 
         Parameters

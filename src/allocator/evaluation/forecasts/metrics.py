@@ -271,11 +271,9 @@ hit_rate = Metric(
     at_share=True,
 )
 pai = Metric(
-    "pai",
-    lambda s: ratio(s["hits"], s["events"] * s["share"]),
-    "(n/N)/(a/A): predictive accuracy index (Chainey, Tompson & Uhlig 2008, Security Journal 21).",
-    at_share=True,
-)
+    "pai", lambda s: ratio(s["hits"], s["events"] * s["share"]),
+    "(n/N)/(a/A): predictive accuracy index (Chainey, Tompson & Uhlig 2008, Security Journal 21).", at_share=True,
+)  # fmt: skip
 pei_star = Metric(
     "pei_star",
     lambda s: ratio(s["hits"], s["best"]),
@@ -292,11 +290,9 @@ rri = Metric(
     better="none",
 )
 observed_over_expected = Metric(
-    "observed_over_expected",
-    lambda s: ratio(s["events"], s["expected"]),
-    "Σ n / Σ λ: events over expected events.",
+    "observed_over_expected", lambda s: ratio(s["events"], s["expected"]), "Σ n / Σ λ: events over expected events.",
     better="one",
-)
+)  # fmt: skip
 interval_coverage = Metric(
     "coverage90",
     lambda s: ratio(s["covered"], s["intervals"]),
@@ -304,11 +300,8 @@ interval_coverage = Metric(
     better="nominal",
 )
 interval_width = Metric(
-    "width",
-    lambda s: ratio(s["width"], s["intervals"]),
-    "Mean width of these intervals, in events.",
-    better="none",
-)
+    "width", lambda s: ratio(s["width"], s["intervals"]), "Mean width of these intervals, in events.", better="none",
+)  # fmt: skip
 pit_coverage = Metric(
     "pit90",
     lambda s: ratio(s["pit_inside"], s["cells"]),

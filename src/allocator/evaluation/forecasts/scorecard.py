@@ -47,16 +47,11 @@ class Scorecard(Pooled):
             }.items()
         }
         columns = {
-            "model": np.array(self.models, object)[model],
-            "kind": np.array(self.kinds, object)[kind],
-            "fold": fold,
-            "cutoff": np.array(self.cutoffs, "datetime64[s]")[fold],
-            "horizon": self.horizon_days,
-            "area_share": np.array(self.area_shares)[share],
-            "chosen": np.array(self.chosen, object)[fold, model, kind],
-            **flat,
-            "saturated": flat["saturated"] == 1,
-        }
+            "model": np.array(self.models, object)[model], "kind": np.array(self.kinds, object)[kind], "fold": fold,
+            "cutoff": np.array(self.cutoffs, "datetime64[s]")[fold], "horizon": self.horizon_days,
+            "area_share": np.array(self.area_shares)[share], "chosen": np.array(self.chosen, object)[fold, model, kind],
+            **flat, "saturated": flat["saturated"] == 1,
+        }  # fmt: skip
         scored = np.isfinite(flat["events"])
         frame = pd.DataFrame({name: columns[name] for name in dict.fromkeys([*COLUMNS, *columns])})[scored]
         return frame.reset_index(drop=True).astype({"events": np.int64})

@@ -76,12 +76,9 @@ class Monitoring:
 
 
 def monitor(
-    counts: Floats | Ints,
-    *,
-    parts: Floats | Ints | None = None,
-    owner: Ints | None = None,
+    counts: Floats | Ints, *, parts: Floats | Ints | None = None, owner: Ints | None = None,
     covered: Bools | None = None,
-) -> Monitoring:
+) -> Monitoring:  # fmt: skip
     """Return the alarms of weekly series, week by week as they would have been raised.
 
     Parameters

@@ -74,14 +74,7 @@ def _one_day(row: Record) -> str:
 SAME_PLACE = "same place"
 
 
-def knox_test(
-    x: Floats,
-    y: Floats,
-    day: Ints,
-    *,
-    permutations: int = 199,
-    seed: int = 0,
-) -> NearRepeat:
+def knox_test(x: Floats, y: Floats, day: Ints, *, permutations: int = 199, seed: int = 0) -> NearRepeat:
     """Return the Knox table of events in bands of distance and of days, with Monte Carlo significance.
 
     The days are dealt anew over the places, `permutations` times; expected = mean count over these, pseudo

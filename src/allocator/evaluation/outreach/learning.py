@@ -210,14 +210,9 @@ def _reach(one: Initiative, own: _Shrunk | None, whole: float, offers: Offers) -
         why = note("outreach.not_held_yet", share=whole)
     else:
         why = note(
-            "outreach.contacts_told",
-            holdings=own.holdings,
-            contacts=own.contacts,
-            planned=own.planned,
-            share=own.contacts / own.planned,
-            whole=whole,
-            drawn=own.ratio,
-        )
+            "outreach.contacts_told", holdings=own.holdings, contacts=own.contacts, planned=own.planned,
+            share=own.contacts / own.planned, whole=whole, drawn=own.ratio,
+        )  # fmt: skip
     return replace(one, reach=reach), [
         note("outreach.reach_learnt", initiative=one.name, because=why, before=one.reach, after=reach)
     ]

@@ -227,14 +227,11 @@ def _measures(made: Made, truth: Occurred, met: Floats, minutes: Floats, block_m
     """
     during = truth.events * np.minimum(made.blocks * block_minutes / minutes[:, None], 1.0)
     return {
-        "harm_met": float(met.sum()),
-        "events_visited": float(truth.events[made.blocks > 0].sum()),
-        "events_during": float(during.sum()),
-        "minutes": float(made.blocks.sum()) * block_minutes,
-        "visits": float(made.blocks.sum()),
-        "places": float((made.blocks > 0).sum()),
+        "harm_met": float(met.sum()), "events_visited": float(truth.events[made.blocks > 0].sum()),
+        "events_during": float(during.sum()), "minutes": float(made.blocks.sum()) * block_minutes,
+        "visits": float(made.blocks.sum()), "places": float((made.blocks > 0).sum()),
         "unit_shifts": float(made.units.sum()),
-    }
+    }  # fmt: skip
 
 
 def _days(week: PlanWeek) -> int:

@@ -270,13 +270,10 @@ def _typed_edit(sheet: Sheet, day: str, labels: _Labels) -> dict[str, str]:
     off = district.lower() == OFF_DUTY and district not in labels.district
     shift, unit = f"{day}/{sheet.text('shift')}", sheet.text("unit")
     return {
-        "action": "forbid" if off else "pin",
-        "shift": labels.shift.get(shift, shift),
-        "unit": labels.unit.get(unit, unit),
-        "district": "" if off else labels.district.get(district, district),
-        "who": sheet.text("who"),
-        "why": sheet.text("why"),
-    }
+        "action": "forbid" if off else "pin", "shift": labels.shift.get(shift, shift),
+        "unit": labels.unit.get(unit, unit), "district": "" if off else labels.district.get(district, district),
+        "who": sheet.text("who"), "why": sheet.text("why"),
+    }  # fmt: skip
 
 
 def _sheets_of(path: Path) -> dict[str, _Grid]:

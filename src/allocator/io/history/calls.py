@@ -44,13 +44,9 @@ from allocator.io.tables import (
 
 
 def read_calls(
-    source: Source | Sequence[Source],
-    *,
-    timezone: str,
-    columns: CallColumns | Mapping[str, str] | None = None,
-    file_timezone: str | None = None,
-    **options: Any,
-) -> Calls:
+    source: Source | Sequence[Source], *, timezone: str, columns: CallColumns | Mapping[str, str] | None = None,
+    file_timezone: str | None = None, **options: Any,
+) -> Calls:  # fmt: skip
     """Return the calls for service of a file, of several files, or of a DataFrame.
 
     Parameters

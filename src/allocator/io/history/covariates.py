@@ -49,12 +49,9 @@ _EPOCH = date_of(0).toordinal()
 
 
 def read_covariates(
-    city: Tessellation,
-    sources: Sequence[CovariateSection | Given] = (),
-    *,
-    timezone: str,
+    city: Tessellation, sources: Sequence[CovariateSection | Given] = (), *, timezone: str,
     daily: DailySection | Given | None = None,
-) -> Covariates | None:
+) -> Covariates | None:  # fmt: skip
     """Return what files tell of places and days, or None where none is given.
 
     Parameters

@@ -36,14 +36,9 @@ from allocator.io.tables import ParsedTimes, Piece, Source, check_map, label, pe
 
 
 def read_events(
-    source: Source | Sequence[Source],
-    *,
-    timezone: str,
-    columns: ColumnMap | Mapping[str, str] | None = None,
-    preset: str | None = None,
-    file_timezone: str | None = None,
-    **options: Any,
-) -> Events:
+    source: Source | Sequence[Source], *, timezone: str, columns: ColumnMap | Mapping[str, str] | None = None,
+    preset: str | None = None, file_timezone: str | None = None, **options: Any,
+) -> Events:  # fmt: skip
     """Return the events of a file, of several files, or of a DataFrame.
 
     Parameters
@@ -160,23 +155,11 @@ def _assemble(frame: pd.DataFrame, section: DataSection, *, book: EventBook, tim
         book.count(int((ends < start).sum()), "end before start (end ignored)")
         ends = np.where(ends < start, np.datetime64("NaT", "s"), ends)
     return Events(
-        time=start,
-        x=x[order],
-        y=y[order],
-        kind=kind[order],
-        kinds=kinds,
-        crs=crs,
-        timezone=timezone,
-        count=count[order],
-        weight=weight[order],
-        origin=origin[order],
-        id=None if identity is None else identity[order],
-        end=ends,
-        reported=told,
-        precision=precision,
-        ledger=book.ledger,
-        notes=tuple(book.notes),
-    )
+        time=start, x=x[order], y=y[order], kind=kind[order], kinds=kinds, crs=crs, timezone=timezone,
+        count=count[order], weight=weight[order], origin=origin[order],
+        id=None if identity is None else identity[order], end=ends, reported=told, precision=precision,
+        ledger=book.ledger, notes=tuple(book.notes),
+    )  # fmt: skip
 
 
 def _all_faults(book: EventBook, times: ParsedTimes, section: DataSection) -> DataError:
@@ -184,9 +167,6 @@ def _all_faults(book: EventBook, times: ParsedTimes, section: DataSection) -> Da
     column = (section.columns.time or section.columns.date) if examples else None
     several = "1 fault" if len(book.faults) == 1 else f"{len(book.faults)} faults"
     return DataError(
-        f"the event file has {several}: {book.faults[0]}",
-        faults=book.faults if len(book.faults) > 1 else (),
-        column=column,
-        count=int(times.bad.sum()) or None,
-        examples=examples,
-    )
+        f"the event file has {several}: {book.faults[0]}", faults=book.faults if len(book.faults) > 1 else (),
+        column=column, count=int(times.bad.sum()) or None, examples=examples,
+    )  # fmt: skip

@@ -66,14 +66,9 @@ def preset(name: str) -> Preset:
         raise ConfigError(f"data.preset: unknown source {name!r}{nearest(name, known)}; known are {', '.join(known)}")
     content = dict(read_data_file(name))
     return Preset(
-        name=name,
-        title=content.pop("title"),
-        dataset=content.pop("dataset"),
-        expected=tuple(content.pop("expected")),
-        timezone=content.pop("timezone"),
-        notes=tuple(content.pop("notes")),
-        settings=content,
-    )
+        name=name, title=content.pop("title"), dataset=content.pop("dataset"), expected=tuple(content.pop("expected")),
+        timezone=content.pop("timezone"), notes=tuple(content.pop("notes")), settings=content,
+    )  # fmt: skip
 
 
 @cache

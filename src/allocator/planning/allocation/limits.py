@@ -29,12 +29,9 @@ def with_limits(terms: P, roster: Roster, city: Tessellation, *, allocation: All
         If an edit contradicts the roster, or residents of a named group are missing.
     """
     limits = [
-        *_exposures(allocation, givens),
-        *_requests(terms, roster, city, allocation, givens.places),
-        *_community(city, allocation, givens.places),
-        *_budget(terms, roster, allocation),
-        *givens.limits,
-    ]
+        *_exposures(allocation, givens), *_requests(terms, roster, city, allocation, givens.places),
+        *_community(city, allocation, givens.places), *_budget(terms, roster, allocation), *givens.limits,
+    ]  # fmt: skip
     least, most = _dosage(terms, city, allocation, givens.places)
     made = terms.replace(week_least=least, week_most=most, days_running=allocation.max_days_running)
     if isinstance(made, AllocationProblem) and allocation.equity is not None:
@@ -261,13 +258,10 @@ def with_classes(problem: P, roster: Roster, allocation: AllocationSection, give
             counted.append(np.arange(len(classes)) == of_unit[[unit.name for unit in roster.units].index(edit.unit)])
             names.append(f"unit {edit.unit}, pinned by {edit.who} ({edit.why})")
     return problem.replace(
-        crews=crews,
-        allowed=allowed[first],
-        class_of=of_unit.astype(np.int32),
+        crews=crews, allowed=allowed[first], class_of=of_unit.astype(np.int32),
         needs=np.array(needs, np.int32).reshape(-1, 3),
-        need_classes=np.array(counted, bool).reshape(len(needs), len(classes)),
-        need_names=tuple(names),
-    )
+        need_classes=np.array(counted, bool).reshape(len(needs), len(classes)), need_names=tuple(names),
+    )  # fmt: skip
 
 
 def _need_rows(

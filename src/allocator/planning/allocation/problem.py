@@ -130,22 +130,14 @@ def terms_of(
     if busy is not None:  # calls are answered by the fewest units first, so that each further one adds patrol
         busy = np.minimum(busy, minimum * blocks).astype(np.int32)
     plain = AllocationTerms(
-        district=np.asarray(city.district, np.int32),
-        cap=_caps(city, roster, policy, allocation, givens.places),
+        district=np.asarray(city.district, np.int32), cap=_caps(city, roster, policy, allocation, givens.places),
         on_duty=np.array([len(roster.on_duty(shift)) for shift in roster.shifts], np.int32),
-        minimum=minimum.astype(np.int32),
-        least=least,
-        most=most,
-        blocks=blocks,
-        diminishing=allocation.diminishing,
-        districts=city.districts,
-        shifts=tuple(shift.id for shift in roster.shifts),
-        busy=busy,
+        minimum=minimum.astype(np.int32), least=least, most=most, blocks=blocks, diminishing=allocation.diminishing,
+        districts=city.districts, shifts=tuple(shift.id for shift in roster.shifts), busy=busy,
         day=np.array([(shift.day - roster.shifts[0].day).days for shift in roster.shifts], np.int32),
-        spillover=allocation.spillover,
-        indptr=np.asarray(city.indptr, np.int32) if allocation.spillover else None,
+        spillover=allocation.spillover, indptr=np.asarray(city.indptr, np.int32) if allocation.spillover else None,
         indices=np.asarray(city.indices, np.int32) if allocation.spillover else None,
-    )
+    )  # fmt: skip
     return Terms(city, roster, policy, allocation, givens, staffing, plain)
 
 
@@ -191,14 +183,9 @@ def shift_rows(surface: RiskSurface, roster: Roster) -> Ints:
 
 
 def _check_names(
-    city: Tessellation,
-    roster: Roster,
-    policy: Policy,
-    *,
-    allocation: AllocationSection,
-    staffing: StaffingSection,
+    city: Tessellation, roster: Roster, policy: Policy, *, allocation: AllocationSection, staffing: StaffingSection,
     places: Mapping[str, Bools],
-) -> None:
+) -> None:  # fmt: skip
     faults = [
         f"{where}: unknown {what} {name!r}{nearest(name, among)}"
         for where, what, name, among in _names_used(city, roster, policy, allocation=allocation, staffing=staffing)

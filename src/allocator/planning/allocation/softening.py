@@ -163,13 +163,10 @@ def _bend(program: Program, rows: Ints, sign: Floats, cost: Floats) -> Floats | 
     n, n_rows = len(program.gain), program.rows.shape[0]
     extra = sp.csr_array((sign, (rows, np.arange(len(rows)))), shape=(n_rows, len(rows)))
     bounded = Program(
-        gain=np.concatenate([np.zeros(n), -cost]),
-        lower=np.concatenate([program.lower, np.zeros(len(rows))]),
+        gain=np.concatenate([np.zeros(n), -cost]), lower=np.concatenate([program.lower, np.zeros(len(rows))]),
         upper=np.concatenate([program.upper, np.full(len(rows), np.inf)]),
         whole=np.concatenate([program.whole, np.zeros(len(rows), bool)]),
-        rows=sp.csr_array(sp.hstack([program.rows, extra])),
-        least=program.least,
-        most=program.most,
-    )
+        rows=sp.csr_array(sp.hstack([program.rows, extra])), least=program.least, most=program.most,
+    )  # fmt: skip
     solution = maximise(bounded, nodes=NODES)
     return None if solution is None else np.maximum(solution.values[n:], 0.0)

@@ -13,12 +13,9 @@ from allocator.planning.allocation.solvers import flow, greedy, limited, proport
 from allocator.planning.allocation.solvers.bundles import NoAllocation
 
 SOLVERS: dict[str, Callable[[AllocationProblem], Allocation]] = {
-    "flow": flow.solve,
-    "greedy": greedy.solve,
-    "highs": limited.solve,
-    "proportional": proportional.solve,
+    "flow": flow.solve, "greedy": greedy.solve, "highs": limited.solve, "proportional": proportional.solve,
     "spillover": spillover.solve,
-}
+}  # fmt: skip
 """A solver turns a feasible problem into an allocation; without a proof its bound is `inf`."""
 
 

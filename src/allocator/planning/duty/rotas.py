@@ -42,13 +42,9 @@ def make_roster(roster: Roster, wishes: DutyWishes, rules: RosterMakeSection) ->
     duty = {(roster.units[u].name, roster.shifts[s].id) for u, s in np.argwhere(planned)}
     wanted, lacking = sum(wishes.wanted.values()), len(found.notes)
     told = note(
-        "duty.roster_made",
-        unit_shifts=len(duty),
-        wanted=wanted,
-        lacking=lacking,
-        shifts=len(roster.shifts),
+        "duty.roster_made", unit_shifts=len(duty), wanted=wanted, lacking=lacking, shifts=len(roster.shifts),
         proof=_proof(found),
-    )
+    )  # fmt: skip
     notes = (*roster.notes, *wishes.notes, told, *found.notes)
     return dataclasses.replace(roster, duty=frozenset(duty), notes=notes)
 
@@ -111,14 +107,11 @@ def _rules_of(roster: Roster, rules: RosterMakeSection, may: Bools, day: Ints) -
     """Return the rules of each unit; whole days of absence count as worked for its fewest hours."""
     n_days = int(day.max()) + 1
     general = DutyRules(
-        rest_minutes=round(rules.rest_hours * 60),
-        most_in_seven=rules.max_shifts,
-        most_minutes=int(rules.max_hours * 60 * n_days / 7),
-        least_running=rules.min_running,
-        most_running=rules.max_running,
-        least_off=rules.min_days_off,
+        rest_minutes=round(rules.rest_hours * 60), most_in_seven=rules.max_shifts,
+        most_minutes=int(rules.max_hours * 60 * n_days / 7), least_running=rules.min_running,
+        most_running=rules.max_running, least_off=rules.min_days_off,
         most_weekends=NO_MOST if rules.max_weekends is None else rules.max_weekends,
-    )
+    )  # fmt: skip
     days_there = np.array([len(np.unique(day[own])) for own in may])
     least = (rules.min_hours * 60 * days_there / 7).astype(int)
     return tuple(

@@ -15,13 +15,9 @@ from allocator.planning.allocation import cells_of
 
 
 def openings_of(
-    windows: Sequence[PlaceWindow],
-    city: Tessellation,
-    roster: Roster,
-    *,
-    timezone: str,
+    windows: Sequence[PlaceWindow], city: Tessellation, roster: Roster, *, timezone: str,
     places: Mapping[str, Bools] = {},
-) -> Openings:
+) -> Openings:  # fmt: skip
     """Return the openings of the given windows.
 
     A window that meets a shift in two pieces (a shift that begins before it ends and stops after it begins again)

@@ -87,13 +87,9 @@ HEAT, SLOWNESS = 0.008, 0.3
 
 
 def solve(
-    problem: Orienteering,
-    *,
-    iterations: int = 500,
-    runs: int = 12,
-    seed: int = 0,
+    problem: Orienteering, *, iterations: int = 500, runs: int = 12, seed: int = 0,
     first: Sequence[Sequence[int]] | None = None,
-) -> Tours:
+) -> Tours:  # fmt: skip
     """Return the best tours found.
 
     Parameters
@@ -120,12 +116,7 @@ class Effort:
 
 
 def near_best(
-    problem: Orienteering,
-    effort: Effort,
-    *,
-    slack: float,
-    most: int,
-    first: Sequence[Sequence[int]] | None = None,
+    problem: Orienteering, effort: Effort, *, slack: float, most: int, first: Sequence[Sequence[int]] | None = None
 ) -> tuple[Tours, ...]:
     """Return distinct tours whose prize is within a share `slack` of the best found, best first, at most `most`.
 

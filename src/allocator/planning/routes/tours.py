@@ -113,20 +113,14 @@ def _orienteering(task: Task, terms: RouteTerms, block: Ints, *, window: tuple[I
     hub = place[np.argsort(-gain, kind="stable")[np.arange(len(member)) % len(block)]]
     return Orienteering(
         travel=np.stack([terms.travel.minutes(cells, cells, speed_kmh=float(one)) for one in speeds]),
-        place=np.concatenate([place, hub]),
-        service=np.concatenate([minutes, pause]),
-        work=np.concatenate([minutes, 0.0 * pause]),
-        prize=np.concatenate([gain, 0.0 * pause]),
+        place=np.concatenate([place, hub]), service=np.concatenate([minutes, pause]),
+        work=np.concatenate([minutes, 0.0 * pause]), prize=np.concatenate([gain, 0.0 * pause]),
         earliest=np.concatenate([window[0], pause_from]).astype(np.float64),
-        latest=np.concatenate([window[1], pause_to]).astype(np.float64),
-        only=np.concatenate([only, member]),
-        speed=speed,
-        start=np.where(task.start >= 0, np.searchsorted(cells, task.start), -1),
-        stop=np.full(len(task.crew), -1),
-        begin=np.full(len(task.crew), float(task.begin)),
-        end=np.full(len(task.crew), float(task.end)),
-        budget=np.asarray(task.budget, np.float64),
-    )
+        latest=np.concatenate([window[1], pause_to]).astype(np.float64), only=np.concatenate([only, member]),
+        speed=speed, start=np.where(task.start >= 0, np.searchsorted(cells, task.start), -1),
+        stop=np.full(len(task.crew), -1), begin=np.full(len(task.crew), float(task.begin)),
+        end=np.full(len(task.crew), float(task.end)), budget=np.asarray(task.budget, np.float64),
+    )  # fmt: skip
 
 
 def _pinned(task: Task, terms: RouteTerms, block: Ints, gain: Floats) -> tuple[Floats, Ints]:

@@ -99,14 +99,9 @@ def demand_of(
     named = {target.priority: target.wait_minutes for target in options.targets}
     target = np.array([named.get(name, np.nan) for name in priorities])
     return Demand(
-        priorities,
-        np.ascontiguousarray(rate),
-        minutes,
-        arrivals.units_per_call,
-        arrivals.service,
-        target,
+        priorities, np.ascontiguousarray(rate), minutes, arrivals.units_per_call, arrivals.service, target,
         options.other_share,
-    )
+    )  # fmt: skip
 
 
 def fewest(demand: Demand, options: StaffingSection) -> Ints:

@@ -22,14 +22,9 @@ from allocator.planning.staffing.minimums import minimums_of
 
 
 def staff(
-    calls: Calls,
-    shifts: Sequence[Shift],
-    options: StaffingSection = StaffingSection(),
-    *,
-    city: Tessellation | None = None,
-    roster: Roster | None = None,
-    routes: RoutesSection = RoutesSection(),
-) -> Staffing:
+    calls: Calls, shifts: Sequence[Shift], options: StaffingSection = StaffingSection(), *,
+    city: Tessellation | None = None, roster: Roster | None = None, routes: RoutesSection = RoutesSection(),
+) -> Staffing:  # fmt: skip
     """Return the units that each district and shift needs so that calls are answered in time.
 
     Parameters

@@ -292,12 +292,7 @@ def _event(row: Record, where: str, zone: zoneinfo.ZoneInfo) -> PublicEvent:
 
 
 def _draft(
-    rows: Sequence[Record],
-    area: str,
-    reference: str,
-    number: int,
-    events: tuple[PublicEvent, ...],
-    min_count: int,
+    rows: Sequence[Record], area: str, reference: str, number: int, events: tuple[PublicEvent, ...], min_count: int
 ) -> Draft:
     top = sorted(rows, key=lambda row: (-np.nan_to_num(row["need"]), row["kind"]))[:MOST_KINDS]
     enough = {row["kind"]: min(row["recent"], row["before"]) >= min_count for row in rows}

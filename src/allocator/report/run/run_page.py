@@ -139,18 +139,13 @@ def _unmet(run: Run) -> list[str]:
 
 def _parts(run: Run, against: tuple[str, pd.DataFrame] | None) -> list[Part]:
     return [
-        Part("What was changed, and why", _changed(run)),
-        Part("Staffing against need", _staffing(run)),
-        Part("Who goes where", _who(run)),
-        Part("Limits, and what they cost", limits(run)),
-        Part("Outreach", outreach_blocks(run)),
-        Part("Against the plan before", against_part(against)),
-        Part("How good the forecast is", skill(run)),
-        Part("What the history shows", history(run)),
-        Part("What was dropped at the door", dropped(run)),
-        Part("Assumptions and their sources", assumptions(run)),
+        Part("What was changed, and why", _changed(run)), Part("Staffing against need", _staffing(run)),
+        Part("Who goes where", _who(run)), Part("Limits, and what they cost", limits(run)),
+        Part("Outreach", outreach_blocks(run)), Part("Against the plan before", against_part(against)),
+        Part("How good the forecast is", skill(run)), Part("What the history shows", history(run)),
+        Part("What was dropped at the door", dropped(run)), Part("Assumptions and their sources", assumptions(run)),
         Part("How this page can be checked", origin(run)),
-    ]
+    ]  # fmt: skip
 
 
 def _staffing(run: Run) -> Blocks:

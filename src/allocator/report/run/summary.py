@@ -56,12 +56,9 @@ def figures(m: Draft) -> Figures:
     """Return `values` (numbers by name), `lines` (label and text) and `notes` (records), fit for JSON."""
     values = {**_forecast_values(m), **_plan_values(m), "stamp": mark(m.run.job, m.run.plan)}
     lines = [
-        *_head(m, values),
-        *_forecast_lines(m, values),
-        *_covariate_lines(m),
-        *_plan_lines(m, values),
+        *_head(m, values), *_forecast_lines(m, values), *_covariate_lines(m), *_plan_lines(m, values),
         *_outreach_lines(m),
-    ]
+    ]  # fmt: skip
     notes = (
         *m.events.notes, *m.run.roster.notes, *m.run.problem.notes, *m.fitted.notes, *m.run.plan.softened,
         *m.run.plan.unmet,

@@ -14,17 +14,11 @@ from allocator.report.look import Part, Picture, Table, Text, page
 from allocator.report.studies.charts import calibration_png, curves_png, differences_png, shown_kinds
 
 _SHOWN = {
-    "loglik": ("log-likelihood per event", "{:.3f}"),
-    "hit_rate": ("hit rate", "{:.1%}"),
-    "pai": ("PAI", "{:.2f}"),
-    "pei_star": ("PEI*", "{:.2f}"),
-    "rri": ("RRI", "{:.2f}"),
-    "observed_over_expected": ("observed/expected", "{:.2f}"),
-    "coverage90": ("90 % intervals, district-windows", "{:.0%}"),
-    "width": ("their mean width", "{:.1f}"),
-    "pit90": ("central 90 %, cell-windows", "{:.1%}"),
-    "pit90_risk": ("the same by risk", "{:.1%}"),
-}
+    "loglik": ("log-likelihood per event", "{:.3f}"), "hit_rate": ("hit rate", "{:.1%}"), "pai": ("PAI", "{:.2f}"),
+    "pei_star": ("PEI*", "{:.2f}"), "rri": ("RRI", "{:.2f}"), "observed_over_expected": ("observed/expected", "{:.2f}"),
+    "coverage90": ("90 % intervals, district-windows", "{:.0%}"), "width": ("their mean width", "{:.1f}"),
+    "pit90": ("central 90 %, cell-windows", "{:.1%}"), "pit90_risk": ("the same by risk", "{:.1%}"),
+}  # fmt: skip
 _INTERVALS = "95 % intervals in brackets: moving-block bootstrap over folds."
 
 

@@ -80,17 +80,8 @@ class Exploration:
         """Return the tables by name: `trends`, `alarms`, `series`, `near_repeat`, `weekly`."""
         parts = [one.table.assign(kind=kind, events=one.events) for kind, one in self.repeats.items()]
         columns = [
-            "kind",
-            "events",
-            "near",
-            "soon",
-            "observed",
-            "expected",
-            "ratio",
-            "busiest_day",
-            "p_value",
-            "raised",
-        ]
+            "kind", "events", "near", "soon", "observed", "expected", "ratio", "busiest_day", "p_value", "raised",
+        ]  # fmt: skip
         repeats = pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
         alarms, series = self.changes.alarms, self.changes.series
         return {

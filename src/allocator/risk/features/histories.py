@@ -170,15 +170,9 @@ class Histories:
         amount = panel.count[rows, None] * 0.5 ** ((day - 1 - panel.day[rows])[:, None] / lives)
         for band, kernel in enumerate(self.space.kernels):
             spread_events(
-                panel.cell[rows],
-                panel.kind[rows],
-                amount,
-                band,
-                kernel.indptr,
-                kernel.indices,
-                kernel.weight,
+                panel.cell[rows], panel.kind[rows], amount, band, kernel.indptr, kernel.indices, kernel.weight,
                 self.state,
-            )
+            )  # fmt: skip
         new = rows[panel.count[rows] > 0]
         np.maximum.at(self.last, (panel.kind[new], panel.cell[new]), panel.day[new])
         self.day = day
@@ -194,16 +188,8 @@ class Histories:
 
 
 CONTEXT = (
-    "kind",
-    "area_km2",
-    "district, long run",
-    "district, newest over long run",
-    "beat, long run",
-    "beat, newest over long run",
-    "days since the last here",
-    "days since the last of any kind here",
-    "season, cosine",
-    "season, sine",
-    "public holidays",
-)
+    "kind", "area_km2", "district, long run", "district, newest over long run", "beat, long run",
+    "beat, newest over long run", "days since the last here", "days since the last of any kind here", "season, cosine",
+    "season, sine", "public holidays",
+)  # fmt: skip
 """Columns of the boosted model and the regression, beside the components and the covariates."""

@@ -73,14 +73,10 @@ class Boosted:
         """Return the trees, and how many of them make the likelihood of places greatest on the windows `after`."""
         options = self.options.boosted
         data = lightgbm.Dataset(
-            _columns(training),
-            label=training.count,
-            weight=training.weight,
-            init_score=_start(base, training),
-            feature_name=_names(training),
-            params={"max_bin": 63, "verbosity": -1, "num_threads": self.options.threads},
+            _columns(training), label=training.count, weight=training.weight, init_score=_start(base, training),
+            feature_name=_names(training), params={"max_bin": 63, "verbosity": -1, "num_threads": self.options.threads},
             free_raw_data=True,
-        )
+        )  # fmt: skip
         parameters: dict[str, object] = {
             "objective": "none",  # `_poisson` gives the gradients
             "learning_rate": options.learning_rate,
