@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ import pandas as pd
 from allocator.config import StaffingSection
 from allocator.domain import ARRIVAL_IMPUTED, CALL, CLEAR_IMPUTED, DISPATCH_IMPUTED, OFFICER, Bools, Floats, Ints, Times
 from allocator.errors import DataError, nearest, some
-from allocator.facts import Note, note
+from allocator.facts import note
+from allocator.io.history.book import Book
 from allocator.io.tables import WGS84, as_numbers, as_text, parse_times, to_utc
 
 _STAMPS = ("received", "dispatched", "enroute", "arrived", "cleared")
@@ -25,38 +25,7 @@ _MOST_KINDS = 1_000
 _MOST_PRIORITIES, _MOST_UNITS, _FEW = 30, 100, 10
 
 
-@dataclass
-class CallBook:
-    """What is found while reading: rows kept, rows by what became of them, faults, notes."""
-
-    keep: Bools
-    section: StaffingSection
-    ledger: dict[str, int]
-    faults: list[str] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-
-    def count(self, number: int, reason: str) -> None:
-        """Add a number to the ledger."""
-        if number:
-            self.ledger[reason] = self.ledger.get(reason, 0) + number
-
-    def drop(self, rows: Bools, reason: str) -> None:
-        """Leave out those of `rows` that are still kept, and count them."""
-        self.count(int((self.keep & rows).sum()), reason)
-        self.keep = self.keep & ~rows
-
-    def refuse(self, rows: Bools, fault: str, *, reason: str) -> None:
-        """Note a fault of some rows; with `bad_rows = "drop"`, drop them instead while they are the fewer."""
-        rows = rows & self.keep
-        if not rows.any():
-            return
-        if self.section.bad_rows == "drop" and rows.mean() <= 0.5:
-            self.drop(rows, reason)
-        else:
-            self.faults.append(fault)
-
-
-def stamps_of(frame: pd.DataFrame, section: StaffingSection, book: CallBook, timezone: str) -> dict[str, Times]:
+def stamps_of(frame: pd.DataFrame, section: StaffingSection, book: Book, timezone: str) -> dict[str, Times]:
     """Return the UTC times of each mapped stamp, NaT where missing, each no earlier than its clock allows."""
     zone = section.timezone or timezone
     stamps: dict[str, Times] = {}
@@ -66,7 +35,8 @@ def stamps_of(frame: pd.DataFrame, section: StaffingSection, book: CallBook, tim
         if fault := times.fault(name):
             way_out = "" if section.time_format else "staffing.time_format, or "
             fault += f'; set {way_out}staffing.bad_rows = "drop" to leave such rows out'
-            book.refuse(times.bad, fault, reason=f"{role} cannot be read")
+            bad = times.bad & book.keep
+            book.refuse(bad, fault if bad.any() else None, reason=f"{role} cannot be read")
         local = times.time
         odd = (local < _EARLIEST) | (local >= _LATEST)
         local = np.where(odd, _NO_TIME, local)
@@ -98,7 +68,7 @@ def _second_time(utc: Times, local: Times, by_clock: Bools, stamps: Mapping[str,
     return result
 
 
-def check_order(stamps: Mapping[str, Times], section: StaffingSection, book: CallBook, *, size: int) -> None:
+def check_order(stamps: Mapping[str, Times], section: StaffingSection, book: Book, *, size: int) -> None:
     """Refuse or drop rows whose stamps are out of order, and rows to which no unit was sent."""
     sent = np.logical_or.reduce([~np.isnat(stamps[role]) for role in ("dispatched", "enroute", "arrived")
                                  if role in stamps])  # fmt: skip
@@ -132,7 +102,7 @@ def _order_fault(
 
 
 def priorities_of(
-    frame: pd.DataFrame, section: StaffingSection, book: CallBook
+    frame: pd.DataFrame, section: StaffingSection, book: Book
 ) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
     """Return each call's row of priority (-1 where its row is dropped), and the priorities, most urgent first."""
     text = as_text(frame["priority"])
@@ -171,25 +141,24 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def units_of(frame: pd.DataFrame, book: CallBook) -> Floats:
+def units_of(frame: pd.DataFrame, section: StaffingSection, book: Book) -> Floats:
     """Return the number of units sent to each call; 1 where the file does not say."""
     if "units" not in frame:
         return np.ones(len(frame))
     units, bad = as_numbers(frame["units"])
     wrong = bad | (units < 0) | (units > _MOST_UNITS)
-    name = book.section.columns.units
-    book.refuse(
-        wrong,
-        f"column {name!r}: {int(wrong.sum()):,} numbers of units are negative, above {_MOST_UNITS} or no numbers, for "
-        f"example {some(frame['units'][wrong].unique()[:3])}",
-        reason="number of units cannot be read",
-    )
+    if (rows := wrong & book.keep).any():
+        fault = (
+            f"column {section.columns.units!r}: {int(wrong.sum()):,} numbers of units are negative, above "
+            f"{_MOST_UNITS} or no numbers, for example {some(frame['units'][wrong].unique()[:3])}"
+        )
+        book.refuse(rows, fault, reason="number of units cannot be read")
     unknown = book.keep & (np.isnan(units) | (units == 0))
     book.count(int(unknown.sum()), "without number of units (taken as 1)")
     return np.where(np.isnan(units) | (units == 0), 1.0, units)
 
 
-def origins_of(frame: pd.DataFrame, section: StaffingSection, book: CallBook) -> npt.NDArray[np.int8]:
+def origins_of(frame: pd.DataFrame, section: StaffingSection, book: Book) -> npt.NDArray[np.int8]:
     """Return for each row whether it is a call or an officer's own find."""
     if "origin" not in frame:
         return np.full(len(frame), CALL, np.int8)
@@ -207,7 +176,7 @@ def origins_of(frame: pd.DataFrame, section: StaffingSection, book: CallBook) ->
     return np.where(text.isin(own), OFFICER, CALL).astype(np.int8)
 
 
-def places_of(frame: pd.DataFrame, section: StaffingSection, book: CallBook) -> dict[str, Any]:
+def places_of(frame: pd.DataFrame, section: StaffingSection, book: Book) -> dict[str, Any]:
     """Return the fields of `Calls` about places; unreadable places count as unknown."""
     if "district" in frame:
         codes, names = pd.factorize(as_text(frame["district"]).replace("", None))
@@ -224,7 +193,7 @@ def places_of(frame: pd.DataFrame, section: StaffingSection, book: CallBook) -> 
     return {"x": np.where(unknown, np.nan, x), "y": np.where(unknown, np.nan, y), "crs": crs}
 
 
-def drop_repeated(frame: pd.DataFrame, book: CallBook) -> None:
+def drop_repeated(frame: pd.DataFrame, book: Book) -> None:
     """Drop the rows that repeat the number of an earlier call."""
     if "id" not in frame:
         return
@@ -237,7 +206,7 @@ def drop_repeated(frame: pd.DataFrame, book: CallBook) -> None:
 
 
 def durations_of(
-    stamps: Mapping[str, Times], section: StaffingSection, book: CallBook
+    stamps: Mapping[str, Times], section: StaffingSection, book: Book
 ) -> tuple[dict[str, Floats], npt.NDArray[np.int8]]:
     """Return wait, travel and service minutes of the kept calls, NaN where a stamp is missing, and which are."""
     received, cleared = stamps["received"], stamps["cleared"]
@@ -299,7 +268,7 @@ def filled(minutes: Floats, priority: npt.NDArray[np.int16], hour: Ints) -> Floa
     return np.asarray(filled.fillna(float(np.median(known)) if len(known) else 0.0), np.float64)
 
 
-def kinds_of(frame: pd.DataFrame, book: CallBook) -> tuple[npt.NDArray[np.int16] | None, tuple[str, ...]]:
+def kinds_of(frame: pd.DataFrame, book: Book) -> tuple[npt.NDArray[np.int16] | None, tuple[str, ...]]:
     """Return each call's row of kind and the names of kinds; no kinds where the column is free text."""
     if "kind" not in frame:
         return None, ()

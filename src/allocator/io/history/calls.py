@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from allocator.config import CallColumns, Job, StaffingSection
 from allocator.domain import Calls
 from allocator.errors import ConfigError, DataError, nearest
+from allocator.io.history.book import Book
 from allocator.io.history.call_columns import (
-    CallBook,
     check_order,
     drop_repeated,
     durations_of,
@@ -111,7 +111,8 @@ def _read(sources: list[Source], section: StaffingSection, *, timezone: str) -> 
     pieces = [_piece(source, section) for source in sources]
     frame = pd.concat([piece[0] for piece in pieces], ignore_index=True)
     broken = [(label(source), rows) for source, (_, _, rows) in zip(sources, pieces, strict=True) if rows]
-    book = CallBook(np.ones(len(frame), bool), section, {"read": len(frame) + sum(len(rows) for _, rows in broken)})
+    ledger = {"read": len(frame) + sum(len(rows) for _, rows in broken)}
+    book = Book(np.ones(len(frame), bool), ledger, section.bad_rows)
     book.count(sum(len(rows) for _, rows in broken), "rows with the wrong number of columns")
     if section.bad_rows == "refuse":
         book.faults += [
@@ -175,11 +176,11 @@ def _piece(source: Source, section: StaffingSection) -> tuple[pd.DataFrame, tupl
     return pd.DataFrame({role: table.frame[name] for role, name in names.items()}), found, table.bad_rows
 
 
-def _assemble(frame: pd.DataFrame, section: StaffingSection, *, book: CallBook, timezone: str) -> Calls:
+def _assemble(frame: pd.DataFrame, section: StaffingSection, *, book: Book, timezone: str) -> Calls:
     """Return the calls of a frame whose columns are roles; raise all its faults at once."""
     stamps = stamps_of(frame, section, book, timezone)
     priority, priorities = priorities_of(frame, section, book)
-    units = units_of(frame, book)
+    units = units_of(frame, section, book)
     origin = origins_of(frame, section, book)
     place = places_of(frame, section, book)
     drop_repeated(frame, book)
@@ -191,8 +192,7 @@ def _assemble(frame: pd.DataFrame, section: StaffingSection, *, book: CallBook, 
         )
     rows = np.flatnonzero(book.keep)
     if not len(rows):
-        lines = [f"{reason}: {n:,}" for reason, n in book.ledger.items()]
-        raise DataError("no usable calls: every row is left out", faults=lines)
+        raise DataError("no usable calls: every row is left out", faults=book.lines)
     rows = rows[np.argsort(stamps["received"][rows], kind="stable")]
     minutes, imputed = durations_of({role: times[rows] for role, times in stamps.items()}, section, book)
     hour = local_hour(stamps["received"][rows], timezone)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,8 @@ import pandas as pd
 from allocator.config import DataSection
 from allocator.domain import ALL_KINDS, CALL, OFFICER, Bools, Floats, Ints
 from allocator.errors import nearest, some
-from allocator.facts import Note, note
+from allocator.facts import note
+from allocator.io.history.book import Book
 from allocator.io.tables import (
     MOST_KINDS,
     ParsedTimes,
@@ -34,41 +33,7 @@ TOLD = {
 _EARLIEST, _LATEST = np.datetime64("1970-01-01", "s"), np.datetime64("2101-01-01", "s")
 
 
-@dataclass
-class EventBook:
-    """What is found while reading: rows left out by reason, faults, notes."""
-
-    keep: Bools
-    ledger: dict[str, int]
-    faults: list[str] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-
-    def drop(self, rows: Bools, reason: str) -> None:
-        """Leave out those of `rows` that are still kept, and count them."""
-        self.count(int((self.keep & rows).sum()), reason)
-        self.keep &= ~rows
-
-    def count(self, number: int, reason: str) -> None:
-        """Add a number to the ledger."""
-        if number:
-            self.ledger[reason] = self.ledger.get(reason, 0) + number
-
-    def refuse(self, rows: Bools, fault: str | None, *, section: DataSection, reason: str) -> None:
-        """Note a fault of some rows; with `bad_rows = "drop"`, drop them instead while they are the fewer."""
-        if fault is None:
-            return
-        if section.bad_rows == "drop" and rows.mean() <= 0.5:
-            self.drop(rows, reason)
-        else:
-            self.faults.append(fault)
-
-
-def ledger_lines(ledger: Mapping[str, int]) -> list[str]:
-    """Return a line for each reason, with its count of rows."""
-    return [f"{reason}: {count:,}" for reason, count in ledger.items()]
-
-
-def times_of(frame: pd.DataFrame, section: DataSection, book: EventBook) -> ParsedTimes:
+def times_of(frame: pd.DataFrame, section: DataSection, book: Book) -> ParsedTimes:
     """Return the times of events, from one column or from date and clock; rows without one are dropped."""
     if "time" in frame:
         times = parse_times(frame["time"], time_format=section.time_format)
@@ -82,19 +47,19 @@ def times_of(frame: pd.DataFrame, section: DataSection, book: EventBook) -> Pars
         way_out = "" if section.time_format else "data.time_format, or "
         fault += f'; set {way_out}data.bad_rows = "drop" to leave such rows out'
     book.drop(times.missing, "without time")
-    book.refuse(times.bad, fault, section=section, reason="time cannot be read")
+    book.refuse(times.bad, fault, reason="time cannot be read")
     book.drop(times.time < _EARLIEST, "time before 1970")
     book.drop(times.time >= _LATEST, "time after 2100")
     return times
 
 
-def other_times_of(frame: pd.DataFrame, role: str, *, section: DataSection, book: EventBook) -> ParsedTimes | None:
+def other_times_of(frame: pd.DataFrame, role: str, *, section: DataSection, book: Book) -> ParsedTimes | None:
     """Return the times of a further role, such as the end; None where the file has no such column."""
     if role not in frame:
         return None
     times = parse_times(frame[role])
-    book.refuse(times.bad, times.fault(str(getattr(section.columns, role))), section=section,
-                reason=f"{role} cannot be read")  # fmt: skip
+    fault = times.fault(str(getattr(section.columns, role)))
+    book.refuse(times.bad, fault, reason=f"{role} cannot be read")
     odd = (times.time < _EARLIEST) | (times.time >= _LATEST)
     book.count(int((book.keep & odd).sum()), f"{role} before 1970 or after 2100 ({role} ignored)")
     nothing = np.datetime64("NaT", "s")
@@ -103,7 +68,7 @@ def other_times_of(frame: pd.DataFrame, role: str, *, section: DataSection, book
 
 def utc_of(
     times: ParsedTimes, section: DataSection, timezone: str, *, rows: Ints, dates: bool,
-    book: EventBook | None = None,
+    book: Book | None = None,
 ) -> Any:  # fmt: skip
     """Return UTC times; of `dates`, the file's own day counts, whatever its time zone or offset."""
     zone = timezone if dates else section.timezone or timezone
@@ -117,7 +82,7 @@ def utc_of(
     return utc
 
 
-def places_of(frame: pd.DataFrame, section: DataSection, book: EventBook) -> tuple[Floats, Floats]:
+def places_of(frame: pd.DataFrame, section: DataSection, book: Book) -> tuple[Floats, Floats]:
     """Return east and north of each event as the file has them; rows without a place are dropped."""
     roles = ("lon", "lat") if "lon" in frame else ("x", "y")
     (x, bad_x), (y, bad_y) = (as_numbers(frame[role]) for role in roles)
@@ -126,7 +91,7 @@ def places_of(frame: pd.DataFrame, section: DataSection, book: EventBook) -> tup
         values = frame[roles[0]].where(pd.Series(bad_x), frame[roles[1]])[bad]
         examples = some(values.unique()[:3])
         fault = f"{int(bad.sum()):,} of {len(frame):,} places are no numbers, for example {examples}"
-        book.refuse(bad, fault, section=section, reason="place cannot be read")
+        book.refuse(bad, fault, reason="place cannot be read")
     missing = ~bad & (~np.isfinite(x) | ~np.isfinite(y) | ((x == 0) & (y == 0)))
     if section.corrections == "net" and {"id", "count"} <= set(frame):
         source = _corrected_rows(frame, missing=missing)
@@ -138,7 +103,7 @@ def places_of(frame: pd.DataFrame, section: DataSection, book: EventBook) -> tup
     book.drop(missing, "without place")
     if roles == ("lon", "lat"):
         impossible = ~missing & ~bad & ((np.abs(y) > 90) | (np.abs(x) > 180))
-        book.refuse(impossible, _impossible(x, y, impossible), section=section, reason="impossible place")
+        book.refuse(impossible, _impossible(x, y, impossible), reason="impossible place")
     return x, y
 
 
@@ -167,9 +132,7 @@ def _impossible(x: Floats, y: Floats, rows: Bools) -> str | None:
     return f"{where} ({example}); if they are metres or feet, map them as x and y and set data.crs"
 
 
-def kinds_of(
-    frame: pd.DataFrame, section: DataSection, book: EventBook
-) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
+def kinds_of(frame: pd.DataFrame, section: DataSection, book: Book) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
     """Return each event's row of kind, and the sorted names of kinds."""
     codes, distinct = pd.factorize(frame["kind"])
     text = [*as_text(pd.Series(distinct)), ""]
@@ -188,7 +151,7 @@ def kinds_of(
     return kind, kinds
 
 
-def counts_of(frame: pd.DataFrame, section: DataSection, book: EventBook) -> npt.NDArray[np.int8]:
+def counts_of(frame: pd.DataFrame, section: DataSection, book: Book) -> npt.NDArray[np.int8]:
     """Return what each row counts, 1 for an event and -1 for a correction of one."""
     if "count" not in frame:
         return np.ones(len(frame), np.int8)
@@ -208,7 +171,7 @@ def counts_of(frame: pd.DataFrame, section: DataSection, book: EventBook) -> npt
     return np.where(numbers < 0, -1, 1).astype(np.int8)
 
 
-def weights_of(frame: pd.DataFrame, book: EventBook) -> npt.NDArray[np.float32]:
+def weights_of(frame: pd.DataFrame, book: Book) -> npt.NDArray[np.float32]:
     """Return each event's own weight; 1 where the file gives none."""
     if "weight" not in frame:
         return np.ones(len(frame), np.float32)
@@ -220,7 +183,7 @@ def weights_of(frame: pd.DataFrame, book: EventBook) -> npt.NDArray[np.float32]:
     return numbers.astype(np.float32)
 
 
-def origins_of(frame: pd.DataFrame, section: DataSection, book: EventBook) -> npt.NDArray[np.int8]:
+def origins_of(frame: pd.DataFrame, section: DataSection, book: Book) -> npt.NDArray[np.int8]:
     """Return for each row whether it is a call or an officer's own find."""
     if "origin" not in frame:
         return np.full(len(frame), CALL, np.int8)
@@ -238,7 +201,7 @@ def origins_of(frame: pd.DataFrame, section: DataSection, book: EventBook) -> np
     return np.where(text.isin(own), OFFICER, CALL).astype(np.int8)
 
 
-def drop_repeated(frame: pd.DataFrame, section: DataSection, book: EventBook) -> npt.NDArray[np.object_] | None:
+def drop_repeated(frame: pd.DataFrame, section: DataSection, book: Book) -> npt.NDArray[np.object_] | None:
     """Drop repeated rows by the job's rule; return the ids if there are any."""
     identity = as_text(frame["id"]) if "id" in frame else None
     repeated = np.zeros(len(frame), bool)
@@ -263,7 +226,7 @@ def are_dates(times: ParsedTimes, rows: Bools) -> bool:
     return times.midnight_share(rows) >= _DAY_SHARE
 
 
-def precision_of(times: ParsedTimes, section: DataSection, book: EventBook) -> str:
+def precision_of(times: ParsedTimes, section: DataSection, book: Book) -> str:
     """Return what the times are exact to: minute, day or month."""
     midnight = times.midnight_share(book.keep)
     precision: str = section.time_precision

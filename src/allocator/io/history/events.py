@@ -15,14 +15,13 @@ from allocator.config import ColumnMap, DataSection, Job
 from allocator.domain import Events
 from allocator.errors import ConfigError, DataError, nearest, some
 from allocator.facts import Note, note
+from allocator.io.history.book import Book
 from allocator.io.history.event_columns import (
     TOLD,
-    EventBook,
     are_dates,
     counts_of,
     drop_repeated,
     kinds_of,
-    ledger_lines,
     origins_of,
     other_times_of,
     places_of,
@@ -104,7 +103,8 @@ def _read(sources: list[Source], section: DataSection, *, timezone: str) -> Even
     broken = sum(len(piece.bad_rows) for piece in pieces)
     frames = [piece.frame for piece in pieces]
     frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-    book = EventBook(np.ones(len(frame), bool), {"read": len(frame) + broken}, notes=_preset_notes(section, pieces))
+    ledger, notes = {"read": len(frame) + broken}, _preset_notes(section, pieces)
+    book = Book(np.ones(len(frame), bool), ledger, section.bad_rows, notes=notes)
     book.count(broken, "rows with the wrong number of columns")
     if section.bad_rows == "refuse":
         for source, piece in zip(sources, pieces, strict=True):
@@ -128,7 +128,7 @@ def _preset_notes(section: DataSection, pieces: Sequence[Piece]) -> list[Note]:
     return notes
 
 
-def _assemble(frame: pd.DataFrame, section: DataSection, *, book: EventBook, timezone: str, crs: str) -> Events:
+def _assemble(frame: pd.DataFrame, section: DataSection, *, book: Book, timezone: str, crs: str) -> Events:
     """Return the events of a frame whose columns are roles; raise all its faults at once."""
     times = times_of(frame, section, book)
     x, y = places_of(frame, section, book)
@@ -143,7 +143,7 @@ def _assemble(frame: pd.DataFrame, section: DataSection, *, book: EventBook, tim
     precision = precision_of(times, section, book)
     order = np.flatnonzero(book.keep)
     if not len(order):
-        raise DataError("no usable events: every row is left out", faults=ledger_lines(book.ledger))
+        raise DataError("no usable events: every row is left out", faults=book.lines)
     utc = utc_of(times, section, timezone, rows=order, dates=precision != "minute", book=book)
     order = order[rank := np.argsort(utc, kind="stable")]
     start = utc[rank]
@@ -162,7 +162,7 @@ def _assemble(frame: pd.DataFrame, section: DataSection, *, book: EventBook, tim
     )  # fmt: skip
 
 
-def _all_faults(book: EventBook, times: ParsedTimes, section: DataSection) -> DataError:
+def _all_faults(book: Book, times: ParsedTimes, section: DataSection) -> DataError:
     examples = times.text[times.bad].unique().tolist()[:3] if times.bad.any() else []
     column = (section.columns.time or section.columns.date) if examples else None
     several = "1 fault" if len(book.faults) == 1 else f"{len(book.faults)} faults"
