@@ -220,10 +220,10 @@ def _plan_lines(m: Draft, values: Figures) -> list[tuple[str, str]]:
                      f"minimums met in {met:,} of the {len(asked):,} district-shifts that have one"),
         ("patrol", f"{values['visits']:,} visits of {m.run.job.allocation.block_minutes} minutes at "
                    f"{values['places']:,} places cover {values['covered']:.2%} of the expected harm"),
-        ("", f"no plan can cover more than {values['covered_bound']:.2%} (gap {_percent(values['gap'])}); {rivals}"),
+        ("", f"no plan can cover more than {values['covered_bound']:.2%} (gap {percent(values['gap'])}); {rivals}"),
         ("", f"expected in those places during those shifts: {hits['mean']:,.0f} events, "
              f"{m.run.surface.interval:.0%} interval {hits['lower']:,.0f} to {hits['upper']:,.0f}"),
-        ("delivered", f"{values['delivered']:.2%} after travel and time (gap {_percent(values['delivered_gap'])})"),
+        ("delivered", f"{values['delivered']:.2%} after travel and time (gap {percent(values['delivered_gap'])})"),
     ]  # fmt: skip
     lines += _edit_lines(m)
     busiest = plan.staffing.sort_values(["covered_harm", "district", "shift"], ascending=[False, True, True]).head(3)
@@ -293,7 +293,8 @@ def _units(n: int) -> str:
     return "unit" if n == 1 else "units"
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Return a small share in percent, with as many places as it takes."""
     return "unknown" if not np.isfinite(share) else f"{share:.4%}" if share < 0.001 else f"{share:.2%}"
 
 
@@ -308,7 +309,7 @@ def _outreach_lines(m: Draft) -> list[tuple[str, str]]:
         f"{len(items)} holdings{over} make {int(items['reach'].sum()):,} contacts for {plan.spent:,.0f} of "
         f"{plan.budget:,.0f}; under the assumed effects {prevented:.2f} expected harm prevented in the "
         f"{m.run.job.outreach.horizon_weeks:g} weeks after ({plan.low:.2f} to {plan.high:.2f} at the ends of the "
-        f"assumptions; gap {_percent(plan.gap)})"
+        f"assumptions; gap {percent(plan.gap)})"
     )
     lines = [("outreach", text)]
     by_type = items["type"].value_counts().sort_index()
