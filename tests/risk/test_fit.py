@@ -296,11 +296,11 @@ def test_early_stopping_chooses_on_windows_it_did_not_train_on(panel, monkeypatc
 
     seen = {}
 
-    def spy(self, training, base, after, original=boosted.Boosted._train):
+    def spy(self, training, base, after, original=boosted.Boosted.train):
         seen["last"] = training.days[-1] + training.horizon
         return original(self, training, base, after)
 
-    monkeypatch.setattr(boosted.Boosted, "_train", spy)
+    monkeypatch.setattr(boosted.Boosted, "train", spy)
     for horizon in (7, 28):
         training = read_history(panel, horizon, OPTIONS, Extras(), seed=0).training
         boosted.Boosted(OPTIONS).fit(training)
@@ -373,11 +373,11 @@ def test_an_interval_counts_in_each_shift_by_its_part(panel):
 @given(st.integers(0, 7 * 1440 - 1), st.integers(0, 7 * 1440 - 1), st.lists(st.integers(1, 10079), max_size=6))
 @settings(max_examples=80)
 def test_parts_of_an_interval_add_up_over_the_week(minute, span, cuts):
-    from allocator.risk.models.profile import WEEK_MINUTES, _part_inside
+    from allocator.risk.models.profile import WEEK_MINUTES, part_inside
 
     edges = [0, *sorted(set(cuts)), WEEK_MINUTES]
     parts = [
-        _part_inside(np.array([minute]), np.array([span]), start, stop - start)[0]
+        part_inside(np.array([minute]), np.array([span]), start, stop - start)[0]
         for start, stop in itertools.pairwise(edges)
     ]
     assert sum(parts) == pytest.approx(1, abs=1e-5)
@@ -401,10 +401,10 @@ def test_hours_are_short_shifts(panel):
 def test_dark_evenings_move_the_shares_of_the_whole_city(panel):
     """A planted kind that happens in the dark alone: its evening share is larger in winter than in summer."""
     from allocator.risk.features.daylight import daylight_hours
-    from allocator.risk.models.profile import _centre
+    from allocator.risk.models.profile import centre_of
 
     midnight = np.array(panel.first_day, "datetime64[s]") + panel.day * np.timedelta64(86_400, "s")
-    rng, place = np.random.default_rng(0), _centre(panel)
+    rng, place = np.random.default_rng(0), centre_of(panel)
     minute = rng.integers(0, 1440, len(panel.day))
     when = midnight + minute * np.timedelta64(60, "s")
     dark = daylight_hours(when, when + np.timedelta64(60, "s"), lon=place[0], lat=place[1]) == 0

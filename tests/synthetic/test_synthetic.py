@@ -70,9 +70,9 @@ def test_benchmark_problems_have_the_size_asked_for():
 
 
 def test_weekdays_of_the_season_repeat():
-    from allocator.synthetic.city import _season
+    from allocator.synthetic.city import season_factor
 
-    season = _season(PATTERNS["ASSAULT"], dt.date(2025, 1, 6), 364)
+    season = season_factor(PATTERNS["ASSAULT"], dt.date(2025, 1, 6), 364)
     by_weekday = season.reshape(-1, 7).mean(axis=0)
     assert by_weekday[4:].min() > by_weekday[:4].max()
     assert season.mean() == pytest.approx(1, abs=0.02)

@@ -166,7 +166,7 @@ def parse_job(content: Mapping[str, object], *, folder: str | Path | None = None
     try:
         return Job.model_validate(dict(content), context={"folder": folder})
     except ValidationError as error:
-        faults = [fault for one in error.errors() for fault in _fault(one)]
+        faults = [fault for detail in error.errors() for fault in _fault(detail)]
         count = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
         raise ConfigError(f"{source}: {count} in the job", faults=faults) from None
 

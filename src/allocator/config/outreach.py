@@ -198,9 +198,9 @@ class OutreachSection(Section):
     @model_validator(mode="after")
     def _possible(self) -> OutreachSection:
         faults = []
-        if wrong := [one for one in self.budget_scenarios if not -1 <= one <= 10 or one == 0]:
+        if wrong := [change for change in self.budget_scenarios if not -1 <= change <= 10 or change == 0]:
             faults.append(f"budget_scenarios: {some(wrong)} cannot be: a change is -1 or more, and not 0")
-        if wrong := [one for one in self.share_scenarios if not 0 <= one <= 1]:
+        if wrong := [share for share in self.share_scenarios if not 0 <= share <= 1]:
             faults.append(f"share_scenarios: {some(wrong)} cannot be: a share is from 0 to 1")
         if self.materials_hours[0] >= self.materials_hours[1]:
             faults.append("materials_hours: the second time must be after the first")

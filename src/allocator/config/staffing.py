@@ -125,7 +125,7 @@ class StaffingSection(Section):
     @model_validator(mode="after")
     def _sound_labels(self) -> StaffingSection:
         faults = []
-        for what, names in (("priorities", self.priorities), ("targets", [one.priority for one in self.targets])):
+        for what, names in (("priorities", self.priorities), ("targets", [target.priority for target in self.targets])):
             if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
                 faults.append(f"{what}: {some(twice)} is named twice")
         if self.priorities:

@@ -47,11 +47,11 @@ class ScenariosSection(Section):
     @model_validator(mode="after")
     def _possible(self) -> ScenariosSection:
         faults = []
-        if wrong := [one for one in self.staff if not -1 < one <= 1 or one == 0]:
+        if wrong := [change for change in self.staff if not -1 < change <= 1 or change == 0]:
             faults.append(f"staff: {some(wrong)} cannot be: a change is above -1 and at most 1, and not 0")
-        if wrong := [one for one in self.equity_within if not 0 <= one < 1]:
+        if wrong := [share for share in self.equity_within if not 0 <= share < 1]:
             faults.append(f"equity_within: {some(wrong)} cannot be: a half width is from 0 to below 1")
-        if wrong := [one for one in self.budget if one < 0]:
+        if wrong := [amount for amount in self.budget if amount < 0]:
             faults.append(f"budget: {some(wrong)} cannot be: a budget is 0 or more")
         if odd := [f"{kind} = {weight}" for kind, weight in self.harm.items() if not 0 <= weight <= 1e9]:
             faults.append(f"harm: {some(odd)} cannot be: a weight is 0 or more")

@@ -73,7 +73,7 @@ class Run:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Run):
             return NotImplemented
-        return all(_same(getattr(self, one.name), getattr(other, one.name)) for one in dataclasses.fields(self))
+        return all(_same(getattr(self, own.name), getattr(other, own.name)) for own in dataclasses.fields(self))
 
     __hash__ = None  # type: ignore[assignment]  # holds arrays
 
@@ -105,7 +105,7 @@ def _same(left: object, right: object) -> bool:
     if isinstance(left, pd.DataFrame):
         return isinstance(right, pd.DataFrame) and left.equals(right)
     if dataclasses.is_dataclass(left) and not isinstance(left, type) and not isinstance(left, Run):
-        names = [one.name for one in dataclasses.fields(left)]
+        names = [own.name for own in dataclasses.fields(left)]
         return type(left) is type(right) and all(_same(getattr(left, n), getattr(right, n)) for n in names)
     if isinstance(left, Mapping):
         if not isinstance(right, Mapping) or left.keys() != right.keys():

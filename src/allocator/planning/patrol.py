@@ -201,7 +201,7 @@ def _limits_frame(problem: AllocationProblem, answer: Allocation) -> pd.DataFram
 
 
 def _worth_frame(problem: AllocationProblem, answer: Allocation) -> pd.DataFrame:
-    rows = [(one.change, one.harm, one.share) for one in worth_of_limits(problem, answer)]
+    rows = [(worth.change, worth.harm, worth.share) for worth in worth_of_limits(problem, answer)]
     return pd.DataFrame(rows, columns=list(WORTH_COLUMNS)).astype(empty_table(WORTH_COLUMNS).dtypes.to_dict())
 
 
@@ -282,7 +282,7 @@ def staffing_frame(problem: AllocationProblem, units: Ints, gained: Floats, *, m
     columns = (
         np.repeat(np.array(problem.districts, object), n_shifts),
         np.tile(np.array(problem.shifts, object), n_districts), problem.minimum.ravel().astype(np.int32),
-        units.ravel().astype(np.int32), harm[0].ravel(), harm[1].ravel(), *(one.ravel() for one in margins),
+        units.ravel().astype(np.int32), harm[0].ravel(), harm[1].ravel(), *(table.ravel() for table in margins),
         *np.full((5, n_districts * n_shifts), np.nan),
     )  # fmt: skip
     return pd.DataFrame(dict(zip(STAFFING_COLUMNS, columns, strict=True))).astype({"district": "str", "shift": "str"})

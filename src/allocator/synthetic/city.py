@@ -86,7 +86,7 @@ class SyntheticCity:
     def true_rate(self, city: Tessellation, *, first_day: dt.date, days: int) -> Floats:
         """Return expected events over the given days, (n_cells, n_kinds), near repeats counted on average."""
         cell = city.locate(self.site_x, self.site_y)
-        season = np.stack([_season(PATTERNS[kind], first_day, days).sum() for kind in self.kinds])
+        season = np.stack([season_factor(PATTERNS[kind], first_day, days).sum() for kind in self.kinds])
         rate = [np.bincount(cell[cell >= 0], one[cell >= 0], city.n_cells) for one in self.intensity]
         return np.asarray(np.stack(rate, axis=1) * season / (1 - _REPEAT_SHARE))
 
@@ -138,7 +138,7 @@ def _intensity(x: Floats, y: Floats, kinds: tuple[str, ...], rng: np.random.Gene
     return intensity
 
 
-def _season(pattern: KindPattern, first_day: dt.date, days: int) -> Floats:
+def season_factor(pattern: KindPattern, first_day: dt.date, days: int) -> Floats:
     """Return the factor of each day: yearly season times weekday, with a mean of about 1."""
     day = np.array([first_day + dt.timedelta(days=n) for n in range(days)], dtype="datetime64[D]")
     of_year = (day - day.astype("datetime64[Y]").astype("datetime64[D]")).astype(int)
@@ -156,7 +156,7 @@ def _events(
     parts = []
     for row, kind in enumerate(kinds):
         pattern = PATTERNS[kind]
-        per_day = rng.poisson(_season(pattern, first_day, days) * intensity[row].sum())
+        per_day = rng.poisson(season_factor(pattern, first_day, days) * intensity[row].sum())
         day = np.repeat(np.arange(days), per_day).astype(np.float64)
         site = rng.choice(len(x), len(day), p=intensity[row] / intensity[row].sum())
         east, north = x[site] + rng.normal(0, 8, len(day)), y[site] + rng.normal(0, 8, len(day))

@@ -232,14 +232,14 @@ def test_killed_while_writing_leaves_no_run_folder(tmp_path, kill):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_while_writing_a_table_is_one_clear_error(tmp_path, demo_run, monkeypatch):
-    whole = runs._write
+    whole = runs.write_state
 
     def onto_a_full_disk(run, place):
         whole(run, place)
         (place / "full").symlink_to("/dev/full")
-        pq.write_table(pq.read_table(place / "plan.parquet"), place / "full")
+        pq.write_table(pq.read_table(place.parent / "plan.parquet"), place / "full")
 
-    monkeypatch.setattr(runs, "_write", onto_a_full_disk)
+    monkeypatch.setattr(runs, "write_state", onto_a_full_disk)
     with pytest.raises(OutputError, match="no room left on the disk"):
         al.save_run(demo_run, tmp_path / "run")
     assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ import numpy as np
 from allocator.config import DeploymentSection
 from allocator.report.look.stamp import EVALUATION_ONLY, stamp
 from allocator.report.run.map import map_png
-from allocator.report.run.summary import _percent
+from allocator.report.run.summary import percent
 
 
 def test_the_map_shows_harm_and_visits(demo_run):
@@ -53,6 +53,6 @@ def test_an_approval_is_printed_and_its_end_is_noticed(demo_run):
 
 
 def test_percentages():
-    assert _percent(0.00001) == "0.0010%"
-    assert _percent(0.0123) == "1.23%"
-    assert _percent(float("inf")) == "unknown"
+    assert percent(0.00001) == "0.0010%"
+    assert percent(0.0123) == "1.23%"
+    assert percent(float("inf")) == "unknown"

@@ -219,26 +219,26 @@ def test_unknown_countries_have_no_holidays():
 def cut(panel, first, stop, kind):
     """Return the panel without the events of one kind in some days."""
     kept = ~((panel.kind == kind) & (panel.day >= first) & (panel.day < stop))
-    return panel._rows(kept)
+    return panel.take(kept)
 
 
 def test_a_missing_month_is_masked_and_said(panel):
     gappy = cut(panel, 200, 230, 3)
     found = gappy.find_gaps()
     assert [(kind, a <= 200, b >= 230) for kind, a, b in found] == [(3, True, True)]
-    masked = gappy._with_gaps("mask")
+    masked = gappy.with_gaps("mask")
     assert f"no {panel.kinds[3]} from" in masked.notes[0].text
     assert "not as zero" in masked.notes[0].text
     assert masked.days_observed[found[0][1] : found[0][2], 3].sum() == 0
     with pytest.raises(DataError, match="true zeros"):
-        gappy._with_gaps("refuse")
-    assert gappy._with_gaps("zero").observed is None
+        gappy.with_gaps("refuse")
+    assert gappy.with_gaps("zero").observed is None
     assert panel.find_gaps() == []
 
 
 @pytest.mark.parametrize("model", ["historic_mean", "kde", "decay", "mixture", "boosted"])
 def test_a_gap_lowers_no_forecast(panel, model):
-    whole, gappy = panel, cut(panel, 150, 230, 3)._with_gaps("mask")
+    whole, gappy = panel, cut(panel, 150, 230, 3).with_gaps("mask")
     rates = [risk.fit(one, model, options=OPTIONS).rate[3].sum() for one in (whole, gappy)]
     assert rates[1] == pytest.approx(rates[0], rel=0.1)
     fitted = risk.fit(gappy, model, options=OPTIONS)
@@ -247,7 +247,7 @@ def test_a_gap_lowers_no_forecast(panel, model):
 
 def test_a_kind_that_began_late_is_forecast_at_its_own_level(panel):
     for days in (100, 40):
-        late = cut(panel, 0, panel.n_days - days, 1)._with_gaps("mask")
+        late = cut(panel, 0, panel.n_days - days, 1).with_gaps("mask")
         assert late.observed is not None
         for model in ("auto", "near_repeat", "self_exciting", "empirical_bayes"):
             fitted = risk.fit(late, model, options=OPTIONS)
@@ -359,7 +359,7 @@ def test_late_reports_do_not_lower_the_forecast(panel):
 @pytest.mark.parametrize("model", ["mixture", "boosted", "glm", "self_exciting", "near_repeat"])
 def test_a_month_without_any_kind_is_masked(panel, model):
     kept = ~((panel.day >= 200) & (panel.day < 230))
-    gappy = panel._rows(kept)._with_gaps("mask")
+    gappy = panel.take(kept).with_gaps("mask")
     assert not gappy.days_observed[200:230].any()
     rate = risk.fit(gappy, model, options=OPTIONS).rate.sum()
     assert rate == pytest.approx(risk.fit(panel, model, options=OPTIONS).rate.sum(), rel=0.12)
@@ -375,7 +375,7 @@ def test_bursts_and_coarse_dates_are_no_gaps(panel, middle):
 
 
 def test_a_later_event_closes_no_gap(panel):
-    quiet = panel._rows(~((panel.day >= 300) & (panel.day < 330)))
+    quiet = panel.take(~((panel.day >= 300) & (panel.day < 330)))
     cutoff = panel.first_day + dt.timedelta(days=309)
     columns = {name: np.append(getattr(quiet, name), getattr(quiet, name)[-1:]) for name in ("minute", "cell", "count")}
     day, kind = np.append(quiet.day, 313).astype(np.int32), np.append(quiet.kind, 0).astype(np.int16)
@@ -383,7 +383,7 @@ def test_a_later_event_closes_no_gap(panel):
     planted = dataclasses.replace(
         quiet, day=day[order], kind=kind[order], **{name: value[order] for name, value in columns.items()}
     )
-    before, after = (one._with_gaps("mask").until(cutoff) for one in (quiet, planted))
+    before, after = (one.with_gaps("mask").until(cutoff) for one in (quiet, planted))
     np.testing.assert_array_equal(before.days_observed, after.days_observed)
     assert before.notes == after.notes
 
@@ -426,7 +426,7 @@ def test_the_days_of_a_horizon_add_up_to_it(panel, horizon):
     from allocator.domain import shifts_of
 
     busy = np.repeat(np.arange(len(panel.day)), 1 + 2 * ((panel.day + panel.first_day.weekday()) % 7 == 5))
-    saturdays = panel._rows(busy)
+    saturdays = panel.take(busy)
     halves = [
         ShiftSection(name=name, start=dt.time(a), stop=dt.time(b)) for name, a, b in (("am", 0, 12), ("pm", 12, 0))
     ]

@@ -155,7 +155,7 @@ class RiskSurface:
         mean = np.where(chosen, self.mean.sum(axis=2, dtype=np.float64), 0.0).sum(axis=0)
         parts = np.bincount(np.where(self.city.district < 0, len(self.city.districts), self.city.district), mean)
         total = float(parts.sum())
-        of_city, of_district = (float(one[-1]) for one in (self.city_dispersion, self.district_dispersion))
+        of_city, of_district = (float(spread[-1]) for spread in (self.city_dispersion, self.district_dispersion))
         of_cell = np.maximum(self.dispersion[:, -1].astype(np.float64) - of_district, 0.0)
         squares = max(of_district - of_city, 0.0) * float((parts**2).sum()) + float((of_cell * mean**2).sum())
         spread = of_city + squares / max(total**2, 1e-12)

@@ -253,7 +253,7 @@ class Covariates:
         return cls(
             parts[0].n_cells, {name: column for part in parts for name, column in part.cells.items()},
             {name: column for part in parts for name, column in part.points.items()}, daily[0].days if daily else None,
-            tuple(one for part in parts for one in part.notes), daily[0].known_ahead if daily else (),
+            tuple(told for part in parts for told in part.notes), daily[0].known_ahead if daily else (),
         )  # fmt: skip
 
     @property

@@ -155,7 +155,7 @@ class Panel:
             outside=int((cell < 0).sum()), span=span[inside].astype(np.int32) if span.any() else None,
         )  # fmt: skip
         order = np.argsort(panel.day, kind="stable")
-        return panel._rows(order)._with_gaps(gaps)
+        return panel.take(order).with_gaps(gaps)
 
     @classmethod
     def from_counts(
@@ -207,7 +207,8 @@ class Panel:
             observed=np.repeat(known.observed, days, axis=0) if hidden else None, notes=tuple(notes),
         )  # fmt: skip
 
-    def _with_gaps(self, gaps: str) -> Panel:
+    def with_gaps(self, gaps: str) -> Panel:
+        """Return the panel with its gaps masked, taken for zeros, or (`refuse`) refused."""
         found = [] if gaps == "zero" or self.precision == "month" else self.find_gaps()
         if not found:
             return dataclasses.replace(self, masks_gaps=gaps == "mask")
@@ -276,7 +277,7 @@ class Panel:
         net = np.add.reduceat(self.count[order].astype(np.int64), starts)
         rank = np.arange(len(order)) - np.repeat(starts, np.diff(np.r_[starts, len(order)]))
         keep = rank < np.repeat(net, np.diff(np.r_[starts, len(order)]))
-        return self._rows(np.sort(order[keep]))
+        return self.take(np.sort(order[keep]))
 
     @property
     def days_observed(self) -> Bools:
@@ -312,10 +313,10 @@ class Panel:
         known = self.day < n_periods * self.period_days  # a period that is cut is left out
         if self.reported is not None:
             known &= self.reported < self.day_index(cutoff)
-        early = dataclasses.replace(self._rows(known), n_periods=n_periods)
+        early = dataclasses.replace(self.take(known), n_periods=n_periods)
         if self.masks_gaps:  # anew, from what was known then: a later event must not open or close a gap
-            notes = tuple(one for one in self.notes if one.cause != "history.gap_masked")
-            return dataclasses.replace(early, observed=None, notes=notes)._with_gaps("mask")
+            notes = tuple(told for told in self.notes if told.cause != "history.gap_masked")
+            return dataclasses.replace(early, observed=None, notes=notes).with_gaps("mask")
         observed = None if self.observed is None else self.observed[: early.n_days]
         return dataclasses.replace(early, observed=observed)
 
@@ -339,7 +340,8 @@ class Panel:
             outside=self.outside + newer.outside, notes=tuple(dict.fromkeys((*self.notes, *newer.notes))),
         )  # fmt: skip
 
-    def _rows(self, rows: Bools | Ints) -> Panel:
+    def take(self, rows: Bools | Ints) -> Panel:
+        """Return the panel with some of its rows."""
         arrays = {name: getattr(self, name)[rows] for name in ("day", "minute", "cell", "kind", "count")}
         optional = {name: value[rows] for name in ("reported", "span") if (value := getattr(self, name)) is not None}
         return dataclasses.replace(self, **arrays, **optional)

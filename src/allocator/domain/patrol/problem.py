@@ -221,14 +221,14 @@ class AllocationProblem(AllocationTerms):
     def is_network(self) -> bool:
         """Whether a min-cost flow solves it: no limit beyond units, minimums and bands."""
         extra = (self.week_least, self.week_most, self.days_running, self.crews)
-        return not self.limits and not self.fair and all(one is None for one in extra)
+        return not self.limits and not self.fair and all(value is None for value in extra)
 
     @property
     def is_by_units(self) -> bool:
         """Whether every limit is on units and on what they cover: the best visits of posted units then decide."""
         cellwise = (self.week_least, self.week_most, self.days_running)
         on_blocks = any(limit.on_blocks is not None for limit in (*self.limits, *self.fair))
-        return not on_blocks and all(one is None for one in cellwise)
+        return not on_blocks and all(value is None for value in cellwise)
 
     def network(self) -> AllocationProblem:
         """Return the problem without the limits that a flow cannot hold."""

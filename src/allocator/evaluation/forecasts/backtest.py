@@ -100,9 +100,9 @@ def backtest(
     design = design_of(panel, asked)
     plan = folds_of(panel, design, folds=asked.folds, step=step_of(design, panel, asked.step))
     results = in_folds(score, [(panel, design, fold) for fold in plan], executor=executor, progress=progress)
-    skipped = tuple(one for result in results for one in result.skipped)
+    skipped = tuple(skip for result in results for skip in result.skipped)
     if len(skipped) == len(plan) * len(design.kinds):
-        raise DataError("no fold could be scored", faults=sorted({f"{one.kind}: {one.reason}" for one in skipped}))
+        raise DataError("no fold could be scored", faults=sorted({f"{skip.kind}: {skip.reason}" for skip in skipped}))
     spacing = (plan[1].cutoff - plan[0].cutoff).days if len(plan) > 1 else design.days
     return Scorecard(
         models=design.models, kinds=design.kinds, cutoffs=tuple(fold.cutoff for fold in plan),

@@ -41,7 +41,9 @@ def score(panel: Panel, design: Design, fold: Fold) -> FoldScore:
         sums.append({name: np.stack([row[name] for row in rows]) for name in rows[0]})
         chosen.append((*surface.models, " + ".join(dict.fromkeys(surface.models))))
     return FoldScore(
-        {name: np.stack([one[name] for one in sums]) for name in sums[0]}, tuple(chosen), tuple(skips.values())
+        {name: np.stack([kind_sums[name] for kind_sums in sums]) for name in sums[0]},
+        tuple(chosen),
+        tuple(skips.values()),
     )
 
 
@@ -136,7 +138,7 @@ class Cases:
         of_kind = np.arange(len(self.harm)) == kind
         weight = self.harm if kind == len(self.harm) else self.harm * of_kind
         mean = self.surface.mean.sum(axis=0, dtype=np.float64)
-        actual, rate, past = (np.einsum("ck,k->c", one, weight) for one in (self.actual, mean, self.past))
+        actual, rate, past = (np.einsum("ck,k->c", counts, weight) for counts in (self.actual, mean, self.past))
         return Case(actual, rate, self.surface.city.area_km2, past)
 
     def _rate(self, kind: int) -> Floats:

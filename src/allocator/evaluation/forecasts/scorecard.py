@@ -37,7 +37,7 @@ class Scorecard(Pooled):
         forecast would score on Poisson counts drawn from itself.
         """
         shape = (len(self.models), len(self.kinds), self.n_folds, len(self.area_shares))
-        model, kind, fold, share = (one.ravel() for one in np.indices(shape))
+        model, kind, fold, share = (axis.ravel() for axis in np.indices(shape))
         sums = self._asked(self.sums)
         flat = {
             name: np.broadcast_to(np.moveaxis(one, 0, 2), shape).ravel()
@@ -86,7 +86,7 @@ class Scorecard(Pooled):
         """
         share = self.default_share if area_share is None else area_share
         if share not in self.area_shares:
-            known = ", ".join(f"{one:g}" for one in self.area_shares)
+            known = ", ".join(f"{asked:g}" for asked in self.area_shares)
             raise ConfigError(f"the backtest has no area share {share:g}; there are {known}")
         kept = self.estimates[self.estimates["area_share"].isna() | (self.estimates["area_share"] == share)]
         wide: dict[tuple[str, str], dict[str, float]] = {}
@@ -151,7 +151,7 @@ class Scorecard(Pooled):
             "cells": ratio(cells, scored), "expected": expected, "observed": observed,
             "ratio": ratio(observed, expected), "low": low, "high": high, "pit90": ratio(inside, cells),
         }  # fmt: skip
-        model, kind, decile = (one.ravel() for one in np.indices(shape))
+        model, kind, decile = (axis.ravel() for axis in np.indices(shape))
         return pd.DataFrame(
             {
                 "model": np.array(self.models, object)[model],
@@ -176,7 +176,7 @@ class Scorecard(Pooled):
             "best_possible": ratio(total["best"], total["events"]),
             "ceiling": ratio(total["ceiling_hits"], total["ceiling_events"]),
         }
-        model, kind, share = (one.ravel() for one in np.indices(columns["hit_rate"].shape))
+        model, kind, share = (axis.ravel() for axis in np.indices(columns["hit_rate"].shape))
         return pd.DataFrame(
             {
                 "model": np.array(self.models, object)[model],
@@ -208,7 +208,7 @@ class Scorecard(Pooled):
 
     def skips(self) -> pd.DataFrame:
         """Return what was not scored: `fold, cutoff, kind, reason`."""
-        rows = [(one.fold, one.cutoff, one.kind, one.reason) for one in self.skipped]
+        rows = [(skip.fold, skip.cutoff, skip.kind, skip.reason) for skip in self.skipped]
         return pd.DataFrame(rows, columns=["fold", "cutoff", "kind", "reason"])
 
     def summary(self, *, width: int = 110) -> str:
@@ -225,7 +225,7 @@ class Scorecard(Pooled):
 
     def _long(self, name: str, value: Floats, draws: Floats) -> pd.DataFrame:
         low, high = self._interval(draws)
-        model, kind, share = (one.ravel() for one in np.indices(value.shape))
+        model, kind, share = (axis.ravel() for axis in np.indices(value.shape))
         shares = np.array(self.area_shares) if value.shape[-1] == len(self.area_shares) and _at_share(name) else None
         return pd.DataFrame(
             {

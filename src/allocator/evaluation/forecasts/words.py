@@ -162,7 +162,7 @@ def _verdicts(card: Pooled, differences: pd.DataFrame) -> list[tuple[str, str]]:
         parts = [f"{(rows['verdict'] == BETTER).sum()} of {len(rows)} series better than the best baseline"]
         for verdict, words in ((NEITHER, "no clear difference on"), (WORSE, "worse on"), (UNKNOWN, "too few folds on")):
             if len(some := rows[rows["verdict"] == verdict]):
-                parts.append(f"{words} " + ", ".join(f"{one.kind} ({one.baseline})" for one in some.itertuples()))
+                parts.append(f"{words} " + ", ".join(f"{row.kind} ({row.baseline})" for row in some.itertuples()))
         said.append(f"{SAID[metric]}: {'; '.join(parts)}")
     return [("verdict" if not n else "", text) for n, text in enumerate(said)]
 

@@ -68,7 +68,7 @@ def _expected(surface: RiskSurface, kind: str | None, shift: str | None) -> Floa
         raise DataError(f"no kind {kind!r} is forecast{nearest(kind, surface.kinds)}")
     if shift is not None and shift not in surface.shifts:
         raise DataError(f"no shift {shift!r} is forecast{nearest(shift, surface.shifts)}")
-    weight = surface.harm if kind is None else np.array([kind in (one, ALL_KINDS) for one in surface.kinds], float)
+    weight = surface.harm if kind is None else np.array([kind in (other, ALL_KINDS) for other in surface.kinds], float)
     slices = slice(None) if shift is None else [surface.shifts.index(shift)]
     return np.asarray(np.einsum("sck,k->c", surface.mean[slices].astype(np.float64), np.asarray(weight, np.float64)))
 

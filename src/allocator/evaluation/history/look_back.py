@@ -66,7 +66,7 @@ def _hours(panel: Panel, stop: dt.date) -> pd.DataFrame:
     trends = find_trends(panel, stop=stop)
     if trends.hours is None:
         return pd.DataFrame({"kind": pd.Series(dtype="str"), "weekday": [], "hour": [], "events": []})
-    kind, weekday, hour = (one.ravel() for one in np.indices(trends.hours.shape))
+    kind, weekday, hour = (axis.ravel() for axis in np.indices(trends.hours.shape))
     return pd.DataFrame(
         {"kind": np.array(trends.kinds, object)[kind], "weekday": weekday, "hour": hour, "events": trends.hours.ravel()}
     )
@@ -121,10 +121,10 @@ def _curve(actual: Floats, rates: Mapping[str, Floats], area: Floats) -> pd.Data
     shares, tables = np.array(CURVE_SHARES), []
     for model, rate in rates.items():
         sums = [place_sums(case, shares) for case in _cases(actual, rate, area)]
-        events = max(sum(float(one["events"][0]) for one in sums), 1e-12)
+        events = max(sum(float(week["events"][0]) for week in sums), 1e-12)
         columns = {
-            "hit_rate": sum(one["hits"] for one in sums) / events,
-            "best_possible": sum(one["best"] for one in sums) / events,
+            "hit_rate": sum(week["hits"] for week in sums) / events,
+            "best_possible": sum(week["best"] for week in sums) / events,
         }
         tables.append(pd.DataFrame({"model": model, "area_share": shares, **columns}))
     return pd.concat(tables, ignore_index=True)

@@ -116,7 +116,9 @@ def monitor(
         pieces = _judge_parts(part, whole[belongs], week, standing[1].level_from, known, judged.take(belongs))
         standing[0].update(judged, rows, 0)
         standing[1].update(pieces, rows, len(whole))
-    both = [np.concatenate([getattr(one, name) for one in (judged, pieces)]) for name in ("level", "spread")]
+    both = [
+        np.concatenate([getattr(judgement, name) for judgement in (judged, pieces)]) for name in ("level", "spread")
+    ]
     detectable = np.concatenate([_detectable(judged), _detectable(pieces)])
     return Monitoring(pd.DataFrame(rows, columns=list(_ROW)), both[0], both[1], detectable, first, season)
 
@@ -263,7 +265,7 @@ def _against(counts: Floats, week: int, start: Ints, known: Bools, shared: list[
     n_base = stop - first
     settled = (start <= first) | (stop - start >= SETTLE)
     before = np.arange(first, week + 1) < np.where(settled, start, 0)[:, None]
-    columns = [np.broadcast_to(one, before.shape) for one in shared]
+    columns = [np.broadcast_to(curve, before.shape) for curve in shared]
     design = np.stack([*columns, before.astype(np.float64)], axis=2)
     kept = known[first:stop].astype(np.float64)
     curve, covariance = _fit(counts[:, first:stop], design, offset, kept)

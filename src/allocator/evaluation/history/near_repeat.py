@@ -62,7 +62,7 @@ class NearRepeat:
             return f"{kind}: no more near repeats than places and times alone explain ({self.events:,} events)."
         parts = []
         for near, rows in found.groupby("near", sort=False):
-            times = ", ".join(f"{one.ratio:.1f} times at {one.soon}{_one_day(one)}" for one in rows.itertuples())
+            times = ", ".join(f"{band.ratio:.1f} times at {band.soon}{_one_day(band)}" for band in rows.itertuples())
             parts.append(f"at the {near} {times}" if near == SAME_PLACE else f"{near} away {times}")
         return f"{kind}: more pairs of events than places and times alone explain, {'; '.join(parts)}."
 

@@ -161,8 +161,8 @@ def delivery_report(
         raise DataError("the delivery does not fit the plan", faults=faults, column="id", count=len(faults))
     names = ["status", "attended", "handed_out", "cost", "cause"]
     plan = items.set_index("id")
-    told = pd.concat([Delivered.none().frame, *(one.frame for one in tables)], ignore_index=True).set_index("id")
-    held = pd.concat([pd.Series(dtype="bool"), *(one.held for one in tables)], ignore_index=True).to_numpy(np.bool_)
+    told = pd.concat([Delivered.none().frame, *(table.frame for table in tables)], ignore_index=True).set_index("id")
+    held = pd.concat([pd.Series(dtype="bool"), *(table.held for table in tables)], ignore_index=True).to_numpy(np.bool_)
     took_place = pd.Series(held, told.index).reindex(plan.index, fill_value=False)
     told = told[names].reindex(plan.index)
     material = plan["type"].isin(HANDED_OUT)
@@ -177,13 +177,13 @@ def delivery_report(
             "planned_cost": plan["cost"].astype("float64"), "cost": told["cost"], "cause": told["cause"].fillna(""),
         }
     ).rename_axis("id").reset_index()  # fmt: skip
-    notes = [note for one in tables for note in one.notes]
+    notes = [note for table in tables for note in table.notes]
     return DeliveryCard(rows, confidence, (*notes, *_notes(rows, offers)))
 
 
 def _foreign(items: pd.DataFrame, tables: list[Delivered]) -> list[str]:
     known = dict(zip(items["id"], items["initiative"], strict=True))
-    faults = [f"the plan holds id {one!r} twice" for one in items.loc[items["id"].duplicated(), "id"].unique()]
+    faults = [f"the plan holds id {name!r} twice" for name in items.loc[items["id"].duplicated(), "id"].unique()]
     seen: dict[str, str] = {}
     for table in tables:
         for row in table.frame.itertuples():

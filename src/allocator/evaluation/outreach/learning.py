@@ -64,7 +64,7 @@ def learnt(delivered: Sequence[Delivered], offers: Offers) -> tuple[Offers, tupl
         The offers of the job's files.
     """
     frame = pd.concat(
-        [Delivered.none().frame.assign(held=False), *(one.frame.assign(held=one.held) for one in delivered)],
+        [Delivered.none().frame.assign(held=False), *(table.frame.assign(held=table.held) for table in delivered)],
         ignore_index=True,
     )
     asked = frame[~frame["id"].duplicated(keep="last")]
@@ -127,7 +127,7 @@ def _fitted(rows: pd.DataFrame) -> tuple[dict[str, _Shrunk], float, dict[str, _S
     rooms, factor = dict[str, _Shrunk](), np.ones(len(rows))
     somewhere = ((rows["venue"] != "") & (usual > 0)).to_numpy()
     if somewhere.any():
-        rooms, _ = _ratios(*(one[somewhere] for one in (rows["venue"], rows["contacts"], usual)))
+        rooms, _ = _ratios(*(column[somewhere] for column in (rows["venue"], rows["contacts"], usual)))
         best = _best_rival(rows[somewhere], rooms)
         rooms = {name: replace(one, ratio=min(one.ratio / best[name], 1.0)) for name, one in rooms.items()}
         least = {name: max(one.ratio, LEAST_FACTOR) for name, one in rooms.items()}
@@ -137,7 +137,7 @@ def _fitted(rows: pd.DataFrame) -> tuple[dict[str, _Shrunk], float, dict[str, _S
 
 
 def _quotient(group: Ints, above: Floats, below: Floats) -> Floats:
-    top, bottom = (np.bincount(group, one) for one in (above, below))
+    top, bottom = (np.bincount(group, weight) for weight in (above, below))
     return np.divide(top, bottom, out=np.ones_like(top), where=bottom > 0)
 
 
@@ -161,7 +161,7 @@ def _ratios(group: pd.Series[str], contacts: pd.Series[float], promised: pd.Seri
     """Return the shrunk ratio of each group, and that of all."""
     names, place = np.unique(group.to_numpy(object), return_inverse=True)
     seen, planned = contacts.to_numpy(np.float64), promised.to_numpy(np.float64)
-    own_seen, own_planned = (np.bincount(place, one) for one in (seen, planned))
+    own_seen, own_planned = (np.bincount(place, count) for count in (seen, planned))
     holdings = np.bincount(place)
     prior = PRIOR_HOLDINGS * planned.mean()
     whole = float((prior + seen.sum()) / (prior + planned.sum()))

@@ -191,7 +191,7 @@ def reported_change(counts: ReportedCounts, *, confidence: float = 0.95, compare
     """
     pairs = [(counts.treated_before, counts.treated_after)]
     pairs += [(counts.comparison_before, counts.comparison_after)] * (compare and counts.compared)
-    sums = np.array([[float(np.sum(one)) for one in pair] for pair in pairs])
+    sums = np.array([[float(np.sum(answers)) for answers in pair] for pair in pairs])
     sums += 0.5 * bool((sums == 0).any())
     logs = np.log(sums[:, 1] / sums[:, 0]) - math.log(counts.days_after / counts.days_before)
     log = float(logs[0] - logs[1:].sum())
@@ -234,12 +234,12 @@ def victimisation_change(
         Level of the interval, by a t quantile of the fewest degrees of freedom.
     """
     waves = (before, after, *(elsewhere or ()))
-    if not all(one.usable for one in waves):
+    if not all(wave.usable for wave in waves):
         return None
-    logs = [math.log(one.mean) for one in waves]
+    logs = [math.log(wave.mean) for wave in waves]
     log = logs[1] - logs[0] - (logs[3] - logs[2] if elsewhere else 0.0)
-    se = math.sqrt(sum((one.se / one.mean) ** 2 for one in waves))
-    return Change.of_log(log, se, max(min(one.df for one in waves), 1.0), confidence)
+    se = math.sqrt(sum((wave.se / wave.mean) ** 2 for wave in waves))
+    return Change.of_log(log, se, max(min(wave.df for wave in waves), 1.0), confidence)
 
 
 @dataclass(frozen=True, eq=False)

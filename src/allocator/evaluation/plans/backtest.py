@@ -153,13 +153,13 @@ def plan_backtest(
     check_model(terms.model)
     _check_weeks(panel, weeks, terms)
     results = in_folds(score_week, [(panel, terms, week) for week in weeks], executor=executor, progress=progress)
-    if not any(one.harm > 0 for one in results):
+    if not any(week.harm > 0 for week in results):
         raise DataError("no harm occurred in any of the weeks: there is nothing to meet")
     names = (*PLANS, FORESIGHT)
     return PlanScorecard(
         plans=names, cutoffs=tuple(week.cutoff for week in weeks),
-        sums={name: np.stack([one.sums[name] for one in results]) for name in MEASURES},
-        harm=np.array([one.harm for one in results]), events=np.array([one.events for one in results]),
+        sums={name: np.stack([week.sums[name] for week in results]) for name in MEASURES},
+        harm=np.array([week.harm for week in results]), events=np.array([week.events for week in results]),
         notes=_notes(panel, weeks, terms, results), seed=terms.seed, block_minutes=terms.allocation.block_minutes,
         diminishing=terms.allocation.diminishing, days=_days(weeks[0]),
     )  # fmt: skip
@@ -184,7 +184,7 @@ def score_week(panel: Panel, terms: PlanTerms, week: PlanWeek) -> WeekScore:
         for made in plans.values()
     ]
     return WeekScore(
-        {name: np.array([one[name] for one in found]) for name in MEASURES},
+        {name: np.array([sums[name] for sums in found]) for name in MEASURES},
         harm=truth.total_harm, events=truth.total_events, events_between=truth.events_between,
         unknown=truth.unknown, notes=notes,
     )  # fmt: skip
@@ -260,10 +260,10 @@ def _check_weeks(panel: Panel, weeks: Sequence[PlanWeek], terms: PlanTerms) -> N
 
 def _notes(panel: Panel, weeks: Sequence[PlanWeek], terms: PlanTerms, results: Sequence[WeekScore]) -> tuple[Note, ...]:
     """Return what a reader must know to judge the comparison."""
-    notes = list(dict.fromkeys(told for one in results for told in one.notes))
-    if (unknown := sum(one.unknown for one in results)) >= 0.5:
-        notes.append(note("studies.times_unknown", count=unknown, total=sum(one.events for one in results)))
-    if (between := sum(one.events_between for one in results)) >= 0.5:
+    notes = list(dict.fromkeys(told for week in results for told in week.notes))
+    if (unknown := sum(week.unknown for week in results)) >= 0.5:
+        notes.append(note("studies.times_unknown", count=unknown, total=sum(week.events for week in results)))
+    if (between := sum(week.events_between for week in results)) >= 0.5:
         notes.append(note("studies.between_shifts", count=between))
     last = max(shift.stop for shift in weeks[-1].roster.shifts).astimezone(zoneinfo.ZoneInfo(panel.timezone))
     if last.replace(tzinfo=None) > dt.datetime.combine(panel.stop_day, dt.time()):

@@ -156,7 +156,7 @@ class _Cases:
         begin, end = midnight + self.minute, midnight + self.minute + self.span
         overlap = np.clip(np.minimum(end, stop) - np.maximum(begin, start), 0, None) / np.maximum(self.span, 1)
         part = np.where(self.span > 0, overlap, (begin >= start) & (begin < stop))
-        low, high = (np.clip(one - midnight, 0, DAY_MINUTES) for one in (start, stop))
+        low, high = (np.clip(minute - midnight, 0, DAY_MINUTES) for minute in (start, stop))
         return np.where(self.minute < 0, self.profile[self.kind, high] - self.profile[self.kind, low], part)
 
 

@@ -101,7 +101,7 @@ class Scenarios:
                 f"{row.scenario}: {row.holdings} holdings for {row.spent:,.0f} of {row.money:,.0f} prevent "
                 f"{row.prevented:,.2f} expected harm{change}, {row.hours_share:.1%} of the hours{patrol}",
             ))  # fmt: skip
-        return lines + [("note", one.text) for one in self.notes]
+        return lines + [("note", told.text) for told in self.notes]
 
     def _sentence(self, row: Record, base: pd.Series) -> str:
         if row.status != PLANNED:

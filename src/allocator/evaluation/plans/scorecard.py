@@ -91,7 +91,7 @@ class PlanScorecard:
     @cached_property
     def scores(self) -> pd.DataFrame:
         """One row per plan and week: `COLUMNS`. Harm is weighted events; `places` are cells times shifts visited."""
-        fold, plan = (one.ravel() for one in np.indices((self.n_folds, len(self.plans))))
+        fold, plan = (axis.ravel() for axis in np.indices((self.n_folds, len(self.plans))))
         flat = {name: one.ravel() for name, one in self.sums.items()}
         hours = flat["minutes"] / 60
         columns = {

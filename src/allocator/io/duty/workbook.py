@@ -219,7 +219,8 @@ def _check_origin(name: str, facts: Mapping[str, str], roster: Roster, job: str)
     if all(facts.get(key) == value for key, value in own.items()):
         return
     theirs, ours = (
-        f"{one.get('job', '')[:80]!r}, {one.get('first day')} to {one.get('last day')}" for one in (facts, own)
+        f"{facts_of.get('job', '')[:80]!r}, {facts_of.get('first day')} to {facts_of.get('last day')}"
+        for facts_of in (facts, own)
     )
     raise DataError(
         f"{name} is the workbook of another plan: of {theirs}, where this job is {ours}; take the roster.xlsx of a run "

@@ -38,7 +38,7 @@ def check_output(folder: str | Path, *, overwrite: bool = False) -> None:
         parent = parent.parent
     if not parent.is_dir():
         raise OutputError(f"cannot make {target}: {parent} is not a folder")
-    if not _may_write(parent):
+    if not may_write(parent):
         raise OutputError(f"no permission to write into {parent}")
 
 
@@ -50,7 +50,7 @@ def check_writable(folder: str | Path) -> None:
     OutputError
         If it cannot be written to.
     """
-    if Path(folder).is_dir() and not _may_write(Path(folder)):
+    if Path(folder).is_dir() and not may_write(Path(folder)):
         raise OutputError(f"no permission to write into {folder}: give another folder with --out")
 
 
@@ -85,7 +85,7 @@ def replace_files(files: Mapping[str, bytes], folder: str | Path) -> None:
             (made / name).parent.mkdir(parents=True, exist_ok=True)
             (made / name).write_bytes(content)
             (place / name).parent.mkdir(parents=True, exist_ok=True)
-            if (place / name).is_dir() or not _may_write((place / name).parent):
+            if (place / name).is_dir() or not may_write((place / name).parent):
                 raise OSError(errno.EACCES, f"{name} cannot be replaced")
         for name in files:
             (made / name).replace(place / name)
@@ -107,7 +107,8 @@ def _tidy_products(place: Path) -> None:
                 shutil.rmtree(left, ignore_errors=True)
 
 
-def _may_write(folder: Path) -> bool:
+def may_write(folder: Path) -> bool:
+    """Return whether files can be made in a folder."""
     return os.access(folder, os.W_OK | os.X_OK)
 
 

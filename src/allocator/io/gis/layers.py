@@ -147,14 +147,14 @@ def _cells(run: Run) -> GeoDataFrame:
     columns |= {f"expected {kind}": surface.mean[:, :, n].sum(axis=0) for n, kind in enumerate(kinds)}
     names = [shift.name for shift in run.roster.shifts]
     of_shift = dict(zip(dict.fromkeys(names), _distinct(dict.fromkeys(names)), strict=True))
-    columns |= {f"harm in {to}": harm[[one == name for one in names]].sum(axis=0) for name, to in of_shift.items()}
+    columns |= {f"harm in {to}": harm[[shift == name for shift in names]].sum(axis=0) for name, to in of_shift.items()}
     return _frame(columns, city.geometry, run)
 
 
 def _distinct(names: Iterable[str]) -> list[str]:
     """Return names of at most 60 characters that differ in more than case, as columns of a GeoPackage must."""
     seen, found = set[str](), []
-    for name in (one[:60] for one in names):
+    for name in (column[:60] for column in names):
         n, cut = 1, name
         while cut.casefold() in seen:
             n += 1
@@ -203,7 +203,7 @@ def _visits(run: Run) -> GeoDataFrame:
     columns = {name: visits[name].to_numpy() for name in ("unit", "shift", "seq", "cell")}
     columns |= {"district": _labels(city.districts, city.district[visits["cell"]])}
     columns |= {name: _milliseconds(visits[name]) for name in ("start", "stop")}
-    columns |= {"local_start": [one.isoformat() for one in local]}
+    columns |= {"local_start": [time.isoformat() for time in local]}
     columns |= {name: visits[name].to_numpy() for name in ("purpose", "reason")}
     return _frame(columns, shapely.points(city.x[visits["cell"]], city.y[visits["cell"]]), run)
 

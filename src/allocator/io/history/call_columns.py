@@ -114,7 +114,7 @@ def priorities_of(
     name = section.columns.priority
     if section.priorities:
         order = section.priorities
-        if strange := [one for one in found if one not in order]:
+        if strange := [name for name in found if name not in order]:
             book.faults.append(
                 f"column {name!r} has priorities that staffing.priorities does not name: {some(strange, 8)}; "
                 "name them, or rename them with staffing.priority_map"
@@ -122,7 +122,7 @@ def priorities_of(
     elif len(found) > _MOST_PRIORITIES:
         book.faults.append(f"column {name!r} holds {len(found):,} different values: it is hardly the priority")
         order = ()
-    elif all(_is_number(one) for one in found):
+    elif all(_is_number(name) for name in found):
         order = tuple(sorted(found, key=float))
     else:
         book.faults.append(

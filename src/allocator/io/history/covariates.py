@@ -300,7 +300,7 @@ def _places(table: Table, section: CovariateSection, crs: str) -> tuple[Floats, 
     if faults:
         return x, y, faults, []
     notes = [note("history.points_without_place", count=int(missing.sum()))] if missing.any() else []
-    x, y = (np.where(missing, np.nan, one) for one in (x, y))
+    x, y = (np.where(missing, np.nan, axis) for axis in (x, y))
     placed = ~missing
     x[placed], y[placed] = Transformer.from_crs(source, crs, always_xy=True).transform(x[placed], y[placed])
     return x, y, [], notes
@@ -358,7 +358,7 @@ def _measured(
         return _noted(found, note("history.covariate_of_distance", name=name, count=len(x)))
     found = Covariates.of_points(city, name, x, y, day=day, last_days=section.last_days, within_m=section.within_m)
     inside = int((city.locate(x, y) >= 0).sum())
-    first, last = (None if day is None else dt.date.fromordinal(int(one(day))) for one in (np.min, np.max))
+    first, last = (None if day is None else dt.date.fromordinal(int(end(day))) for end in (np.min, np.max))
     last_days = None if day is None else section.last_days
     outside = len(x) - inside
     told = note(

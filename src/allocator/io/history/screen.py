@@ -55,8 +55,8 @@ def screen(events: Events, policy: Policy, *, kinds: tuple[str, ...] = ()) -> Ev
             keep &= ~dropped
             notes += _count(events, dropped, reason=words, ledger=ledger)
     reasons = [_reason(kind, policy, kinds) for kind in events.kinds]
-    for reason in dict.fromkeys(one for one in reasons if one):
-        dropped = keep & np.array([one == reason for one in reasons], bool)[events.kind]
+    for reason in dict.fromkeys(cause for cause in reasons if cause):
+        dropped = keep & np.array([cause == reason for cause in reasons], bool)[events.kind]
         keep &= ~dropped
         notes += _count(events, dropped, reason=reason, ledger=ledger)
     if not keep.any():
@@ -83,7 +83,7 @@ def _words(text: str) -> str:
 
 
 def _listed(kind: str, kinds: tuple[str, ...]) -> bool:
-    return kind.casefold() in {one.casefold() for one in kinds}
+    return kind.casefold() in {name.casefold() for name in kinds}
 
 
 def _reason(kind: str, policy: Policy, kinds: tuple[str, ...]) -> str | None:

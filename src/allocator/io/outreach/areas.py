@@ -126,7 +126,7 @@ def sheet_of(path: str | Path, *, required: tuple[str, ...], optional: tuple[str
 def text_of(value: Any) -> str:
     """Return a value of a geographic file as the text that a CSV file would hold."""
     if isinstance(value, list):
-        return ";".join(text_of(one) for one in value)
+        return ";".join(text_of(part) for part in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -51,7 +51,7 @@ def read_offers(section: OutreachSection, areas: tuple[str, ...]) -> Offers:
     points = tuple(_points(section.points, areas, named)) if section.points else ()
     channels = tuple(_channels(section.channels, areas)) if section.channels else ()
     funds = tuple(_funds(section.funds, areas, named)) if section.funds else ()
-    money = (*(fund.name for fund in funds), *(one.name for one in partners if one.funds > 0))
+    money = (*(fund.name for fund in funds), *(partner.name for partner in partners if partner.funds > 0))
     initiatives = read_initiatives(section.initiatives, areas, topics=section.topics, funds=money)
     if not section.partners:  # partners that venues name are known by that alone
         partners = tuple(
@@ -111,7 +111,7 @@ def _initiative(
         sheet.fault("kinds is blank: the offence kinds it addresses, or topics of [outreach.topics]")
     effect = sheet.share("effect")
     low, high = (_optional(sheet, column) for column in ("effect_low", "effect_high"))
-    ends = [effect if one is None else one for one in (low, effect, high)]
+    ends = [effect if end is None else end for end in (low, effect, high)]
     if all(map(math.isfinite, ends)) and not ends[0] <= ends[1] <= ends[2] <= 1:
         sheet.fault("effect_low, effect and effect_high must rise, and none is more than 1")
     least, most = sheet.whole("least", 0, most=_MOST_HOLDINGS), sheet.whole("most", 7, most=_MOST_HOLDINGS)
@@ -153,9 +153,9 @@ def _no_person(sheet: Sheet, *columns: str) -> None:
 
 def _order_faults(initiatives: list[Initiative]) -> Iterator[str]:
     """Yield unknown and circular prerequisites and follow-ups."""
-    names = tuple(one.name for one in initiatives)
+    names = tuple(initiative.name for initiative in initiatives)
     before: dict[str, set[str]] = {name: set() for name in names}
-    wide = {one.name: INITIATIVE_TYPES.get(one.type) in (CHANNEL, ONLINE) for one in initiatives}
+    wide = {initiative.name: INITIATIVE_TYPES.get(initiative.type) in (CHANNEL, ONLINE) for initiative in initiatives}
     for one in initiatives:
         for column, other in (("requires", one.requires), ("follow_up", one.follow_up)):
             if other in wide and wide[other] != wide[one.name]:

@@ -168,7 +168,7 @@ def _read_layer(
     if len(distinct) < len(labels) and label is not None:
         notes += (note("history.features_merged", file=name, count=len(labels), labels=len(distinct), column=label),)
     rows = np.array(labels)
-    merged = [shapely.union_all(geometry[rows == one]) for one in distinct]
+    merged = [shapely.union_all(geometry[rows == label]) for label in distinct]
     polygons = np.empty(len(merged), object)
     polygons[:] = merged
     return _Layer(polygons, distinct, working, notes)
@@ -293,7 +293,7 @@ def _repaired(
     geometry = shapely.force_2d(frame.geometry.to_numpy())
     invalid = np.flatnonzero(~shapely.is_valid(geometry))
     mended = geometry.copy()
-    mended[invalid] = [_polygon_part(one) for one in shapely.make_valid(geometry[invalid])]
+    mended[invalid] = [_polygon_part(shape) for shape in shapely.make_valid(geometry[invalid])]
     names = [labels[row] if labels and set(labels) != {"all"} else str(row + 1) for row in range(len(frame))]
     before, after = np.abs(shapely.area(geometry)), shapely.area(mended)
     empty = np.flatnonzero(after == 0)

@@ -91,7 +91,7 @@ def read_matrix(path: str | Path, labels: tuple[str, ...], *, needed: Ints | Non
         raise DataError(f"{name} is no matrix of travel minutes", faults=faults, count=len(faults))
     found = np.full((len(labels), len(labels)), np.inf)
     place = {label: n for n, label in enumerate(labels)}
-    found[np.ix_([place[one] for one in rows], [place[one] for one in columns])] = minutes
+    found[np.ix_([place[label] for label in rows], [place[label] for label in columns])] = minutes
     return found
 
 
@@ -111,7 +111,7 @@ def _parts(path: Path) -> tuple[list[str], list[str], Floats, list[str]]:
         numbers, bad = as_numbers(table.frame[column])
         values.append(numbers)
         faults += _text_faults(table.frame[column][bad], f"column {column!r}")
-    return rows, [str(one) for one in header[1:]], np.array(values).reshape(-1, len(rows)).T, faults
+    return rows, [str(name) for name in header[1:]], np.array(values).reshape(-1, len(rows)).T, faults
 
 
 def _long_parts(frame: pd.DataFrame) -> tuple[list[str], list[str], Floats, list[str]]:
@@ -132,7 +132,7 @@ def _npz_parts(path: Path) -> tuple[list[str], list[str], Floats, list[str]]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             require_columns(["labels", "minutes"], arrays.files, where=path.name)
-            labels = [str(one) for one in arrays["labels"].ravel().tolist()]
+            labels = [str(label) for label in arrays["labels"].ravel().tolist()]
             minutes = np.asarray(arrays["minutes"], np.float64)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(f"{path.name} cannot be read: {str(error)[:120]}") from error
@@ -152,9 +152,9 @@ def _label_faults(what: str, given: list[str], known: tuple[str, ...], needed: l
     faults = []
     if unknown := sorted(set(given) - set(known)):
         faults.append(f"{len(unknown)} {what} labels are unknown: {some(unknown)}; known are {some(known)}")
-    if missing := [one for one in needed if one not in set(given)]:
+    if missing := [label for label in needed if label not in set(given)]:
         faults.append(f"{len(missing)} {what} labels are missing: {some(missing)}; add them")
-    if twice := sorted({one for one in given if given.count(one) > 1}) if len(given) != len(set(given)) else []:
+    if twice := sorted({label for label in given if given.count(label) > 1}) if len(given) != len(set(given)) else []:
         faults.append(f"{len(twice)} {what} labels stand more than once: {some(twice)}; keep one")
     return faults
 

@@ -288,7 +288,7 @@ def _add_day_rows(
 
 def _add_order_rows(rows: Rows, problem: AllocationProblem, columns: Columns, watched: Bools | None) -> None:
     """Add that the next block of a cell comes after the one before, where a limit could reward the opposite."""
-    on_harm = any(one.on_harm is not None for one in (*problem.limits, *problem.fair))
+    on_harm = any(limit.on_harm is not None for limit in (*problem.limits, *problem.fair))
     if not on_harm and not windows_of(problem):
         return
     by_cell = np.lexsort((columns.nth, columns.cell, columns.shift))

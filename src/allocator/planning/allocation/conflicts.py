@@ -201,7 +201,7 @@ def naming_edits(edits: Sequence[Edit]) -> Iterator[None]:
     try:
         yield
     except InfeasibleError as error:
-        shifts = {shift for one in error.records if isinstance(one, Note) for shift in one.named("shift")}
+        shifts = {shift for record in error.records if isinstance(record, Note) for shift in record.named("shift")}
         bearing = [edit for edit in edits if edit.shift in shifts] or edits
         if not bearing:
             raise

@@ -197,7 +197,7 @@ def _check_names(
         if place.file is not None and place.file not in places
     ]
     faults += _given_twice("allocation.bands", [(band.district, "") for band in allocation.bands])
-    faults += _given_twice("staffing.minimums", [(one.district, one.shift) for one in staffing.minimums])
+    faults += _given_twice("staffing.minimums", [(minimum.district, minimum.shift) for minimum in staffing.minimums])
     if faults:
         raise ConfigError(f"{len(faults)} names or limits of the job do not fit the city", faults=faults)
     homes = {unit.home_district for unit in roster.units} - {"", *city.districts}

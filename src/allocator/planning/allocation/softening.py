@@ -127,7 +127,7 @@ def _soften_limits(problem: AllocationProblem) -> tuple[AllocationProblem, tuple
     for n, (limit, (_, scale)) in enumerate(zip(problem.limits, model.limits, strict=True)):
         # Parts of units and blocks are rounded afterwards: a hundredth more leaves room for that.
         spare = 0.0 if small else 0.01 * size[n]
-        down, up = ((one[n] + spare) * scale if one[n] > 1e-7 else 0.0 for one in (lower, raise_))
+        down, up = ((amount[n] + spare) * scale if amount[n] > 1e-7 else 0.0 for amount in (lower, raise_))
         limits.append(
             dataclasses.replace(limit, least=limit.least - down * (1 + 1e-6), most=limit.most + up * (1 + 1e-6))
         )

@@ -124,7 +124,7 @@ def posting_cost(roster: Roster, city: Tessellation) -> tuple[Floats, float]:
     n = len(city.districts)
     inside = city.district >= 0
     count = np.maximum(np.bincount(city.district[inside], minlength=n), 1)
-    x, y = (np.bincount(city.district[inside], one[inside], minlength=n) / count for one in (city.x, city.y))
+    x, y = (np.bincount(city.district[inside], axis[inside], minlength=n) / count for axis in (city.x, city.y))
     metres = np.hypot(x[:, None] - x, y[:, None] - y)
     width = float(metres.max(initial=0.0)) + 1.0
     metres += _AWAY * width * (1 - np.eye(n))
@@ -138,9 +138,9 @@ def assignments_frame(posting: npt.NDArray[np.int32], roster: Roster, districts:
     shift, unit = np.nonzero(posting.T != OFF_DUTY)
     names = np.array([*districts, ""], object)  # RESERVE, -1, is the empty name
     columns = (
-        np.array([one.name for one in roster.units], object)[unit],
-        np.array([one.id for one in roster.shifts], object)[shift],
+        np.array([each.name for each in roster.units], object)[unit],
+        np.array([each.id for each in roster.shifts], object)[shift],
         names[posting[unit, shift]],
-        np.array([one.home_district for one in roster.units], object)[unit],
+        np.array([each.home_district for each in roster.units], object)[unit],
     )
     return pd.DataFrame(dict(zip(ASSIGNMENT_COLUMNS, columns, strict=True))).astype("str")

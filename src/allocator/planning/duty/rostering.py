@@ -305,7 +305,7 @@ def _demand_rows(problem: DutyProblem, first: int) -> _Rows:
 
 def _home_rows(problem: DutyProblem, targets: Ints, first: int) -> _Rows:
     n_units, n_shifts = problem.may.shape
-    u, s = (one.ravel() for one in np.indices((n_units, n_shifts)))
+    u, s = (axis.ravel() for axis in np.indices((n_units, n_shifts)))
     known = (problem.home[u] >= 0) & (targets.size > 0)
     u, s = u[known], s[known]
     own = np.arange(targets.size)

@@ -135,11 +135,11 @@ def edited(roster: Roster) -> Roster:
     own = [edit for edit in roster.edits if edit.on_duty_itself]
     if not own:
         return roster
-    pinned, off = ({(one.unit, one.shift) for one in own if one.action == action} for action in ("pin", "forbid"))
+    pinned, off = ({(edit.unit, edit.shift) for edit in own if edit.action == action} for action in ("pin", "forbid"))
     duty = (roster.duty | pinned) - off
     covered = {shift for _, shift in duty}
     if empty := sorted({shift for _, shift in roster.duty} - covered):
-        bearing = [str(one) for one in own if one.shift in empty and one.action == "forbid"]
+        bearing = [str(edit) for edit in own if edit.shift in empty and edit.action == "forbid"]
         raise DataError(
             f"hand edits leave no unit on duty in {', '.join(empty)}: take some of them back", faults=bearing
         )

@@ -244,7 +244,7 @@ def _domain_row(design: _Design, rows: Bools, label: str, confidence: float) -> 
 def _variance(score: Floats, strata: Ints, design: _Design) -> float:
     """Return the variance of a sum of scores; clusters that are not named have a score of 0."""
     n_strata = len(design.size)
-    squares, sums = (np.bincount(strata, one, n_strata) for one in (score**2, score))
+    squares, sums = (np.bincount(strata, scores, n_strata) for scores in (score**2, score))
     several = design.size > 1
     size = np.where(several, design.size, 2)
     spread = np.where(several, size / (size - 1) * (squares - sums**2 / size), squares)

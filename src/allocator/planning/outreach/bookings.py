@@ -32,8 +32,8 @@ class Ledger:
         row, column, size = (np.array(part) for part in zip(*entries, strict=True)) if entries else ([], [], [])
         shape = (len(limits.rows), len(self.columns))
         self.matrix = sp.csc_array((np.asarray(size, float), (row, column)), shape=shape)
-        self.least = np.array([-np.inf if one.least is None or one.soft else one.least for one in limits.rows])
-        self.most = np.array([np.inf if one.most is None else one.most for one in limits.rows])
+        self.least = np.array([-np.inf if row.least is None or row.soft else row.least for row in limits.rows])
+        self.most = np.array([np.inf if row.most is None else row.most for row in limits.rows])
         self.activity = np.zeros(len(limits.rows))
         self.value = np.zeros(len(self.columns))
         self.most_of = np.array([float(n) for n in limits.bounds.values()])
@@ -183,7 +183,7 @@ def _fill(ledger: Ledger, wanted: list[int], left_over: list[int], needed: Set[i
 def _missing(ledger: Ledger) -> dict[Note, int]:
     """Give units that hold nothing back to patrol, and return what soft rows miss."""
     season = ledger.season
-    busy = {(one.crew, season.shift_at(one.crew, one.start)) for one in ledger.booked}
+    busy = {(holding.crew, season.shift_at(holding.crew, holding.start)) for holding in ledger.booked}
     for c, crew in enumerate(season.crews):
         for s in crew.shifts:
             if (c, s) not in busy and ("taken", c, s, 0) in ledger.columns:
@@ -315,7 +315,7 @@ def _place(ledger: Ledger, o: int, crews: Sequence[int] | None = None) -> int:
 def _promising(ledger: Ledger) -> Iterator[int]:
     """Yield the options in order of the harm that one more holding prevents."""
     season = ledger.season
-    held = [one.option for one in ledger.booked]
+    held = [holding.option for holding in ledger.booked]
     now = reached(season, held)
     residents = np.maximum(season.areas.residents, 1.0)
     base = prevented(season, now.exposure)

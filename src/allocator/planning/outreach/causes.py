@@ -13,7 +13,7 @@ from allocator.planning.outreach.season import Holding, Season
 
 def unmet_of(season: Season, holdings: Sequence[Holding], missing: Mapping[Note, int]) -> Iterator[Note]:
     """Yield what could not be kept, and every initiative that is never held, each with its cause."""
-    held = Counter(season.options[one.option].initiative for one in holdings)
+    held = Counter(season.options[holding.option].initiative for holding in holdings)
     for i, one in enumerate(season.initiatives):
         if unknown := [kind for kind in one.kinds if kind not in season.kinds]:
             hint = nearest(unknown[0], season.kinds)
@@ -88,7 +88,9 @@ def _has_time(season: Season, holdings: Sequence[Holding], c: int, i: int) -> bo
     crew = season.crews[c]
     if crew.is_patrol:
         return True
-    used = sum(season.team_minutes(season.options[one.option].initiative) for one in holdings if one.crew == c)
+    used = sum(
+        season.team_minutes(season.options[holding.option].initiative) for holding in holdings if holding.crew == c
+    )
     return used + season.team_minutes(i) <= crew.minutes_per_week * season.weeks
 
 

@@ -204,7 +204,7 @@ def _solved(season: Season, roster: Roster) -> Made:
         made = _booked(season, roster, mixer, mix, spare=attempt > 0)
         if best is None or made.rank > best.rank:
             best = made
-        held = Counter((one.option, one.start // WEEK_SLOTS) for one in made.holdings)
+        held = Counter((holding.option, holding.start // WEEK_SLOTS) for holding in made.holdings)
         failed = {
             column: held[column[1], column[2]]
             for column, n in mix.of("held").items()
@@ -289,7 +289,7 @@ def _with_spares(season: Season, mix: Mix) -> dict[Column, float]:
 def _with_units(season: Season, roster: Roster, shifts: dict[str, set[int]]) -> Season:
     """Return the season with named units instead of pools."""
     teams = [crew for crew in season.crews if not crew.is_patrol]
-    unit = {one.name: one for one in roster.units}
+    unit = {patroller.name: patroller for patroller in roster.units}
     ids = season.patrol.shifts if season.patrol is not None else ()
     crews = [
         crew_of_unit(unit[name], [s for s in rows if (name, ids[s].id) in roster.duty])

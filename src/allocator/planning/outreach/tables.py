@@ -62,7 +62,7 @@ class Made:
     @property
     def value(self) -> float:
         """Harm prevented, less what patrol gave up."""
-        return harm_prevented(self.season, (one.option for one in self.holdings)) - _given_up(self)
+        return harm_prevented(self.season, (holding.option for holding in self.holdings)) - _given_up(self)
 
     @property
     def rank(self) -> tuple[float, float]:
@@ -79,7 +79,7 @@ def plan(
     made: Made, needs: Needs, offers: Offers, *, causes: tuple[Note, ...], fair: tuple[Note, ...]
 ) -> OutreachPlan:  # fmt: skip
     """Return the plan of a season that was solved, with its bound, money and equity."""
-    season, held = made.season, [one.option for one in made.holdings]
+    season, held = made.season, [holding.option for holding in made.holdings]
     benefit = shares_of(season, held)
     given_up = _given_up(made)
     objective = float(benefit.sum()) - given_up
@@ -119,7 +119,10 @@ def _given_up(made: Made) -> float:
 def _value_with(season: Season, held: list[int], end: str) -> Floats:
     """Return the harm prevented under one end of the assumed effects, (n_areas, n_kinds)."""
     share = np.array([season.effect[i] / one.effect if one.effect else 0.0 for i, one in enumerate(season.initiatives)])
-    assumed = [one.effect if getattr(one, end) is None else getattr(one, end) for one in season.initiatives]
+    assumed = [
+        initiative.effect if getattr(initiative, end) is None else getattr(initiative, end)
+        for initiative in season.initiatives
+    ]
     effect = share * np.array(assumed, float)
     strongest = strongest_of(effect, season.kinds_of, len(season.kinds))
     return prevented(season, reached(season, held, effect).exposure, strongest)
@@ -182,7 +185,7 @@ def _reason(season: Season, o: int) -> str:
 
 
 def _area_table(made: Made, low: Floats, high: Floats, needs: Needs) -> pd.DataFrame:
-    season, held = made.season, [one.option for one in made.holdings]
+    season, held = made.season, [holding.option for holding in made.holdings]
     found = reached(season, held)
     best = prevented(season, found.exposure)
     n_areas = len(season.areas.names)
@@ -210,7 +213,7 @@ def _fund_table(made: Made) -> pd.DataFrame:
     for one in made.holdings:
         spent[one.fund] += season.options[one.option].cents
         count[one.fund] += 1
-    for i in {season.options[one.option].initiative for one in made.holdings}:
+    for i in {season.options[holding.option].initiative for holding in made.holdings}:
         spent[limits.fund_of_fixed_cost(i)] += round(season.initiatives[i].fixed_cost * 100)
     return pd.DataFrame({
         "fund": [name for name, _ in season.funds], "amount": [cents / 100 for _, cents in season.funds],
@@ -269,7 +272,7 @@ def _worth(season: Season) -> pd.DataFrame:
         if not crew.is_patrol:
             row = note("outreach.hours_of_team", team=crew.name)
             changes.append((f"an hour a week more of {crew.name}", price.get(row, 0.0) * 60 * season.weeks))
-    names = dict.fromkeys(one.name for one in limits.rows if one.soft or one.name.cause in _PRICED)
+    names = dict.fromkeys(row.name for row in limits.rows if row.soft or row.name.cause in _PRICED)
     for limit in names:
         made = with_tangents(MixProgram(season, limits, rows=without(limits.rows, limit)))
         freer = maximise(made.program(fixed=_shortages(made)))

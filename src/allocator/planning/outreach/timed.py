@@ -117,7 +117,7 @@ def book_exactly(season: Season, limits: Limits) -> tuple[list[Holding], float, 
         penalty = float(made.program().gain[made.short] @ solution.values[made.short])
         bound = min(bound, (solution.bound - penalty) * made.unit)
         held = _holdings(made, solution)
-        net = harm_prevented(season, (one.option for one in held))
+        net = harm_prevented(season, (holding.option for holding in held))
         net += made.patrol_value(solution.values) * made.unit
         if net > value:
             value, best, missing = net, held, _missing(made, solution)

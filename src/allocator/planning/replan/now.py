@@ -242,8 +242,8 @@ def rows_of(column: pd.Series, names: Iterable[str]) -> Ints:
 
 def in_order(frame: pd.DataFrame, roster: Roster) -> pd.DataFrame:
     """Return visits in the order of a plan, numbered anew."""
-    shift = rows_of(frame["shift"], (one.id for one in roster.shifts))
-    unit = rows_of(frame["unit"], (one.name for one in roster.units))
+    shift = rows_of(frame["shift"], (each.id for each in roster.shifts))
+    unit = rows_of(frame["unit"], (each.name for each in roster.units))
     order = np.lexsort((minutes_of(frame["start"]), unit, shift))
     frame = frame.iloc[order].reset_index(drop=True)
     tour = (shift * len(roster.units) + unit)[order]

@@ -26,7 +26,8 @@ def remaining(
     planned = np.zeros(problem.value.shape, np.int16)
     standing = now.done | ~inside[now.shift]
     np.add.at(planned, (now.shift[standing], now.cell[standing]), 1)
-    held = np.where(inside, 0, units).sum(axis=1)
+    standing_units = np.where(inside, 0, units)
+    held = standing_units.sum(axis=1)
     left = np.clip((now.end - change.minute) / (now.end - now.begin), 0, 1)[affected]
     done = now.finished[affected]
     cap = np.maximum(problem.cap[affected] - done, 0)
@@ -42,7 +43,7 @@ def remaining(
         shifts=tuple(problem.shifts[s] for s in affected),
         busy=None if problem.busy is None else np.ceil(problem.busy[:, affected] * left - 1e-9).astype(np.int32),
         day=None if problem.day is None else problem.day[affected],
-        limits=tuple(_rest_of(one, problem, planned, np.where(inside, 0, units), affected) for one in problem.limits),
+        limits=tuple(_rest_of(limit, problem, planned, standing_units, affected) for limit in problem.limits),
         fair=(), **_week_left(problem, planned),
         crews=None if problem.crews is None else problem.crews[:, affected],
         allowed=None if problem.allowed is None else problem.allowed[:, :, affected],

@@ -53,7 +53,7 @@ def even_odds(delivered: Bools, *, slack: float = 0.0) -> Floats:
     solver.Minimize(most)
     if solver.Solve() != pywraplp.Solver.OPTIMAL:
         raise SolverError("the lottery of the routes has no odds: the linear solver failed")
-    found = np.clip([one.solution_value() for one in odds], 0, None)
+    found = np.clip([chance.solution_value() for chance in odds], 0, None)
     return np.asarray(found / found.sum())
 
 

@@ -35,8 +35,8 @@ def openings_of(
                 faults.append(f"routes.windows.{n}: unknown {what} {name!r}{nearest(name, known)}")
     if faults:
         raise ConfigError("windows of the routes name places that do not exist", faults=faults)
-    cells = [cells_of(one, city, places) for one in windows]
-    spans = [[_longest(one, shift, zoneinfo.ZoneInfo(timezone)) for shift in roster.shifts] for one in windows]
+    cells = [cells_of(window, city, places) for window in windows]
+    spans = [[_longest(window, shift, zoneinfo.ZoneInfo(timezone)) for shift in roster.shifts] for window in windows]
     minutes = np.array(spans, np.int64).reshape(len(windows), len(roster.shifts), 2)
     return Openings(np.array(cells, bool).reshape(len(windows), city.n_cells), minutes[..., 0], minutes[..., 1])
 

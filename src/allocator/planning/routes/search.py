@@ -327,7 +327,7 @@ class _Memory(IteratedLocalSearchCallbacks):
 
     def near(self, best: VrpSolution) -> list[VrpSolution]:
         """Return up to `most` of those that are near the final best, evenly from all that were met."""
-        near = [one for one in self._met.values() if one.prizes() >= self._share * best.prizes()]
+        near = [tours for tours in self._met.values() if tours.prizes() >= self._share * best.prizes()]
         step = max(1, -(-len(near) // self._most))
         return near[::step]
 

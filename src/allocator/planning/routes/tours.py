@@ -112,7 +112,7 @@ def _orienteering(task: Task, terms: RouteTerms, block: Ints, *, window: tuple[I
     # A break is taken where the unit is. The search lets each take it at one of the best places, which is no shorter.
     hub = place[np.argsort(-gain, kind="stable")[np.arange(len(member)) % len(block)]]
     return Orienteering(
-        travel=np.stack([terms.travel.minutes(cells, cells, speed_kmh=float(one)) for one in speeds]),
+        travel=np.stack([terms.travel.minutes(cells, cells, speed_kmh=float(speed)) for speed in speeds]),
         place=np.concatenate([place, hub]), service=np.concatenate([minutes, pause]),
         work=np.concatenate([minutes, 0.0 * pause]), prize=np.concatenate([gain, 0.0 * pause]),
         earliest=np.concatenate([window[0], pause_from]).astype(np.float64),

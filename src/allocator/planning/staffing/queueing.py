@@ -44,7 +44,7 @@ def erlang_b(load: npt.ArrayLike, servers: npt.ArrayLike) -> Floats:
     ----------
     Jagerman (1974), Some properties of the Erlang loss function, Bell System Technical Journal 53.
     """
-    a, c = (np.array(one, np.float64) for one in np.broadcast_arrays(load, servers))
+    a, c = (np.array(column, np.float64) for column in np.broadcast_arrays(load, servers))
     whole = np.floor(c + 1e-9)
     rest = np.clip(c - whole, 0.0, 1.0)
     lost = np.where(a > 0, _fraction_of_a_server(a, rest), (rest <= 0).astype(np.float64))
@@ -71,7 +71,7 @@ def erlang_c(load: npt.ArrayLike, servers: npt.ArrayLike) -> Floats:
     load, servers
         As for `erlang_b`.
     """
-    a, c = (np.array(one, np.float64) for one in np.broadcast_arrays(load, servers))
+    a, c = (np.array(column, np.float64) for column in np.broadcast_arrays(load, servers))
     lost = erlang_b(a, c)
     busy = a / np.maximum(c, 1e-300)
     stable = a < c
@@ -80,7 +80,7 @@ def erlang_c(load: npt.ArrayLike, servers: npt.ArrayLike) -> Floats:
 
 def occupancy(load: npt.ArrayLike, servers: npt.ArrayLike) -> Floats:
     """Return the share of the servers' time that calls take; 1 or more means that no queue can be worked off."""
-    a, c = (np.array(one, np.float64) for one in np.broadcast_arrays(load, servers))
+    a, c = (np.array(column, np.float64) for column in np.broadcast_arrays(load, servers))
     return np.divide(a, c, out=np.where(a > 0, np.inf, 0.0), where=c > 0)
 
 
@@ -89,13 +89,13 @@ def mean_wait(load: npt.ArrayLike, servers: npt.ArrayLike, service: npt.ArrayLik
 
     It is infinite where the load reaches the servers, and 0 without any load.
     """
-    a, c, s = (np.array(one, np.float64) for one in np.broadcast_arrays(load, servers, service))
+    a, c, s = (np.array(column, np.float64) for column in np.broadcast_arrays(load, servers, service))
     return np.divide(erlang_c(a, c) * s, c - a, out=np.where(a > 0, np.inf, 0.0), where=a < c)
 
 
 def service_level(load: npt.ArrayLike, servers: npt.ArrayLike, service: npt.ArrayLike, within: npt.ArrayLike) -> Floats:
     """Return the share of calls that wait at most `within` in first-come order: 1 - C exp(-(c - a) t / s)."""
-    a, c, s, t = (np.array(one, np.float64) for one in np.broadcast_arrays(load, servers, service, within))
+    a, c, s, t = (np.array(column, np.float64) for column in np.broadcast_arrays(load, servers, service, within))
     slack = np.maximum(c - a, 0.0) * t / np.maximum(s, 1e-300)
     return np.where(a < c, 1 - erlang_c(a, c) * np.exp(-slack), np.where(a > 0, 0.0, 1.0))
 

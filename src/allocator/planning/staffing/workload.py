@@ -101,7 +101,7 @@ def overloads(staffing: Staffing, units: npt.ArrayLike) -> list[str]:
     load, time = staffing.hourly_load, 1 - staffing.other_share
     required = staffing.units_required
     if staffing.helped:
-        load, count, required = (one.sum(axis=0, keepdims=True) for one in (load, count, required))
+        load, count, required = (table.sum(axis=0, keepdims=True) for table in (load, count, required))
     worst = load.argmax(axis=2)
     most = load.max(axis=2)
     said = []

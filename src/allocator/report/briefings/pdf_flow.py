@@ -161,7 +161,8 @@ class Flow:
             self._small("Visits in order of time, row by row (letter of the unit, number on its sheet)", 0)
         for row in rows:
             told = [
-                wrapped(f"{one.times} {one.number} {one.place} {one.purpose}", PLAIN, 6.6, _BODY / 3 - 2) for one in row
+                wrapped(f"{visit.times} {visit.number} {visit.place} {visit.purpose}", PLAIN, 6.6, _BODY / 3 - 2)
+                for visit in row
             ]
             high = 3.3 * max(map(len, told)) + 0.4
             if not self._room(high):

@@ -135,7 +135,7 @@ class Atlas:
         self._labels: list[list[tuple[float, float, str]]] = []
         for mine in self._cells:
             of_beat = {beat: mine[city.beat[mine] == beat] for beat in np.unique(city.beat[mine]) if beat >= 0}
-            self._beats.append(tuple(r for one in of_beat.values() for r in self._borders(city.geometry[one])))
+            self._beats.append(tuple(r for cells in of_beat.values() for r in self._borders(city.geometry[cells])))
             middle = {beat: self._middle(one) for beat, one in of_beat.items()}
             self._labels.append([(*middle[beat], city.beats[beat]) for beat in of_beat])
 
@@ -216,7 +216,7 @@ class Atlas:
         names = []
         for x, y, text in self._labels[district]:
             at = view.put(x, y)
-            clear = all(abs(at[0] - one.at[0]) > 4 + one.width / 2 or abs(at[1] - one.at[1]) > 3 for one in marks)
+            clear = all(abs(at[0] - mark.at[0]) > 4 + mark.width / 2 or abs(at[1] - mark.at[1]) > 3 for mark in marks)
             under_bar = at[1] > size[1] - 9 and at[0] < size[0] / 4 + 22
             if clear and not under_bar and 4 < at[0] < size[0] - 4 and 3 < at[1] < size[1] - 3:
                 names.append((at, said(text, 12)))
@@ -225,7 +225,7 @@ class Atlas:
     def _view(self, cells: Ints | list[int], size: Point) -> View:
         """Return the window that holds the cells with a margin; it is never narrower than 1.2 km."""
         x, y = self.x[cells], self.y[cells]
-        wide, high = (max(float(np.ptp(one)) * 1.16 + 250, 1200.0) for one in (x, y))
+        wide, high = (max(float(np.ptp(axis)) * 1.16 + 250, 1200.0) for axis in (x, y))
         scale = min(size[0] / wide, size[1] / high)
         middle = (float(x.min() + x.max()) / 2, float(y.min() + y.max()) / 2)
         return View(middle[0] - size[0] / scale / 2, middle[1] + size[1] / scale / 2, scale)
@@ -233,7 +233,7 @@ class Atlas:
     def _inset(self, district: int, view: View, size: Point) -> Inset | None:
         points = np.concatenate(self._outlines[district])
         low, high = points.min(axis=0), points.max(axis=0)
-        wide, tall = (float(one) for one in np.maximum(high - low, 1))
+        wide, tall = (float(length) for length in np.maximum(high - low, 1))
         shown = (size[0] / view.scale) * (size[1] / view.scale)
         if shown > 0.5 * wide * tall:  # most of the district is on the map itself
             return None
@@ -283,7 +283,7 @@ def _has_room(at: Point, extent: Point, marks: Sequence[Mark], size: Point) -> b
     wide, high = extent
     if not (wide / 2 < at[0] < size[0] - wide / 2 and high / 2 < at[1] < size[1] - high / 2):
         return False
-    return all(abs(at[1] - one.at[1]) >= high or abs(at[0] - one.at[0]) >= (wide + one.width) / 2 for one in marks)
+    return all(abs(at[1] - mark.at[1]) >= high or abs(at[0] - mark.at[0]) >= (wide + mark.width) / 2 for mark in marks)
 
 
 def _bar(scale: float, width: float) -> tuple[float, str]:

@@ -136,7 +136,7 @@ class _Desk:
 
     def unmet_in(self, district: str, shift: str) -> list[str]:
         """Return the unmet needs that name this district and shift, or one of them and no other."""
-        named = [(one, one.named("district"), one.named("shift")) for one in self.run.plan.unmet]
+        named = [(told, told.named("district"), told.named("shift")) for told in self.run.plan.unmet]
         return [
             f"Not met: {one}"
             for one, districts, shifts in named
@@ -209,7 +209,9 @@ class _ShiftDesk:
         if tour and routes.briefing_minutes:
             facts.append(("Before", f"the first {routes.briefing_minutes} minutes are for roll call"))
         if tour and routes.break_minutes and self.shift.minutes >= 60 * routes.break_from_hours:
-            low, high = (self.shift.start + (self.shift.stop - self.shift.start) * one for one in routes.break_window)
+            low, high = (
+                self.shift.start + (self.shift.stop - self.shift.start) * share for share in routes.break_window
+            )
             facts.append(("Break", f"{routes.break_minutes} minutes between {self.clock.time(low)} and "
                                    f"{self.clock.time(high)}, when no visit is planned"))  # fmt: skip
         return (*facts, *self._area_facts(district))

@@ -94,7 +94,7 @@ def runs(numbers: Sequence[int]) -> str:
         else:
             parts.append([n])
     return ",".join(
-        f"{one[0]}" if len(one) == 1 else f"{one[0]}{'–' if len(one) > 2 else ','}{one[-1]}" for one in parts
+        f"{part[0]}" if len(part) == 1 else f"{part[0]}{'–' if len(part) > 2 else ','}{part[-1]}" for part in parts
     )
 
 

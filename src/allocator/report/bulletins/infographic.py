@@ -294,4 +294,4 @@ def _advance(one: str, bold: bool) -> float:
 
 
 def _width(text: str, size: float, *, bold: bool) -> float:
-    return sum(_advance(one, bold) for one in text) * size / 1000
+    return sum(_advance(letter, bold) for letter in text) * size / 1000

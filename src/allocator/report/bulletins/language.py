@@ -104,7 +104,7 @@ class Language:
 def language_codes() -> tuple[str, ...]:
     """Return the languages there are catalogues for."""
     folder = resources.files("allocator.report.bulletins").joinpath("locale")
-    return tuple(sorted({SOURCE, *(one.name for one in folder.iterdir() if one.is_dir())}))
+    return tuple(sorted({SOURCE, *(entry.name for entry in folder.iterdir() if entry.is_dir())}))
 
 
 @functools.cache

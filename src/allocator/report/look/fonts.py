@@ -21,7 +21,7 @@ def font_face(*, bold: bool) -> tuple[FT2Font, Mapping[int, int]]:
 def drawable(text: str) -> str:
     """Return text with the signs alone that the font has: others would be drawn as empty boxes, with a warning."""
     known = font_face(bold=False)[1]
-    return "".join(one if ord(one) in known else "□" for one in text)
+    return "".join(letter if ord(letter) in known else "□" for letter in text)
 
 
 def label(text: str, longest: int = _LONGEST) -> str:

@@ -104,14 +104,15 @@ def render(template: str, *, scripts: Sequence[str] = (), **values: object) -> s
         if "</script" in one.lower() or "<!--" in one:
             raise ValueError("a script of a page holds </script or <!--, which HTML reads as its end")
     return _PAGES.get_template(template).render(
-        policy=Markup(_policy(scripts)), scripts=[Markup(one) for one in scripts], **values
+        policy=Markup(_policy(scripts)), scripts=[Markup(script) for script in scripts], **values
     )
 
 
 def _policy(scripts: Sequence[str]) -> str:
     """Return the Content-Security-Policy: nothing from anywhere, but styles and pictures of the page itself."""
     hashes = [
-        f"'sha256-{base64.b64encode(hashlib.sha256(one.encode('utf-8')).digest()).decode('ascii')}'" for one in scripts
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode('utf-8')).digest()).decode('ascii')}'"
+        for script in scripts
     ]
     parts = ["default-src 'none'", "img-src data:", "style-src 'unsafe-inline'"]
     parts += [f"script-src {' '.join(hashes)}"] if hashes else []

@@ -194,7 +194,7 @@ def need_png(staffing: pd.DataFrame) -> bytes:
     """
     harm = staffing.groupby("district", sort=False)["expected_harm"].sum().sort_values(ascending=False, kind="stable")
     kept, shifts = list(harm.index[:_MOST_DISTRICTS]), list(dict.fromkeys(staffing["shift"]))
-    kept = [one for one in dict.fromkeys(staffing["district"]) if one in set(kept)]
+    kept = [district for district in dict.fromkeys(staffing["district"]) if district in set(kept)]
     shown = staffing[staffing["district"].isin(kept)].set_index(["district", "shift"])
     grid = {name: shown[name].unstack().loc[kept, shifts].to_numpy(np.float64) for name in
             ("units_assigned", "units_required", "covered_harm", "expected_harm")}  # fmt: skip
@@ -210,8 +210,8 @@ def need_png(staffing: pd.DataFrame) -> bytes:
         box = {"boxstyle": "square,pad=0.15", "fc": "white", "ec": "#d55e00", "lw": 1.5} if short else None
         axes.text(column, row, f"{grid['units_assigned'][row, column]:.0f}", ha="center", va="center", fontsize=7,
                   color="black" if short else colour, bbox=box)  # fmt: skip
-    axes.set_xticks(range(len(shifts)), [label(one.replace("/", " ")) for one in shifts], fontsize=7, rotation=90)
-    axes.set_yticks(range(len(kept)), [label(one, 24) for one in kept], fontsize=7)
+    axes.set_xticks(range(len(shifts)), [label(shift.replace("/", " ")) for shift in shifts], fontsize=7, rotation=90)
+    axes.set_yticks(range(len(kept)), [label(district, 24) for district in kept], fontsize=7)
     axes.set_ylabel("district", fontsize=8)
     bar = figure.colorbar(drawn, ax=axes, pad=0.01, format=_percent())
     bar.ax.tick_params(labelsize=7)
@@ -230,7 +230,7 @@ def against_png(table: pd.DataFrame, *, then: str, now: str) -> bytes:
         rows["minutes_before"] / 60, at, marker="o", s=28, facecolor="white", edgecolor=SERIES[1], label=label(then)
     )
     axes.scatter(rows["minutes"] / 60, at, marker="D", s=28, color=SERIES[0], label=label(now))
-    axes.set_yticks(at, [label(one, 24) for one in rows["district"]], fontsize=7)
+    axes.set_yticks(at, [label(district, 24) for district in rows["district"]], fontsize=7)
     axes.set_xlabel("hours of visits in the plan", fontsize=8)
     axes.set_xlim(0)
     axes.legend(fontsize=8, frameon=False, loc="lower right")

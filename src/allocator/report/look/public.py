@@ -39,8 +39,8 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 def plain_line(text: object) -> str:
     """Return text as one line without control characters and without marks that turn its direction."""
-    kept = (" " if unicodedata.category(one) in ("Cc", "Zl", "Zp") else one for one in str(text))
-    return " ".join("".join(one for one in kept if unicodedata.category(one) not in ("Cf", "Cs", "Co")).split())
+    kept = (" " if unicodedata.category(sign) in ("Cc", "Zl", "Zp") else sign for sign in str(text))
+    return " ".join("".join(sign for sign in kept if unicodedata.category(sign) not in ("Cf", "Cs", "Co")).split())
 
 
 def check_public_text(text: str) -> tuple[str, ...]:

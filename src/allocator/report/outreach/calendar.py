@@ -158,7 +158,7 @@ def _event(
 
 
 def _description(row: Record, others: Sequence[str]) -> str:
-    told = not any(one.casefold() in row["reason"].casefold() for one in others)
+    told = not any(name.casefold() in row["reason"].casefold() for name in others)
     facts = {
         "Area": _listed(row["area"]), "Audience": row["audience"], "Languages": _listed(row["languages"]),
         "Topics": _listed(row["topics"]),

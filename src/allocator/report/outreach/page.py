@@ -21,10 +21,10 @@ def outreach_page(run: Run) -> str:
     """Return the page of a run's outreach as HTML."""
     parts = [
         Part("The season", _season(run)),
-        Part("What could not be held", [Text(one.text) for one in run.outreach.unmet]),
+        Part("What could not be held", [Text(told.text) for told in run.outreach.unmet]),
         Part("Areas", _areas(run)), Part("Money", _money(run)), Part("Needs of areas", _needs(run)),
         Part("Assumptions", [*assumptions(run.outreach.items, run.outreach.offers.initiatives),
-                             *(Text(one.text) for one in run.outreach.notes)]),
+                             *(Text(told.text) for told in run.outreach.notes)]),
     ]  # fmt: skip
     notes = [text for text in (mark(run.job, run.plan), run.job.job.note) if text]
     return page(f"{run.job.job.name}: outreach", notes=notes, parts=[part for part in parts if part.blocks])
@@ -77,11 +77,11 @@ def season_png(run: Run) -> bytes:
     figure = Figure(figsize=(max(5.0, 0.6 * len(weeks) + 3.0), 2.6), dpi=110, layout="constrained")
     axes, below = figure.add_subplot(), np.zeros(len(weeks))
     for n, kind in enumerate(kinds):
-        counts = np.array([int(((week == one) & (items["type"] == kind)).sum()) for one in weeks], float)
+        counts = np.array([int(((week == other) & (items["type"] == kind)).sum()) for other in weeks], float)
         axes.bar(range(len(weeks)), counts, 0.8, bottom=below, color=SERIES[n % len(SERIES)], edgecolor="white",
                  hatch=_HATCHES[n % len(_HATCHES)], label=kind.replace("_", " "))  # fmt: skip
         below += counts
-    days = [(first + pd.Timedelta(weeks=one)).strftime("%d %b") for one in weeks]
+    days = [(first + pd.Timedelta(weeks=number)).strftime("%d %b") for number in weeks]
     axes.set_xticks(range(len(weeks)), days, fontsize=8)
     axes.set_xlim(-0.6, max(len(weeks) - 0.4, 1.6))
     axes.set_ylabel("holdings", fontsize=8)

@@ -185,7 +185,7 @@ def _packed(values: npt.ArrayLike, dtype: str) -> dict[str, str]:
 def _cells(city: Tessellation, origin: Floats) -> dict[str, object]:
     if city.kind == "squares":
         bounds = shapely.bounds(city.geometry) - np.tile(origin, 2)
-        return dict(zip(("left", "bottom", "right", "top"), (_packed(one, "<f4") for one in bounds.T), strict=True))
+        return dict(zip(("left", "bottom", "right", "top"), (_packed(side, "<f4") for side in bounds.T), strict=True))
     parts, owner = shapely.get_parts(city.geometry, return_index=True)
     order = np.lexsort((-shapely.area(parts), owner))
     largest = parts[order[np.flatnonzero(np.r_[True, np.diff(owner[order]) != 0])]]

@@ -23,7 +23,7 @@ def limits(run: Run) -> Blocks:
         shown = shown.replace([np.inf, -np.inf], np.nan)
         formats = dict.fromkeys(("least", "most", "value"), "{:,.4g}")
         found.append(Table(shown, "Limits over cells, shifts and districts, and what the plan makes of them.", formats))
-    return found + [Text(one.text) for one in run.problem.notes]
+    return found + [Text(told.text) for told in run.problem.notes]
 
 
 def dropped(run: Run) -> Blocks:

@@ -157,13 +157,13 @@ def _head(m: Draft, values: Figures) -> list[tuple[str, str]]:
     if late := (m.run.job.job.week - panel.stop_day).days:
         lines.append(("", f"the history ends {late} days before the week: the forecast is that of the week after it"))
     told = {
-        f"{one.get('reason')}: {kind}"
-        for one in m.events.notes if one.cause == "history.kinds_not_trained" for kind in one.named("kind")
+        f"{known.get('reason')}: {kind}"
+        for known in m.events.notes if known.cause == "history.kinds_not_trained" for kind in known.named("kind")
     }  # fmt: skip
     ledger = [f"{reason} {n:,}" for reason, n in m.events.ledger.items() if n and reason not in ("read", *told)]
     if ledger:
         lines.append(("", f"counted: {', '.join(ledger)}"))
-    return lines + [("", one.text) for one in (*m.events.notes, *m.run.roster.notes)]
+    return lines + [("", told.text) for told in (*m.events.notes, *m.run.roster.notes)]
 
 
 def _forecast_lines(m: Draft, values: Figures) -> list[tuple[str, str]]:
@@ -183,7 +183,7 @@ def _forecast_lines(m: Draft, values: Figures) -> list[tuple[str, str]]:
         ("skill", f"held-out log-likelihood per event {skill['chosen']:.3f}{lead}; {others}"),
         ("", f"the top 1 % of the area held {hits['chosen']:.1%} of the {values['held_out_events']:,} events of the "
              f"{_windows(m, values)}; {rest}"),
-        *(("", one.text) for one in m.fitted.notes),
+        *(("", told.text) for told in m.fitted.notes),
     ]  # fmt: skip
 
 
@@ -217,10 +217,10 @@ def _plan_lines(m: Draft, values: Figures) -> list[tuple[str, str]]:
                      f"minimums met in {met:,} of the {len(asked):,} district-shifts that have one"),
         ("patrol", f"{values['visits']:,} visits of {m.run.job.allocation.block_minutes} minutes at "
                    f"{values['places']:,} places cover {values['covered']:.2%} of the expected harm"),
-        ("", f"no plan can cover more than {values['covered_bound']:.2%} (gap {_percent(values['gap'])}); {rivals}"),
+        ("", f"no plan can cover more than {values['covered_bound']:.2%} (gap {percent(values['gap'])}); {rivals}"),
         ("", f"expected in those places during those shifts: {hits['mean']:,.0f} events, "
              f"{m.run.surface.interval:.0%} interval {hits['lower']:,.0f} to {hits['upper']:,.0f}"),
-        ("delivered", f"{values['delivered']:.2%} after travel and time (gap {_percent(values['delivered_gap'])})"),
+        ("delivered", f"{values['delivered']:.2%} after travel and time (gap {percent(values['delivered_gap'])})"),
     ]  # fmt: skip
     lines += _edit_lines(m)
     busiest = plan.staffing.sort_values(["covered_harm", "district", "shift"], ascending=[False, True, True]).head(3)
@@ -290,7 +290,8 @@ def _units(n: int) -> str:
     return "unit" if n == 1 else "units"
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Return a small share in percent, with as many places as it takes."""
     return "unknown" if not np.isfinite(share) else f"{share:.4%}" if share < 0.001 else f"{share:.2%}"
 
 
@@ -305,13 +306,13 @@ def _outreach_lines(m: Draft) -> list[tuple[str, str]]:
         f"{len(items)} holdings{over} make {int(items['reach'].sum()):,} contacts for {plan.spent:,.0f} of "
         f"{plan.budget:,.0f}; under the assumed effects {prevented:.2f} expected harm prevented in the "
         f"{m.run.job.outreach.horizon_weeks:g} weeks after ({plan.low:.2f} to {plan.high:.2f} at the ends of the "
-        f"assumptions; gap {_percent(plan.gap)})"
+        f"assumptions; gap {percent(plan.gap)})"
     )
     lines = [("outreach", text)]
     by_type = items["type"].value_counts().sort_index()
     if len(items):
         lines.append(("", ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in by_type.items())))
-    lines += [("", one.text) for one in (*plan.unmet, *plan.notes)]
+    lines += [("", told.text) for told in (*plan.unmet, *plan.notes)]
     if len(plan.worth):
         best = plan.worth.sort_values("harm", ascending=False, kind="stable").head(3)
         lines += [("", f"{row.change}: at most {row.harm:.2f} more would be prevented") for row in best.itertuples()]

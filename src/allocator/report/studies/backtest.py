@@ -191,7 +191,7 @@ def _definitions() -> Part:
 def _with_interval(table: pd.DataFrame, name: str, form: str | None = None) -> list[str]:
     form = form or _SHOWN[name][1]
     bounds = zip(table[name], table[f"{name}_low"], table[f"{name}_high"], strict=True)
-    return [_said(form, *(float(one) for one in three)) for three in bounds]
+    return [_said(form, *(float(bound) for bound in three)) for three in bounds]
 
 
 def _said(form: str, value: float, low: float, high: float) -> str:

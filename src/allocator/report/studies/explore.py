@@ -119,7 +119,7 @@ class Exploration:
         lines += [
             ("repeats" if not n else "", one.sentence(kind)) for n, (kind, one) in enumerate(self.repeats.items())
         ]
-        return lines + [("note", one.text) for one in self._all_notes()]
+        return lines + [("note", told.text) for told in self._all_notes()]
 
     def _all_notes(self) -> tuple[Note, ...]:
         return *self.changes.notes, *self.trends.notes, *self.notes
@@ -143,10 +143,10 @@ class Exploration:
             return []
         if not len(new):
             standing = self.changes.alarms[self.changes.alarms["state"] == "stands"]
-            told = [("", one.sentence) for one in _strongest_first(standing).head(3).itertuples()]
+            told = [("", alarm.sentence) for alarm in _strongest_first(standing).head(3).itertuples()]
             earlier = f"; {len(standing)} raised before that stand, the strongest:" if len(standing) else ""
             return [("alarms", f"none was raised in the last four weeks{earlier}"), *told]
-        shown = [(f"{one.strength}", one.sentence) for one in _strongest_first(new).itertuples()]
+        shown = [(f"{alarm.strength}", alarm.sentence) for alarm in _strongest_first(new).itertuples()]
         firm, chance = int((new["strength"] == "firm").sum()), len(self.changes.series) * 0.8 * 4 / 52
         text = (
             f"{len(new)} raised in the last four weeks in {len(self.changes.series)} series, {firm} of them firm; "
@@ -238,7 +238,7 @@ def explore_page(found: Exploration, pictures: Mapping[str, bytes]) -> str:
     notes += [f"Codes that vanished: {', '.join(found.codes.gone)}"] if found.codes.gone else []
     parts = [
         _alarm_part(found, pictures), _trend_part(found), _hour_part(found, pictures), _repeat_part(found, pictures),
-        _detectable_part(found), Part("About the data", [Text(_sentence_case(one.text)) for one in found.notes]),
+        _detectable_part(found), Part("About the data", [Text(_sentence_case(told.text)) for told in found.notes]),
     ]  # fmt: skip
     return page(
         f"{found.job.job.name}: what the history shows before {week}", notes=notes,
@@ -255,7 +255,7 @@ def _alarm_part(found: Exploration, pictures: Mapping[str, bytes]) -> Part:
     current = alarms[alarms["new"].astype(bool) | (alarms["state"] == "stands")] if len(alarms) else alarms
     blocks: list[Text | Table | Picture] = []
     if not len(found.changes.series):
-        blocks += [Text(_sentence_case(one.text)) for one in found.changes.notes]
+        blocks += [Text(_sentence_case(told.text)) for told in found.changes.notes]
     elif not len(current):
         blocks.append(Text("No alarm was raised in the last four weeks, and none stands."))
     else:
@@ -268,7 +268,7 @@ def _alarm_part(found: Exploration, pictures: Mapping[str, bytes]) -> Part:
         words = "Districts with a standing alarm (at most 12, the strongest first; thick bars are firm)."
         blocks.append(Picture(pictures["alarms"], "Events per week in districts with alarms", words))
     if len(found.changes.series):
-        blocks += [Text(one.text) for one in found.changes.notes]
+        blocks += [Text(told.text) for told in found.changes.notes]
         past = alarms[~alarms.index.isin(current.index)]
         if firm := int((past["strength"] == "firm").sum()):
             blocks.append(_alarm_table(past[past["strength"] == "firm"], f"{firm} earlier firm alarms."))
@@ -311,7 +311,7 @@ def _trend_part(found: Exploration) -> Part:
         blocks.append(
             Table(far, "Districts with a z beyond ±3, the farthest first (at most 20; all in trends.csv).", formats)
         )
-    return Part("Trends", blocks + [Text(_sentence_case(one.text)) for one in found.trends.notes])
+    return Part("Trends", blocks + [Text(_sentence_case(told.text)) for told in found.trends.notes])
 
 
 def _trend_frame(table: pd.DataFrame) -> pd.DataFrame:
@@ -333,7 +333,7 @@ def _hour_part(found: Exploration, pictures: Mapping[str, bytes]) -> Part:
 
 def _repeat_part(found: Exploration, pictures: Mapping[str, bytes]) -> Part:
     if "near_repeat" not in pictures:
-        return Part("Near repeats", [Text(one.text) for one in found.notes if one.cause in _UNTESTED])
+        return Part("Near repeats", [Text(told.text) for told in found.notes if told.cause in _UNTESTED])
     one = next(iter(found.repeats.values()))
     words = (
         "Pairs of events by distance (rows) and days apart (columns) over the last year: how many times as many as "

@@ -44,7 +44,7 @@ def plans_png(card: PlanScorecard) -> bytes:
     left.set_title("Share of the harm that occurred which was met", fontsize=9, loc="left")
     left.set_xlabel(f"harm met, not harm prevented; with perfect foresight {most:.0%}", fontsize=8)
     weekly = card.scores
-    for n, name in enumerate(one for one in card.plans if one != FORESIGHT):
+    for n, name in enumerate(plan for plan in card.plans if plan != FORESIGHT):
         mine = weekly[weekly["plan"] == name]
         ours = name == OURS
         right.plot(mine["cutoff"], mine["share_met"], marker=_MARKERS[n % len(_MARKERS)], ms=4, lw=2.0 if ours else 0.9,

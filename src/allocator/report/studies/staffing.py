@@ -101,7 +101,7 @@ def _lines(staffing: Staffing, overloads: Sequence[str]) -> list[tuple[str, str]
     lines.append(
         ("waits", "are for a free unit, as the queueing model expects them; handling of the call before comes on top")
     )
-    return [*lines, *(("note", one.text) for one in staffing.notes)]
+    return [*lines, *(("note", told.text) for told in staffing.notes)]
 
 
 def _need_lines(staffing: Staffing) -> list[tuple[str, str]]:

@@ -101,7 +101,7 @@ def context(histories: Histories, panel: Panel, horizon: int, extras: Extras) ->
         group = np.where(label < 0, n_labels, label)
         area = np.maximum(np.bincount(group, city.area_km2, n_labels + 1), 1e-9)
         for kind in range(n_kinds):
-            old, new = (np.bincount(group, one[kind], n_labels + 1) for one in (long_run, newest))
+            old, new = (np.bincount(group, counts[kind], n_labels + 1) for counts in (long_run, newest))
             out[kind, :, column] = (old / area)[group] * city.area_km2
             out[kind, :, column + 1] = ((new + 1) / (old + 1))[group]
     out[:, :, 6] = np.minimum(histories.day - histories.last, 1000)
@@ -121,7 +121,7 @@ def view(histories: Histories, panel: Panel, window: int, extras: Extras, *, hor
         panel=panel, day=histories.day, window=window, horizon=horizon, space=histories.space,
         components=components(histories, window), context=context(histories, panel, window, extras),
         level=np.array([one.expected if one else np.nan for one in found[: histories.n_kinds]]),
-        level_dispersion=np.array([one.dispersion if one else 0.0 for one in found]),
+        level_dispersion=np.array([level.dispersion if level else 0.0 for level in found]),
     )  # fmt: skip
 
 

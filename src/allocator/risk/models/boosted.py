@@ -66,10 +66,10 @@ class Boosted:
         if n_before < MIN_WINDOWS or not before.events.any() or not after.events.any():
             return FittedBoosted(Mixture(self.options).fit(training), None, 0, training.context_names)
         base = Mixture(self.options).fit(before)
-        booster, rounds = self._train(before, base, after)
+        booster, rounds = self.train(before, base, after)
         return FittedBoosted(base, booster, rounds, training.context_names)
 
-    def _train(self, training: Training, base: FittedMixture, after: Training) -> tuple[lightgbm.Booster, int]:
+    def train(self, training: Training, base: FittedMixture, after: Training) -> tuple[lightgbm.Booster, int]:
         """Return the trees, and how many of them make the likelihood of places greatest on the windows `after`."""
         options = self.options.boosted
         data = lightgbm.Dataset(

@@ -69,7 +69,7 @@ def shift_shares(panel: Panel, shifts: Sequence[Shift], country: str = "") -> tu
         minute = weekday[rows].astype(np.int64) * DAY_MINUTES + panel.minute[rows]
         if len(rows):
             windows = [_window(shift, panel.timezone) for shift in shifts]
-            slots = [partial(_part_inside, minute, span[rows], start, length) for start, length in windows]
+            slots = [partial(part_inside, minute, span[rows], start, length) for start, length in windows]
             prior = np.array([length / WEEK_MINUTES for _, length in windows])
             shares = (
                 _shrunk(panel, rows, slots, prior, minute // BLOCK_MINUTES)
@@ -98,7 +98,7 @@ def _on_day(weekday: Ints, day: int) -> npt.NDArray[np.float32]:
     return np.equal(weekday, day).astype(np.float32)
 
 
-def _part_inside(minute: Ints, span: Ints, start: int, length: int) -> npt.NDArray[np.float32]:
+def part_inside(minute: Ints, span: Ints, start: int, length: int) -> npt.NDArray[np.float32]:
     """Return the part of each event's interval that lies in a weekly window, (n,) float32; 0 or 1 without a span."""
     part = ((minute - start) % WEEK_MINUTES < length).astype(np.float32)
     wide = np.flatnonzero(span > 0)
@@ -165,7 +165,7 @@ def _strengths(blocks: Floats, district: Ints, n_districts: int) -> tuple[float,
     blocks : (n_blocks, n_cells)
         Events of one kind in each block of the week; the blocks share none.
     """
-    by_district = np.stack([np.bincount(district, one, n_districts) for one in blocks]).astype(np.float64)
+    by_district = np.stack([np.bincount(district, weight, n_districts) for weight in blocks]).astype(np.float64)
     top = (blocks.sum(axis=1) + 1 / len(blocks)) / (blocks.sum() + 1)
     upper = _likeliest(by_district, np.repeat(top[:, None], n_districts, axis=1).astype(np.float64))
     middle = (by_district + upper * top[:, None]) / (by_district.sum(axis=0) + upper)
@@ -182,7 +182,7 @@ def _day_factors(
     factors leave the sum over the shifts as it is.
     """
     factors = np.ones((len(shifts), len(panel.kinds)), np.float32)
-    place = _centre(panel)
+    place = centre_of(panel)
     n_weeks = panel.n_days // 7
     if place is None or n_weeks < 52 or len(shifts) > MAX_FACTOR_SLOTS:
         return factors
@@ -229,7 +229,7 @@ def _multinomial_map(counts: Floats, columns: Floats) -> Floats:
     return np.round(effect, 9)
 
 
-def _centre(panel: Panel) -> tuple[float, float] | None:
+def centre_of(panel: Panel) -> tuple[float, float] | None:
     """Return longitude and latitude of the city, or None where it lies nowhere on earth."""
     if not panel.city.crs:
         return None

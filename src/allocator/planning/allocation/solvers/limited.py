@@ -195,7 +195,7 @@ def _fairest(problem: AllocationProblem) -> Allocation:
     """Return the allocation that is best by the smallest fair sum first, and by harm second."""
     level = _fair_level(problem)
     for share in (1 - 1e-9, 0.999, 0.995, 0.99, 0.98, 0.95, 0.9, 0.8, 0.5, 0.0):
-        floors = tuple(dataclasses.replace(one, least=share * level, most=math.inf) for one in problem.fair)
+        floors = tuple(dataclasses.replace(limit, least=share * level, most=math.inf) for limit in problem.fair)
         held = problem.replace(fair=(), limits=(*problem.limits, *floors))
         if (found := _best(held)) is not None:
             _check(held, found)

@@ -44,7 +44,7 @@ def pressed(
     problem: AllocationProblem, blocks: npt.NDArray[np.int16], so_far: tuple[Bools | None, Bools | None]
 ) -> tuple[Bools, Bools]:
     """Return the cells whose caps over the plan, and days running, blocks come near to; and those so far."""
-    week, watched = (np.zeros(blocks.shape[1], bool) if one is None else one for one in so_far)
+    week, watched = (np.zeros(blocks.shape[1], bool) if cells is None else cells for cells in so_far)
     if problem.week_most is not None:
         week = week | (blocks.sum(axis=0) > 0.75 * problem.week_most)
     return week, watched | running_too_long(problem, blocks)

@@ -207,13 +207,17 @@ class Season:
     @cached_property
     def effect(self) -> Floats:
         """Share of the harm prevented over the horizon where everyone is reached, by initiative."""
-        return np.array([_lasting(one.effect, one, self.section.horizon_weeks) for one in self.initiatives])
+        return np.array(
+            [_lasting(initiative.effect, initiative, self.section.horizon_weeks) for initiative in self.initiatives]
+        )
 
     @cached_property
     def kinds_of(self) -> tuple[tuple[int, ...], ...]:
         """Rows of the kinds that each initiative addresses."""
         row = {kind: k for k, kind in enumerate(self.kinds)}
-        return tuple(tuple(sorted({row[kind] for kind in one.kinds if kind in row})) for one in self.initiatives)
+        return tuple(
+            tuple(sorted({row[kind] for kind in initiative.kinds if kind in row})) for initiative in self.initiatives
+        )
 
     @cached_property
     def strongest(self) -> Floats:
@@ -226,7 +230,7 @@ class Season:
         found: list[list[int]] = [[] for _ in self.initiatives]
         for o, option in enumerate(self.options):
             found[option.initiative].append(o)
-        return tuple(tuple(one) for one in found)
+        return tuple(tuple(options) for options in found)
 
     @cached_property
     def able(self) -> tuple[tuple[int, ...], ...]:
