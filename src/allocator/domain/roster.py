@@ -103,8 +103,8 @@ def hours_of(first_day: dt.date, *, days: int, timezone: str) -> tuple[Shift, ..
         ShiftSection(name=f"{start:%H}h", start=start, stop=stop)
         for start, stop in zip(clock, clock[1:] + clock[:1], strict=True)
     ]
-    found = shifts_of(hours, first_day=first_day, days=days, timezone=timezone)
-    return tuple(hour for hour in found if hour.minutes > 0)
+    shifts = shifts_of(hours, first_day=first_day, days=days, timezone=timezone)
+    return tuple(hour for hour in shifts if hour.minutes > 0)
 
 
 def _to_utc(local: dt.datetime, zone: zoneinfo.ZoneInfo) -> dt.datetime:

@@ -229,15 +229,15 @@ def _done(run: Run) -> dict[tuple[str, str], dict[str, object]]:
         "stop": visits["stop"], "minutes": (visits["stop"] - visits["start"]).dt.total_seconds() / 60,
     }).sort_values("start", kind="stable")  # fmt: skip
     grouped = table.groupby(["unit", "shift"], sort=False)
-    found = grouped.agg(visits=("start", "size"), minutes=("minutes", "sum"), first=("start", "min"),
+    totals = grouped.agg(visits=("start", "size"), minutes=("minutes", "sum"), first=("start", "min"),
                         last=("stop", "max"))  # fmt: skip
     places = grouped["place"].agg(lambda own: ", ".join(dict.fromkeys(place for place in own if place)))
     what = "beats" if city.beats else "cells"
-    clock = {name: found[name].dt.tz_convert(zone).dt.strftime("%H:%M") for name in ("first", "last")}
+    clock = {name: totals[name].dt.tz_convert(zone).dt.strftime("%H:%M") for name in ("first", "last")}
     return {
         key: {"visits": n, "minutes": round(minutes), "first visit": first, "last visit": last, what: place}
         for key, n, minutes, first, last, place in zip(
-            found.index, found["visits"], found["minutes"], clock["first"], clock["last"], places, strict=True
+            totals.index, totals["visits"], totals["minutes"], clock["first"], clock["last"], places, strict=True
         )
     }
 

@@ -88,9 +88,9 @@ class Training:
     @property
     def events(self) -> Floats:
         """Events of each window and kind, (n_windows, n_kinds)."""
-        found = np.zeros(self.covered.shape)
-        np.add.at(found, (self.window, self.kind), self.count)
-        return found
+        table = np.zeros(self.covered.shape)
+        np.add.at(table, (self.window, self.kind), self.count)
+        return table
 
     def windows(self, first: int, stop: int) -> Training:
         """Return the windows from `first` to before `stop`."""

@@ -162,15 +162,15 @@ class Covariates:
         asked, cell = _Counted(**options), city.locate(x, y)
         if not (cell >= 0).any():
             raise DataError(f"{name}: none of the {len(cell):,} points lies in the area", count=len(cell))
-        found: dict[str, tuple[Ints, Ints]] = {name: (np.flatnonzero(cell >= 0), cell[cell >= 0])}
+        columns: dict[str, tuple[Ints, Ints]] = {name: (np.flatnonzero(cell >= 0), cell[cell >= 0])}
         if asked.within_m > 0:
-            found[f"{name} within {asked.within_m:g} m"] = _near(city, x, y, asked.within_m)
+            columns[f"{name} within {asked.within_m:g} m"] = _near(city, x, y, asked.within_m)
         if asked.day is None:
-            counts = {n: np.bincount(one, minlength=city.n_cells).astype(np.float32) for n, (_, one) in found.items()}
+            counts = {n: np.bincount(one, minlength=city.n_cells).astype(np.float32) for n, (_, one) in columns.items()}
             return cls(city.n_cells, counts)
         dated = {
             n: DatedPoints(cells, asked.day[point].astype(np.int32), asked.last_days)
-            for n, (point, cells) in found.items()
+            for n, (point, cells) in columns.items()
         }
         return cls(city.n_cells, {}, dated)
 

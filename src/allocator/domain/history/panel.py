@@ -209,8 +209,8 @@ class Panel:
 
     def with_gaps(self, gaps: str) -> Panel:
         """Return the panel with its gaps masked, taken for zeros, or (`refuse`) refused."""
-        found = [] if gaps == "zero" or self.precision == "month" else self.find_gaps()
-        if not found:
+        stretches = [] if gaps == "zero" or self.precision == "month" else self.find_gaps()
+        if not stretches:
             return dataclasses.replace(self, masks_gaps=gaps == "mask")
         first = self.first_day
         told = [
@@ -220,7 +220,7 @@ class Panel:
                 first=first + dt.timedelta(days=a),
                 last=first + dt.timedelta(days=b - 1),
             )
-            for kind, a, b in found
+            for kind, a, b in stretches
         ]
         if gaps == "refuse":
             raise DataError(
@@ -230,7 +230,7 @@ class Panel:
                 count=len(told),
             )
         observed = np.ones((self.n_days, len(self.kinds)), np.bool_)
-        for kind, a, b in found:
+        for kind, a, b in stretches:
             observed[a:b, kind] = False
         notes = tuple(note("history.gap_masked", gap=gap) for gap in told)
         return dataclasses.replace(self, observed=observed, notes=(*self.notes, *notes), masks_gaps=True)
@@ -243,7 +243,7 @@ class Panel:
         weeks of the rest of the history: a kind that comes in bursts has no gaps between them. A kind with more
         than `MAX_GAPS` such stretches is dated coarsely, and has none.
         """
-        found = []
+        stretches = []
         for kind in range(len(self.kinds)):
             happened = self.day[(self.kind == kind) & (self.count > 0)]
             if not len(happened):
@@ -252,8 +252,8 @@ class Panel:
             edges = np.concatenate([[-1], np.unique(happened), [self.n_days]])
             longest = [(int(edges[i]) + 1, int(edges[i + 1])) for i in np.flatnonzero(np.diff(edges) > GAP_DAYS)]
             gaps = [(kind, a, b) for a, b in longest if usual_rate(per_day, a, b) * (b - a) >= GAP_EVENTS]
-            found += gaps if len(gaps) <= MAX_GAPS else []
-        return found
+            stretches += gaps if len(gaps) <= MAX_GAPS else []
+        return stretches
 
     @property
     def n_days(self) -> int:

@@ -158,9 +158,9 @@ class Plan:
         posted = [
             {(row.unit, row.shift): row.district for row in plan.assignments.itertuples()} for plan in (self, other)
         ]
-        found = []
+        rows = []
         for unit, shift, purpose in zip(visits["unit"], visits["shift"], visits["purpose"], strict=True):
             places = [at[unit, shift] for at in posted if (unit, shift) in at]
             known = [cause[shift, place] for place in places if (shift, place) in cause]
-            found.append(known[0] if known and purpose == "directed patrol" else None)
-        return pd.Series(found, index=visits.index, dtype="object")
+            rows.append(known[0] if known and purpose == "directed patrol" else None)
+        return pd.Series(rows, index=visits.index, dtype="object")

@@ -68,12 +68,12 @@ def _graph_of(adjacency: Adjacency) -> sparse.csr_array:
 
 def per_region(name: str, values: npt.ArrayLike, n: int) -> Floats:
     """Return one finite float64 per region."""
-    found = np.asarray(values, np.float64)
-    if found.shape != (n,):
-        raise DataError(f"{name} must have one value per region: {n} regions, {found.shape} given")
-    if wrong := int((~np.isfinite(found)).sum()):
+    given = np.asarray(values, np.float64)
+    if given.shape != (n,):
+        raise DataError(f"{name} must have one value per region: {n} regions, {given.shape} given")
+    if wrong := int((~np.isfinite(given)).sum()):
         raise DataError(f"{name} is missing or infinite for {wrong} of {n} regions", column=name, count=wrong)
-    return found
+    return given
 
 
 def step_m(place: tuple[Floats, Floats] | None, indptr: Ints, indices: Ints) -> float:

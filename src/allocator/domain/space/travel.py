@@ -70,8 +70,8 @@ class Streets:
         node, back = np.unique(self.node[origins], return_inverse=True)
         far = csgraph.dijkstra(self.graph(speed_kmh), indices=node)
         access = self.access_m * MINUTES_PER_M / speed_kmh
-        found = far[back][:, self.node[targets]] + access[origins][:, None] + access[targets]
-        return np.asarray(found, np.float64)
+        minutes = far[back][:, self.node[targets]] + access[origins][:, None] + access[targets]
+        return np.asarray(minutes, np.float64)
 
     def cut_off(self) -> Bools:
         """Return the cells whose streets do not lead to those of most cells and back, (n_cells,) bool."""
@@ -133,13 +133,15 @@ class Travel:
         """
         origins, targets = np.asarray(origins, np.int64), np.asarray(targets, np.int64)
         if self.streets is not None:
-            found = self.streets.minutes(origins, targets, speed_kmh)
+            minutes = self.streets.minutes(origins, targets, speed_kmh)
         elif self.matrix is not None and self.label is not None:
-            found = self.matrix[np.ix_(self.label[origins], self.label[targets])] * self._round_about(origins, targets)
+            minutes = self.matrix[np.ix_(self.label[origins], self.label[targets])] * self._round_about(
+                origins, targets
+            )
         else:
             metres = np.hypot(self.x[origins][:, None] - self.x[targets], self.y[origins][:, None] - self.y[targets])
-            found = metres * (self.detour * MINUTES_PER_M / speed_kmh) * self._round_about(origins, targets)
-        return np.where(origins[:, None] == targets, 0.0, found)
+            minutes = metres * (self.detour * MINUTES_PER_M / speed_kmh) * self._round_about(origins, targets)
+        return np.where(origins[:, None] == targets, 0.0, minutes)
 
     def without(self, polygons: Sequence[shapely.Geometry]) -> Self:
         """Return travel that keeps out of the given polygons.

@@ -93,8 +93,8 @@ class Ranking:
 
     def found(self, values: Floats, *, width: Floats, shares: Floats) -> Floats:
         """Return the sum of `values` over the first cells that fill these shares of the sum of `width`."""
-        filled, found = self._cumulated(width), self._cumulated(values)
-        return np.asarray(np.interp(np.asarray(shares) * filled[-1], filled, found))
+        filled, gained = self._cumulated(width), self._cumulated(values)
+        return np.asarray(np.interp(np.asarray(shares) * filled[-1], filled, gained))
 
     def _cumulated(self, values: Floats) -> Floats:
         in_order = np.asarray(values, np.float64)[self.order]

@@ -338,6 +338,6 @@ def _detectable(one: _Judgement) -> Floats:
     for _ in range(50):
         middle = (low + high) / 2
         future = (1 + middle) * mean
-        found = future - _POWER * np.sqrt(one.spread * future + noise) >= limit
-        low, high = np.where(found, low, middle), np.where(found, middle, high)
+        seen = future - _POWER * np.sqrt(one.spread * future + noise) >= limit
+        low, high = np.where(seen, low, middle), np.where(seen, middle, high)
     return np.asarray(np.where(high < 999, high, np.inf))

@@ -57,11 +57,11 @@ class NearRepeat:
 
     def sentence(self, kind: str) -> str:
         """Return the bands that are raised in plain words."""
-        found = self.table[self.table["raised"]]
-        if not len(found):
+        raised = self.table[self.table["raised"]]
+        if not len(raised):
             return f"{kind}: no more near repeats than places and times alone explain ({self.events:,} events)."
         parts = []
-        for near, rows in found.groupby("near", sort=False):
+        for near, rows in raised.groupby("near", sort=False):
             times = ", ".join(f"{band.ratio:.1f} times at {band.soon}{_one_day(band)}" for band in rows.itertuples())
             parts.append(f"at the {near} {times}" if near == SAME_PLACE else f"{near} away {times}")
         return f"{kind}: more pairs of events than places and times alone explain, {'; '.join(parts)}."
@@ -135,7 +135,7 @@ def near_repeats(
     rows = np.flatnonzero((day > day.max() - days) & np.isin(np.array(events.kinds, object)[events.kind], kinds))
     rows = rows[_netted(events, day, rows)]
     names = [events.kinds[row] for row in np.argsort(-np.bincount(events.kind[rows], minlength=len(events.kinds)))]
-    found: dict[str, NearRepeat] = {}
+    tables: dict[str, NearRepeat] = {}
     notes = [note("studies.near_repeat_kinds", count=MOST_KINDS)] if len(kinds) > MOST_KINDS else []
     for kind in [name for name in names if name in kinds][:MOST_KINDS]:
         mine = rows[events.kind[rows] == events.kinds.index(kind)]
@@ -147,10 +147,10 @@ def near_repeats(
         except DataError as error:
             notes.append(note("studies.near_repeat_failed", kind=kind, because=error.message))
             continue
-        found[kind] = one
+        tables[kind] = one
         if one.note is not None:
             notes.append(note("studies.of_kind", kind=kind, because=one.note))
-    return found, tuple(notes)
+    return tables, tuple(notes)
 
 
 def _netted(events: Events, day: Ints, rows: Ints) -> Ints:

@@ -94,17 +94,26 @@ def _brings_people(initiative: Initiative) -> bool:
 
 def _promised(held: pd.DataFrame, offers: Offers) -> tuple[pd.DataFrame, list[Note]]:
     """Return `initiative, venue, people, contacts, promised` of holdings that told their contacts."""
-    known, rooms = {one.name: one for one in offers.initiatives}, {one.name: one.capacity for one in offers.venues}
+    known, rooms = (
+        {initiative.name: initiative for initiative in offers.initiatives},
+        {initiative.name: initiative.capacity for initiative in offers.venues},
+    )
     rows = []
     for row in held.itertuples():
-        one = known.get(row.initiative)
-        if one is None or one.reach <= 0:
+        initiative = known.get(row.initiative)
+        if initiative is None or initiative.reach <= 0:
             continue
-        first, second = (row.handed_out, row.attended) if one.type in HANDED_OUT else (row.attended, row.handed_out)
+        first, second = (
+            (row.handed_out, row.attended) if initiative.type in HANDED_OUT else (row.attended, row.handed_out)
+        )
         contacts = second if math.isnan(first) else first
-        promised = min(one.reach, rooms.get(row.venue, one.reach)) if one.place == VENUE else one.reach
+        promised = (
+            min(initiative.reach, rooms.get(row.venue, initiative.reach))
+            if initiative.place == VENUE
+            else initiative.reach
+        )
         if not math.isnan(contacts) and promised > 0:
-            rows.append((one.name, row.venue, _brings_people(one), float(contacts), float(promised)))
+            rows.append((initiative.name, row.venue, _brings_people(initiative), float(contacts), float(promised)))
     gone = sorted(set(held["initiative"]) - set(known) - {""})
     notes = [note("outreach.not_offered_any_more", count=len(gone))] * bool(gone)
     return pd.DataFrame(rows, columns=["initiative", "venue", "people", "contacts", "promised"]), notes
@@ -170,11 +179,11 @@ def _ratios(group: pd.Series[str], contacts: pd.Series[float], promised: pd.Seri
     between = _between(own, variance, whole)
     weight = between / (between + variance)
     ratio = whole + weight * (own - whole)
-    found = {
+    columns = {
         str(name): _Shrunk(float(ratio[k]), float(own_seen[k]), float(own_planned[k]), int(holdings[k]))
         for k, name in enumerate(names)
     }
-    return found, whole
+    return columns, whole
 
 
 def _dispersion(seen: Floats, planned: Floats, own: Floats, n_groups: int) -> float:

@@ -179,12 +179,12 @@ def score_week(panel: Panel, terms: PlanTerms, week: PlanWeek) -> WeekScore:
     plans[FORESIGHT] = foresight(problem, truth.harm)
     judged = problem.replace(value=truth.harm)
     minutes = np.array([shift.minutes for shift in week.roster.shifts])
-    found = [
+    results = [
         _measures(made, truth, covered(judged, made.blocks), minutes, terms.allocation.block_minutes)
         for made in plans.values()
     ]
     return WeekScore(
-        {name: np.array([sums[name] for sums in found]) for name in MEASURES},
+        {name: np.array([sums[name] for sums in results]) for name in MEASURES},
         harm=truth.total_harm, events=truth.total_events, events_between=truth.events_between,
         unknown=truth.unknown, notes=notes,
     )  # fmt: skip

@@ -88,7 +88,7 @@ def make_plans(known: Panel, surface: RiskSurface, setting: Setting) -> tuple[Al
     spots = past.replace(value=whatever_hour, cap=np.minimum(past.cap, 1))
     ours = solve(problem, setting.allocation.solver)
     even = problem.replace(value=even_values(problem, known, seed=setting.seed))
-    found: dict[str, tuple[AllocationProblem, Allocation]] = {
+    answers: dict[str, tuple[AllocationProblem, Allocation]] = {
         OURS: (problem, ours),
         "forecast_proportional": (problem, SOLVERS["proportional"](problem.network())),
         "last_year": (past, _best(past, setting.allocation.solver)),
@@ -98,7 +98,7 @@ def make_plans(known: Panel, surface: RiskSurface, setting: Setting) -> tuple[Al
     }
     wanted = ours.blocks.sum(axis=1, dtype=np.int64)
     return problem, {
-        name: Made(level(own, plan, wanted, seed=setting.seed), plan.units) for name, (own, plan) in found.items()
+        name: Made(level(own, plan, wanted, seed=setting.seed), plan.units) for name, (own, plan) in answers.items()
     }
 
 

@@ -57,11 +57,11 @@ def cell_text(text: str) -> str:
     text ends with a hash, so that no two become alike and none is lost unseen.
     """
     plain = text.replace("\r\n", "\n")
-    found = _NOT_XML.sub(lambda sign: chr(0x2400 + ord(sign[0])) if ord(sign[0]) < 0x20 else "\ufffd", plain)
+    shown = _NOT_XML.sub(lambda sign: chr(0x2400 + ord(sign[0])) if ord(sign[0]) < 0x20 else "\ufffd", plain)
     code = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    if len(found.encode("utf-16-le")) > 2 * _MOST_CHARACTERS:
-        return f"{found[:_KEPT_CHARACTERS]}… [shortened from {len(text):,} characters, {code}]"
-    return found if found == plain else f"{found} [{code}]"
+    if len(shown.encode("utf-16-le")) > 2 * _MOST_CHARACTERS:
+        return f"{shown[:_KEPT_CHARACTERS]}… [shortened from {len(text):,} characters, {code}]"
+    return shown if shown == plain else f"{shown} [{code}]"
 
 
 def row_check(values: Mapping[str, str]) -> str:
@@ -72,8 +72,8 @@ def row_check(values: Mapping[str, str]) -> str:
 
 def rows_check(checks: Iterable[str]) -> str:
     """Return how many rows a sheet of the plan has and their hash, in any order: "178 rows, 5f2b…"."""
-    found = sorted(checks)
-    return f"{len(found)} rows, {hashlib.sha256(' '.join(found).encode()).hexdigest()[:12]}"
+    known = sorted(checks)
+    return f"{len(known)} rows, {hashlib.sha256(' '.join(known).encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True)

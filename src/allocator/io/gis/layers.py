@@ -153,15 +153,15 @@ def _cells(run: Run) -> GeoDataFrame:
 
 def _distinct(names: Iterable[str]) -> list[str]:
     """Return names of at most 60 characters that differ in more than case, as columns of a GeoPackage must."""
-    seen, found = set[str](), []
+    seen, kept = set[str](), []
     for name in (column[:60] for column in names):
         n, cut = 1, name
         while cut.casefold() in seen:
             n += 1
             cut = f"{name[:55]}~{n}"
         seen.add(cut.casefold())
-        found.append(cut)
-    return found
+        kept.append(cut)
+    return kept
 
 
 def _labels(labels: tuple[str, ...], row: Any) -> Any:

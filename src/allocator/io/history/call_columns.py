@@ -74,13 +74,13 @@ def check_order(stamps: Mapping[str, Times], section: StaffingSection, book: Boo
                                  if role in stamps])  # fmt: skip
     book.drop(~sent, "no unit was sent")
     roles = [role for role in _STAMPS if role in stamps]
-    found: list[tuple[Bools, str, str]] = []
+    disorders: list[tuple[Bools, str, str]] = []
     for n, later in enumerate(roles):
         for earlier in roles[:n]:
             wrong = book.keep & (stamps[later] < stamps[earlier] - _SLACK)
-            found.append((wrong, earlier, later))
+            disorders.append((wrong, earlier, later))
     told = np.zeros(size, bool)
-    for wrong, earlier, later in sorted(found, key=lambda one: one[1] != "received"):
+    for wrong, earlier, later in sorted(disorders, key=lambda one: one[1] != "received"):
         fresh = wrong & book.keep & ~told
         told |= wrong
         if fresh.any():
@@ -110,24 +110,24 @@ def priorities_of(
     if not section.priorities:  # "1", "01" and "1.0" are one priority
         text = text.map(lambda name: f"{float(name):g}" if _is_number(name) else name)
     book.drop(text.eq("").to_numpy(), "without priority")
-    found = sorted(set(text[book.keep]))
+    levels = sorted(set(text[book.keep]))
     name = section.columns.priority
     if section.priorities:
         order = section.priorities
-        if strange := [name for name in found if name not in order]:
+        if strange := [name for name in levels if name not in order]:
             book.faults.append(
                 f"column {name!r} has priorities that staffing.priorities does not name: {some(strange, 8)}; "
                 "name them, or rename them with staffing.priority_map"
             )
-    elif len(found) > _MOST_PRIORITIES:
-        book.faults.append(f"column {name!r} holds {len(found):,} different values: it is hardly the priority")
+    elif len(levels) > _MOST_PRIORITIES:
+        book.faults.append(f"column {name!r} holds {len(levels):,} different values: it is hardly the priority")
         order = ()
-    elif all(_is_number(name) for name in found):
-        order = tuple(sorted(found, key=float))
+    elif all(_is_number(name) for name in levels):
+        order = tuple(sorted(levels, key=float))
     else:
         book.faults.append(
             f"the priorities of column {name!r} are not all numbers: name them in staffing.priorities, the most "
-            f"urgent first; the file has {some(found, _MOST_PRIORITIES)}"
+            f"urgent first; the file has {some(levels, _MOST_PRIORITIES)}"
         )
         order = ()
     rows = {one: row for row, one in enumerate(order)}
@@ -164,12 +164,12 @@ def origins_of(frame: pd.DataFrame, section: StaffingSection, book: Book) -> npt
         return np.full(len(frame), CALL, np.int8)
     text = as_text(frame["origin"]).str.casefold()
     own = {value.strip().casefold() for value in section.officer_initiated}
-    found = sorted(set(text) - {""})
+    known = sorted(set(text) - {""})
     if not own:
-        book.notes.append(note("history.every_origin_a_call", where="staffing.officer_initiated", found=found))
-    elif strange := sorted(own - set(found)):
-        told = note("history.origins_not_found", where="staffing.officer_initiated", origins=strange, found=found)
-        if any(nearest(value, found) for value in strange):
+        book.notes.append(note("history.every_origin_a_call", where="staffing.officer_initiated", found=known))
+    elif strange := sorted(own - set(known)):
+        told = note("history.origins_not_found", where="staffing.officer_initiated", origins=strange, found=known)
+        if any(nearest(value, known) for value in strange):
             book.faults.append(told.text)
         else:
             book.notes.append(told)

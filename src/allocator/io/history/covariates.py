@@ -178,14 +178,14 @@ def _read_days(city: Tessellation, section: DailySection) -> Covariates:
     table = frame.drop(columns=section.date)[usable].reset_index(drop=True)
     if "date" in table:
         raise DataError(f"{where}: a covariate cannot be named 'date': rename the column")
-    found = _explained(
+    read = _explained(
         where,
         lambda: Covariates.from_frame(city, days=table.assign(date=day), known_ahead=section.known_ahead),
         faults,
     )
     first, last = day.min(), day.max()
     return _noted(
-        found, note("history.covariates_of_days", names=found.daily_names, first=first, last=last, file=where), *notes
+        read, note("history.covariates_of_days", names=read.daily_names, first=first, last=last, file=where), *notes
     )
 
 
@@ -242,14 +242,19 @@ def _read_polygons(city: Tessellation, section: CovariateSection) -> Covariates:
         section.file, city.crs, column, layer=section.layer, source_crs=section.crs
     )
     spread = Covariates.of_totals if section.measure == "sum" else Covariates.of_polygons
-    found = spread(city, section.name or column, polygons, values)
+    spread_values = spread(city, section.name or column, polygons, values)
     how = "spread by area" if section.measure == "sum" else "value at the cell's centre"
     told = note(
-        "history.covariates_of_polygons", names=found.names, column=column, count=len(values), file=where, how=how
+        "history.covariates_of_polygons",
+        names=spread_values.names,
+        column=column,
+        count=len(values),
+        file=where,
+        how=how,
     )
     missing = int(np.isnan(values).sum())
     more = [note("history.polygons_without_value", file=where, count=missing, total=len(values))] if missing else []
-    return _noted(found, told, *notes, *more)
+    return _noted(spread_values, told, *notes, *more)
 
 
 def _read_points(city: Tessellation, section: CovariateSection, timezone: str) -> Covariates:
@@ -329,8 +334,8 @@ def _types(table: Table, section: CovariateSection, name: str) -> tuple[dict[str
     """Return the rows of each covariate by its name, and faults."""
     if section.kind is None:
         return {name: np.ones(len(table.frame), bool)}, []
-    found = as_text(table.frame[section.kind])
-    counts = found[found.ne("")].value_counts()
+    kinds = as_text(table.frame[section.kind])
+    counts = kinds[kinds.ne("")].value_counts()
     known = list(counts.index)
     faults = [f"kinds: no {kind!r}{nearest(kind, known)} in column {section.kind!r}; it has {some(known, 20)}"
               for kind in section.kinds if kind not in known]  # fmt: skip
@@ -343,9 +348,9 @@ def _types(table: Table, section: CovariateSection, name: str) -> tuple[dict[str
     if faults:
         return {}, faults
     if not section.split:
-        return {name: found.isin(chosen).to_numpy()}, []
+        return {name: kinds.isin(chosen).to_numpy()}, []
     prefix = f"{section.name}: " if section.name else ""
-    return {f"{prefix}{kind}": found.eq(kind).to_numpy() for kind in chosen}, []
+    return {f"{prefix}{kind}": kinds.eq(kind).to_numpy() for kind in chosen}, []
 
 
 def _measured(

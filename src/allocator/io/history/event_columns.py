@@ -95,9 +95,9 @@ def places_of(frame: pd.DataFrame, section: DataSection, book: Book) -> tuple[Fl
     missing = ~bad & (~np.isfinite(x) | ~np.isfinite(y) | ((x == 0) & (y == 0)))
     if section.corrections == "net" and {"id", "count"} <= set(frame):
         source = _corrected_rows(frame, missing=missing)
-        found = source >= 0
-        x, y, missing = np.where(found, x[source], x), np.where(found, y[source], y), missing & ~found
-        book.count(int(found.sum()), "correction without place (put where the row it corrects is)")
+        known = source >= 0
+        x, y, missing = np.where(known, x[source], x), np.where(known, y[source], y), missing & ~known
+        book.count(int(known.sum()), "correction without place (put where the row it corrects is)")
         if lost := int((missing & (as_numbers(frame["count"])[0] < 0)).sum()):
             book.notes.append(note("history.corrections_lost", count=lost))
     book.drop(missing, "without place")
@@ -189,12 +189,12 @@ def origins_of(frame: pd.DataFrame, section: DataSection, book: Book) -> npt.NDA
         return np.full(len(frame), CALL, np.int8)
     text = as_text(frame["origin"]).str.casefold()
     own = {value.strip().casefold() for value in section.officer_initiated}
-    found = sorted(set(text) - {""})
+    known = sorted(set(text) - {""})
     if not own:
-        book.notes.append(note("history.every_origin_a_call", where="data.officer_initiated", found=found))
-    elif strange := sorted(own - set(found)):
-        told = note("history.origins_not_found", where="officer_initiated", origins=strange, found=found)
-        if any(nearest(value, found) for value in strange):  # a slip of the pen would let these events train
+        book.notes.append(note("history.every_origin_a_call", where="data.officer_initiated", found=known))
+    elif strange := sorted(own - set(known)):
+        told = note("history.origins_not_found", where="officer_initiated", origins=strange, found=known)
+        if any(nearest(value, known) for value in strange):  # a slip of the pen would let these events train
             book.faults.append(f"data.{told}")
         else:
             book.notes.append(told)

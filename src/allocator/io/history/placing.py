@@ -41,9 +41,9 @@ def check_placed(events: Events, area: Area, *, max_outside_share: float) -> Eve
 def _inside(area: Area, x: Floats, y: Floats) -> Bools:
     finite = np.isfinite(x) & np.isfinite(y)
     shapely.prepare(area.outline)
-    found = np.zeros(len(x), bool)
-    found[finite] = shapely.intersects_xy(area.outline, x[finite], y[finite])
-    return found
+    inside = np.zeros(len(x), bool)
+    inside[finite] = shapely.intersects_xy(area.outline, x[finite], y[finite])
+    return inside
 
 
 def _likely_cause(events: Events, area: Area) -> str:

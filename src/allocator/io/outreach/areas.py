@@ -47,10 +47,10 @@ def read_areas(job: Job, city: Tessellation) -> OutreachAreas:
 
 def _area_of(city: Tessellation, polygons: Any) -> Any:
     """Return the polygon that holds the middle of each cell, -1 for none; of several the first."""
-    found = np.full(city.n_cells, -1, np.int32)
+    area = np.full(city.n_cells, -1, np.int32)
     cell, polygon = shapely.STRtree(polygons).query(shapely.points(city.x, city.y), predicate="within")
-    found[cell[::-1]] = polygon[::-1]
-    return found
+    area[cell[::-1]] = polygon[::-1]
+    return area
 
 
 def _means(values: Any, group: Any, n: int) -> Any:

@@ -194,9 +194,9 @@ def _load(
         raise DataError(f"{path.name} holds no features with a geometry")
     wrong = ~np.isin(shapely.get_type_id(frame.geometry.to_numpy()), _POLYGONS)
     if wrong.any():
-        found = sorted({str(kind) for kind in frame.geometry.geom_type[wrong]})
+        types = sorted({str(kind) for kind in frame.geometry.geom_type[wrong]})
         share = f"{int(wrong.sum()):,} of {len(frame):,} features"
-        raise DataError(f"{path.name}: {share} are not polygons but {some(found)}", count=int(wrong.sum()))
+        raise DataError(f"{path.name}: {share} are not polygons but {some(types)}", count=int(wrong.sum()))
     return _with_crs(frame, path, source_crs, hint)
 
 
@@ -261,8 +261,8 @@ def _geodesic_area(polygon: Any) -> float:
 def _labels(frame: gpd.GeoDataFrame, column: str | None, *, where: str) -> list[str]:
     if column is None:
         return ["all"] * len(frame)
-    found = [str(name) for name in frame.columns if name != frame.geometry.name]
-    require_columns([column], found, where=where)
+    names = [str(name) for name in frame.columns if name != frame.geometry.name]
+    require_columns([column], names, where=where)
     labels = list(as_text(frame[column]))
     if missing := [str(row) for row, label in enumerate(labels, 1) if not label]:
         raise DataError(

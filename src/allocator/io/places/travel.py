@@ -89,10 +89,10 @@ def read_matrix(path: str | Path, labels: tuple[str, ...], *, needed: Ints | Non
     faults += _number_faults(minutes, rows, columns)
     if faults:
         raise DataError(f"{name} is no matrix of travel minutes", faults=faults, count=len(faults))
-    found = np.full((len(labels), len(labels)), np.inf)
+    matrix = np.full((len(labels), len(labels)), np.inf)
     place = {label: n for n, label in enumerate(labels)}
-    found[np.ix_([place[label] for label in rows], [place[label] for label in columns])] = minutes
-    return found
+    matrix[np.ix_([place[label] for label in rows], [place[label] for label in columns])] = minutes
+    return matrix
 
 
 def _parts(path: Path) -> tuple[list[str], list[str], Floats, list[str]]:

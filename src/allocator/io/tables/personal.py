@@ -115,9 +115,9 @@ def is_role_mailbox(text: str, organisation: str = "") -> bool:
 
     Every word of it must be one of a role, a compass direction, or of the organisation's own name, and one a role.
     """
-    found = re.fullmatch(r"([A-Za-z0-9._+-]+)@[A-Za-z0-9.-]+\.[A-Za-z]{2,}", text)
-    if not found:
+    address = re.fullmatch(r"([A-Za-z0-9._+-]+)@[A-Za-z0-9.-]+\.[A-Za-z]{2,}", text)
+    if not address:
         return False
-    words = {word for word in re.split(r"[._+-]+|\d+", found[1].lower()) if word}
+    words = {word for word in re.split(r"[._+-]+|\d+", address[1].lower()) if word}
     own = set(re.findall(r"[a-z]+", organisation.lower())) - _GIVEN_NAMES
     return bool(words & _ROLES) and words <= _ROLES | _PLACES | own

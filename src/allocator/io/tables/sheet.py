@@ -31,9 +31,9 @@ class Sheet:
         self.faults: list[str] = []
         self.notes: tuple[Note, ...] = ()
         self.row, self.values = 0, dict[str, str]()
-        found = list(self.frame.columns)
-        require_columns(required, found, where=self.name)
-        others = [name for name in found if name not in (*required, *optional)]
+        columns = list(self.frame.columns)
+        require_columns(required, columns, where=self.name)
+        others = [name for name in columns if name not in (*required, *optional)]
         if personal := personal_columns(others):
             raise DataError(
                 f"{self.name} has columns that look personal: {some(personal, 10)}; allocator plans units "
@@ -120,7 +120,7 @@ class Sheet:
 
     def dates(self, column: str) -> tuple[dt.date, ...]:
         """Return the dates of a `;` separated list; "2017-12-24..2018-01-02" is a span."""
-        found: list[dt.date] = []
+        days: list[dt.date] = []
         for part in self.parts(column):
             first, _, last = part.partition("..")
             try:
@@ -131,8 +131,8 @@ class Sheet:
             if not 0 <= (end - begin).days <= 3660:
                 self.fault(f"{column}: {part!r} ends before it begins, or lasts more than ten years")
                 continue
-            found += [begin + dt.timedelta(days=n) for n in range((end - begin).days + 1)]
-        return tuple(sorted(set(found)))
+            days += [begin + dt.timedelta(days=n) for n in range((end - begin).days + 1)]
+        return tuple(sorted(set(days)))
 
     def all_known(self, column: str, names: Iterable[str], what: str) -> tuple[str, ...]:
         """Return the parts of a `;` separated list, which must be among the names."""

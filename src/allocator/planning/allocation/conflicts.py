@@ -165,10 +165,10 @@ def _without_bands(problem: AllocationProblem) -> AllocationProblem:
 
 def _grouped(problem: AllocationProblem) -> dict[str, list[Limit]]:
     """Return limits under one name: those of equity together, the two sides of a band together, others alone."""
-    found: dict[str, list[Limit]] = {}
+    groups: dict[str, list[Limit]] = {}
     for limit in problem.limits:
-        found.setdefault(limit.group or limit.name, []).append(limit)
-    return found
+        groups.setdefault(limit.group or limit.name, []).append(limit)
+    return groups
 
 
 def _limit_group(name: str, limits: list[Limit]) -> _Group:

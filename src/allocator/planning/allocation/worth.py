@@ -42,7 +42,7 @@ def worth_of_limits(problem: AllocationProblem, answer: Allocation) -> tuple[Wor
     """
     base = max(answer.objective, 1e-12)
     units = sorted(_units(problem), key=lambda one: -one[1])
-    found = [Worth(one_more_unit(name), harm, harm / base) for name, harm in units]
+    worths = [Worth(one_more_unit(name), harm, harm / base) for name, harm in units]
     limits = []
     for group in groups_of(problem):
         try:
@@ -50,7 +50,7 @@ def worth_of_limits(problem: AllocationProblem, answer: Allocation) -> tuple[Wor
         except AllocatorError:  # without it the engine found nothing within its budget of work: nothing is claimed
             continue
         limits.append(Worth(f"without the {group.name}", harm, harm / base))
-    return tuple(found + sorted(limits, key=lambda one: -one.harm))
+    return tuple(worths + sorted(limits, key=lambda one: -one.harm))
 
 
 def _units(problem: AllocationProblem) -> list[tuple[str, float]]:

@@ -101,16 +101,16 @@ def _with_needs(
     for at, _, n, counts in needs:
         rows.add(0, column[counts[i] & (d == at)], 1.0, least=n, most=np.inf)
     one = np.ones(len(i))
-    found = maximise(
+    solution = maximise(
         Program(-cost[i, d], 0 * one, one, one > 0, rows.matrix(len(i)), np.array(rows.least), np.array(rows.most)),
         within=_METRES,
     )
-    if found is None:
+    if solution is None:
         asked = ", ".join(problem.districts[at] for at in sorted({int(need[0]) for need in needs}))
         where = f"in district {asked}" if asked else "where hand edits allow it"
         raise SolverError(f"shift {problem.shifts[s]}: no posting of its units gives what is needed {where}")
     chosen = np.full(len(crew), RESERVE, np.int64)
-    taken = found.values > 0.5
+    taken = solution.values > 0.5
     chosen[i[taken]] = d[taken]
     return chosen
 

@@ -155,12 +155,12 @@ def make_duty(problem: DutyProblem) -> Duty:
     """
     program = duty_program(problem)
     step = _step(program.gain)
-    found = maximise(program, within=max(0.999 * step, 1e-6), nodes=max(_MOST_WORK // len(program.gain), 20))
-    if found is None:
+    solution = maximise(program, within=max(0.999 * step, 1e-6), nodes=max(_MOST_WORK // len(program.gain), 20))
+    if solution is None:
         raise InfeasibleError("no duty roster keeps the rules of every unit", faults=list(_stuck(problem)))
-    works = found.values[: problem.may.size].reshape(problem.may.shape) > 0.5
+    works = solution.values[: problem.may.size].reshape(problem.may.shape) > 0.5
     objective = problem.worth(works)
-    bound = max(objective, np.floor(found.bound / step + 1e-6) * step if step else found.bound)
+    bound = max(objective, np.floor(solution.bound / step + 1e-6) * step if step else solution.bound)
     return Duty(works, objective, float(bound), tuple(_shortfalls(problem, works)))
 
 
@@ -323,11 +323,11 @@ def _home_targets(problem: DutyProblem) -> Ints:
 
 
 def _per_home(problem: DutyProblem, works: Bools) -> Ints:
-    found = np.zeros(_home_targets(problem).shape, np.int64)
-    if found.size:
+    targets = np.zeros(_home_targets(problem).shape, np.int64)
+    if targets.size:
         known = problem.home >= 0
-        np.add.at(found, problem.home[known], works[known].astype(np.int64))
-    return found
+        np.add.at(targets, problem.home[known], works[known].astype(np.int64))
+    return targets
 
 
 def _stuck(problem: DutyProblem) -> Iterator[Note]:

@@ -148,14 +148,14 @@ def edited(roster: Roster) -> Roster:
 
 def allocation_edits(edits: Iterable[Edit], city: Tessellation) -> tuple[Edit, ...]:
     """Return the edits that the allocation has to know: a unit pinned to a cell serves the district of the cell."""
-    found: dict[Edit, None] = {}
+    bearing: dict[Edit, None] = {}
     for edit in edits:
         if edit.on_duty_itself:
             continue
-        found[edit] = None
+        bearing[edit] = None
         if edit.unit and edit.cell >= 0 and edit.action == "pin":
-            found[dataclasses.replace(edit, district=city.districts[city.district[edit.cell]], cell=-1)] = None
-    return tuple(found)
+            bearing[dataclasses.replace(edit, district=city.districts[city.district[edit.cell]], cell=-1)] = None
+    return tuple(bearing)
 
 
 def check_pins(problem: AllocationTerms, edits: Iterable[Edit]) -> None:

@@ -132,15 +132,15 @@ def _check(
 
 
 def _trends(counts: AreaCounts | None, shape: tuple[int, int]) -> tuple[Floats, Floats, Floats]:
-    found = [np.full(shape, np.nan) for _ in range(3)]
+    tables = [np.full(shape, np.nan) for _ in range(3)]
     if counts is not None:
         for kind in np.flatnonzero(counts.known):
             exposure = float(counts.recent_days[kind] / counts.before_days[kind])
             for table, one in zip(
-                found, shrunk_trend(counts.recent[:, kind], counts.before[:, kind], exposure=exposure), strict=True
+                tables, shrunk_trend(counts.recent[:, kind], counts.before[:, kind], exposure=exposure), strict=True
             ):
                 table[:, kind] = one
-    return found[0], found[1], found[2]
+    return tables[0], tables[1], tables[2]
 
 
 def _count_columns(counts: AreaCounts | None, shape: tuple[int, int]) -> dict[str, npt.NDArray[np.generic]]:

@@ -47,12 +47,12 @@ class Ledger:
         """Return the columns that a holding counts in."""
         season, option = self.season, self.season.options[one.option]
         week = one.start // WEEK_SLOTS
-        found: list[Column] = [("held", one.option, week, 0), ("crew", option.initiative, one.crew, week)]
+        columns: list[Column] = [("held", one.option, week, 0), ("crew", option.initiative, one.crew, week)]
         if len(option.funds) > 1:
-            found.append(("paid", one.option, one.fund, 0))
+            columns.append(("paid", one.option, one.fund, 0))
         if season.initiatives[option.initiative].fixed_cost > 0 and not self._used.get(option.initiative):
-            found.append(("used", option.initiative, 0, 0))
-        return found
+            columns.append(("used", option.initiative, 0, 0))
+        return columns
 
     def set(self, column: Column, value: float) -> None:
         """Set a column that is not about single holdings."""
@@ -233,12 +233,12 @@ def _packed(
 
     Most weeks have room enough for this, in milliseconds; the solver took seconds, and minutes for 100 holdings.
     """
-    todo, found = list(options), list[Holding]()
+    todo, booked = list(options), list[Holding]()
     minutes: dict[int, int] = {}
     for pin in pins:
         if pin.option in todo:
             todo.remove(pin.option)
-            found.append(pin)
+            booked.append(pin)
             minutes[pin.crew] = minutes.get(pin.crew, 0) + season.team_minutes(season.options[pin.option].initiative)
     able: dict[int, dict[int, list[int]]] = {}
     for o in set(todo):
@@ -252,12 +252,12 @@ def _packed(
         for c in sorted(able[o], key=lambda c: (busy_crews[c], minutes.get(c, 0), c)):
             if minutes.get(c, 0) + need > season.crews[c].minutes_per_week:
                 continue
-            start = next((at for at in able[o][c] if _is_free(season, Holding(o, c, at), found)), None)
+            start = next((at for at in able[o][c] if _is_free(season, Holding(o, c, at), booked)), None)
             if start is not None:
-                found.append(Holding(o, c, start))
+                booked.append(Holding(o, c, start))
                 minutes[c] = minutes.get(c, 0) + need
                 break
-    return found
+    return booked
 
 
 def _is_free(season: Season, one: Holding, booked: Iterable[Holding]) -> bool:

@@ -173,11 +173,11 @@ def book_week(
 def with_funds(season: Season, holdings: Sequence[Holding], paid: dict[tuple[int, int], int]) -> list[Holding]:
     """Return the holdings in order of start, each with the fund that pays, from how many each fund pays for."""
     left = dict(paid)
-    found = []
+    kept = []
     for one in sorted(holdings, key=lambda held: (held.start, held.option, held.crew)):
         funds = season.options[one.option].funds
         fund = next((f for f in funds if len(funds) == 1 or left.get((one.option, f), 0) > 0), funds[-1])
         if (one.option, fund) in left:
             left[one.option, fund] -= 1
-        found.append(dataclasses.replace(one, fund=fund))
-    return found
+        kept.append(dataclasses.replace(one, fund=fund))
+    return kept

@@ -39,11 +39,11 @@ def _floor_cause(season: Season, row: Note) -> Note:
 
 def _cause(season: Season, holdings: Sequence[Holding], held: Mapping[int, int], i: int) -> Note:
     """Return the first thing that is in the way of one more holding."""
-    one = season.initiatives[i]
+    initiative = season.initiatives[i]
     if not season.kinds_of[i]:
         return note("outreach.no_kind")
-    if not one.effect or not one.reach:
-        return note("outreach.no_reach" if one.effect else "outreach.no_effect")
+    if not initiative.effect or not initiative.reach:
+        return note("outreach.no_reach" if initiative.effect else "outreach.no_effect")
     if not season.crews:
         return note("outreach.no_team")
     if not season.able[i]:
@@ -55,15 +55,15 @@ def _cause(season: Season, holdings: Sequence[Holding], held: Mapping[int, int],
 
 def _crowded_out(season: Season, holdings: Sequence[Holding], held: Mapping[int, int], i: int) -> Note:
     """Return what an initiative that could be held lacks."""
-    one = season.initiatives[i]
-    if one.requires and not held.get(_row(season, one.requires), 0):
-        return note("outreach.requires", initiative=one.requires)
-    if one.follow_up and not season.of_initiative[_row(season, one.follow_up)]:
-        return note("outreach.follow_up", initiative=one.follow_up)
+    initiative = season.initiatives[i]
+    if initiative.requires and not held.get(_row(season, initiative.requires), 0):
+        return note("outreach.requires", initiative=initiative.requires)
+    if initiative.follow_up and not season.of_initiative[_row(season, initiative.follow_up)]:
+        return note("outreach.follow_up", initiative=initiative.follow_up)
     spent = Counter[int]()
     for holding in holdings:
         spent[holding.fund] += season.options[holding.option].cents
-    cheapest = min(season.options[o].cents for o in season.of_initiative[i]) + round(100 * one.fixed_cost)
+    cheapest = min(season.options[o].cents for o in season.of_initiative[i]) + round(100 * initiative.fixed_cost)
     funds = sorted({f for o in season.of_initiative[i] for f in season.options[o].funds})
     left = [season.funds[f][1] - spent[f] for f in funds]
     if max(left) < cheapest:
@@ -75,7 +75,7 @@ def _crowded_out(season: Season, holdings: Sequence[Holding], held: Mapping[int,
         return note("outreach.too_dear", cost=cheapest / 100, funds=names, left=max(max(left), 0) / 100)
     if all(not _has_time(season, holdings, c, i) for c in season.able[i]):
         return note("outreach.no_hours")
-    if one.volunteer_hours and not any(season.initiatives[n].trains_hours for n in held if held[n]):
+    if initiative.volunteer_hours and not any(season.initiatives[n].trains_hours for n in held if held[n]):
         return note("outreach.no_volunteers")
     return note("outreach.others_first")
 
@@ -95,58 +95,65 @@ def _has_time(season: Season, holdings: Sequence[Holding], c: int, i: int) -> bo
 
 
 def _lacking(season: Season, i: int) -> Note:
-    one = season.initiatives[i]
-    if any(set(one.skills) <= set(crew.skills) and crew.is_patrol and not crew.languages for crew in season.crews):
-        return note("outreach.no_languages", languages=one.languages)
+    initiative = season.initiatives[i]
+    if any(
+        set(initiative.skills) <= set(crew.skills) and crew.is_patrol and not crew.languages for crew in season.crews
+    ):
+        return note("outreach.no_languages", languages=initiative.languages)
     skills = {name for crew in season.crews for name in crew.skills}
     languages = {name for crew in season.crews for name in crew.languages}
     lacking = [
-        *(note("outreach.skill", skill=name) for name in one.skills if name not in skills),
-        *(note("outreach.language", language=name) for name in one.languages if name not in languages),
+        *(note("outreach.skill", skill=name) for name in initiative.skills if name not in skills),
+        *(note("outreach.language", language=name) for name in initiative.languages if name not in languages),
     ]
     return note("outreach.nobody_has", lacking=lacking) if lacking else note("outreach.not_together")
 
 
 def _no_place(season: Season, i: int) -> Note:
-    one = season.initiatives[i]
-    if one.partner_hours and not season.partners:
+    initiative = season.initiatives[i]
+    if initiative.partner_hours and not season.partners:
         return note("outreach.no_partner")
-    if one.partner_hours and all(partner.declined for partner in season.partners):
+    if initiative.partner_hours and all(partner.declined for partner in season.partners):
         return note("outreach.partners_declined")
-    if 7 * season.weeks <= one.lead_days:
-        return note("outreach.lead_time", days=one.lead_days)
+    if 7 * season.weeks <= initiative.lead_days:
+        return note("outreach.lead_time", days=initiative.lead_days)
     if not season.audience[i].any():
-        spoken = one.languages
+        spoken = initiative.languages
         return note("outreach.nobody_speaks", languages=spoken) if spoken else note("outreach.nobody_lives")
-    where = INITIATIVE_TYPES[one.type]
+    where = INITIATIVE_TYPES[initiative.type]
     if where == VENUE:
         if not season.venues:
             return note("outreach.no_venue")
         return note("outreach.no_venue_fits", reasons=_against_venues(season, i))
     if where == CHANNEL and not season.channels:
         return note("outreach.no_channel")
-    if where == POINT and season.points and one.items and all(one.items > point.stock for point in season.points):
-        return note("outreach.no_stock", items=one.items)
+    if (
+        where == POINT
+        and season.points
+        and initiative.items
+        and all(initiative.items > point.stock for point in season.points)
+    ):
+        return note("outreach.no_stock", items=initiative.items)
     return note("outreach.no_fit")
 
 
 def _against_venues(season: Season, i: int) -> list[Note]:
     """Return what venues would need, the needs that rule out most of them first."""
-    one = season.initiatives[i]
+    initiative = season.initiatives[i]
     declined = {partner.name for partner in season.partners if partner.declined}
     reasons = Counter[Note]()
     for venue in season.venues:
         minutes = (venue.closes.hour - venue.opens.hour) * 60 + venue.closes.minute - venue.opens.minute
-        if one.areas and venue.area not in one.areas:
-            reasons[note("outreach.venue_area", areas=one.areas)] += 1
-        elif venue.audiences and one.audience and one.audience not in venue.audiences:
-            reasons[note("outreach.venue_audience", audience=one.audience)] += 1
+        if initiative.areas and venue.area not in initiative.areas:
+            reasons[note("outreach.venue_area", areas=initiative.areas)] += 1
+        elif venue.audiences and initiative.audience and initiative.audience not in venue.audiences:
+            reasons[note("outreach.venue_audience", audience=initiative.audience)] += 1
         elif venue.partner in declined:
             reasons[note("outreach.venue_partner")] += 1
         elif not venue.capacity:
             reasons[note("outreach.venue_capacity")] += 1
-        elif minutes < one.hours * 60:
-            reasons[note("outreach.venue_hours", hours=one.hours)] += 1
+        elif minutes < initiative.hours * 60:
+            reasons[note("outreach.venue_hours", hours=initiative.hours)] += 1
         else:
             reasons[note("outreach.venue_time")] += 1
     return [reason for reason, _ in reasons.most_common(3)]

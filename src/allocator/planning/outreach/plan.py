@@ -147,7 +147,7 @@ def _with_pins(season: Season, offers: Offers, units: set[str]) -> tuple[Season,
             continue
         local = answer.start.astimezone(zone).replace(tzinfo=None)
         start = round((local - midnight).total_seconds() / 60 / SLOT_MINUTES)
-        found = [
+        offered = [
             o
             for o, option in enumerate(season.options)
             if season.initiatives[option.initiative].name == answer.initiative
@@ -158,13 +158,13 @@ def _with_pins(season: Season, offers: Offers, units: set[str]) -> tuple[Season,
             and (option.partner < 0 or season.partners[option.partner].name == answer.partner)
         ]
         c = crew.get(answer.team, -1)
-        able = [o for o in found if c >= 0 and start in season.starts(o, c)]
+        able = [o for o in offered if c >= 0 and start in season.starts(o, c)]
         kept = [o for o in able if sum(pin.option == o for pin in pins) < season.options[o].most]
         if kept:
             pins.append(Holding(kept[0], c, start))
         elif answer.start >= midnight.replace(tzinfo=zone):
             why = note("outreach.team_cannot", team=answer.team)
-            if not found:
+            if not offered:
                 why = note("outreach.not_offered")
             elif able:
                 why = note("outreach.most_reached", most=season.options[able[0]].most)
@@ -257,16 +257,16 @@ def _units_of(season: Season, c: int, roster: Roster) -> list[Unit]:
 
 def _units_taken(season: Season, roster: Roster, taken: Mapping[Column, float]) -> dict[str, set[int]]:
     """Return units by name, and the shifts in which they leave patrol: those taken least often so far first."""
-    found: dict[str, set[int]] = {}
+    shifts: dict[str, set[int]] = {}
     if season.patrol is None:
-        return found
+        return shifts
     for (_, c, s, _), n in sorted(taken.items()):
         shift = season.patrol.shifts[s]
         on = [unit.name for unit in _units_of(season, c, roster) if (unit.name, shift.id) in roster.duty]
-        on.sort(key=lambda name: (len(found.get(name, ())), name))
+        on.sort(key=lambda name: (len(shifts.get(name, ())), name))
         for name in on[: round(n)]:
-            found.setdefault(name, set()).add(s)
-    return found
+            shifts.setdefault(name, set()).add(s)
+    return shifts
 
 
 def _with_spares(season: Season, mix: Mix) -> dict[Column, float]:
@@ -277,13 +277,13 @@ def _with_spares(season: Season, mix: Mix) -> dict[Column, float]:
     room = {s: len(loss) for s, loss in enumerate(season.patrol.loss)}
     for (_, _, s, _), n in taken.items():
         room[s] -= round(n)
-    found = dict(taken)
+    spared = dict(taken)
     for column in sorted(taken):
         _, c, s, _ = column
         if room[s] > 0 and taken[column] < season.crews[c].shifts[s]:
-            found[column] += 1
+            spared[column] += 1
             room[s] -= 1
-    return found
+    return spared
 
 
 def _with_units(season: Season, roster: Roster, shifts: dict[str, set[int]]) -> Season:

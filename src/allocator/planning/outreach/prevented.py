@@ -76,9 +76,9 @@ def harm_prevented(season: Season, held: Iterable[int]) -> float:
 
 def shares_of(season: Season, held: list[int]) -> Floats:
     """Return the harm prevented by each held option: each area and kind is shared in proportion to exposure."""
-    found = reached(season, held)
-    total, residents = prevented(season, found.exposure), np.maximum(season.areas.residents, 1.0)
-    raw = np.zeros_like(found.contacts)
+    contacts = reached(season, held)
+    total, residents = prevented(season, contacts.exposure), np.maximum(season.areas.residents, 1.0)
+    raw = np.zeros_like(contacts.contacts)
     for o in held:
         option = season.options[o]
         for a, people in zip(option.areas, option.contacts, strict=True):
@@ -87,9 +87,9 @@ def shares_of(season: Season, held: list[int]) -> Floats:
     for h, o in enumerate(held):
         option = season.options[o]
         for a, people in zip(option.areas, option.contacts, strict=True):
-            counted = found.contacts[option.initiative, a] * people / max(raw[option.initiative, a], 1e-300)
+            counted = contacts.contacts[option.initiative, a] * people / max(raw[option.initiative, a], 1e-300)
             for k in season.kinds_of[option.initiative]:
-                if found.exposure[a, k] > 0:
-                    part = season.effect[option.initiative] * counted / residents[a] / found.exposure[a, k]
+                if contacts.exposure[a, k] > 0:
+                    part = season.effect[option.initiative] * counted / residents[a] / contacts.exposure[a, k]
                     benefit[h] += part * total[a, k]
     return benefit

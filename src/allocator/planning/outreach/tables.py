@@ -134,25 +134,26 @@ def _items(made: Made, benefit: Floats) -> pd.DataFrame:
     records = []
     for held, worth in zip(made.holdings, benefit.tolist(), strict=True):
         option = season.options[held.option]
-        one = season.initiatives[option.initiative]
+        initiative = season.initiatives[option.initiative]
         local = midnight + dt.timedelta(minutes=held.start * SLOT_MINUTES)
         start = local.replace(tzinfo=zone).astimezone(dt.UTC)
         venue = season.venues[option.venue] if option.venue >= 0 else None
         a = option.area
         lon, lat = _place_of(season, venue, a)
         records.append({
-            "initiative": one.name, "team": season.crews[held.crew].name, "venue": venue.name if venue else "",
+            "initiative": initiative.name, "team": season.crews[held.crew].name, "venue": venue.name if venue else "",
             "partner": season.partners[option.partner].name if option.partner >= 0 else "",
             "area": season.areas.names[a] if a >= 0 else ";".join(season.areas.names[n] for n in option.areas),
-            "start": start, "stop": start + dt.timedelta(minutes=round(one.hours * 60)), "cost": option.cents / 100,
-            "reach": sum(option.contacts), "type": one.type, "kinds": ";".join(one.kinds), "benefit": worth,
+            "start": start, "stop": start + dt.timedelta(minutes=round(initiative.hours * 60)),
+            "cost": option.cents / 100, "reach": sum(option.contacts), "type": initiative.type,
+            "kinds": ";".join(initiative.kinds), "benefit": worth,
             "reason": _reason(season, held.option), "id": "", "sequence": 0,
-            "fund": season.funds[held.fund][0], "audience": one.audience, "languages": ";".join(one.languages),
-            "topics": ";".join(one.topics), 
+            "fund": season.funds[held.fund][0], "audience": initiative.audience,
+            "languages": ";".join(initiative.languages), "topics": ";".join(initiative.topics),
             "channel": season.channels[option.channel].name if option.channel >= 0 else "",
-            "point": season.points[option.point].name if option.point >= 0 else "", "items": one.items,
+            "point": season.points[option.point].name if option.point >= 0 else "", "items": initiative.items,
             "status": "confirmed" if dataclasses.replace(held, fund=0) in season.pins else "draft",
-            "staff_hours": one.team_hours, "partner_hours": one.partner_hours, "lon": lon, "lat": lat,
+            "staff_hours": initiative.team_hours, "partner_hours": initiative.partner_hours, "lon": lon, "lat": lat,
         })  # fmt: skip
     frame = typed_table(OUTREACH_TYPES, records)
     known = [(item_key(answer), answer.id, pd.Timestamp(answer.start)) for answer in made.answers if answer.confirmed]
@@ -186,8 +187,8 @@ def _reason(season: Season, o: int) -> str:
 
 def _area_table(made: Made, low: Floats, high: Floats, needs: Needs) -> pd.DataFrame:
     season, held = made.season, [holding.option for holding in made.holdings]
-    found = reached(season, held)
-    best = prevented(season, found.exposure)
+    contacts = reached(season, held)
+    best = prevented(season, contacts.exposure)
     n_areas = len(season.areas.names)
     holdings = np.zeros(n_areas, np.int32)
     for o in held:
@@ -196,12 +197,12 @@ def _area_table(made: Made, low: Floats, high: Floats, needs: Needs) -> pd.DataF
     residents = np.maximum(season.areas.residents, 1.0)
     rise = np.zeros(n_areas)
     for i, one in enumerate(season.initiatives):
-        rise += one.reporting * -np.expm1(-found.contacts[i] / residents)
+        rise += one.reporting * -np.expm1(-contacts.contacts[i] / residents)
     horizon = season.section.horizon_weeks
     harm = needs.frame.groupby("area")["harm"].sum().reindex(list(season.areas.names)).fillna(0.0).to_numpy()
     return pd.DataFrame({
         "area": list(season.areas.names), "residents": season.areas.residents, "need": season.need.sum(axis=1),
-        "harm": harm * horizon, "holdings": holdings, "contacts": found.contacts.sum(axis=0),
+        "harm": harm * horizon, "holdings": holdings, "contacts": contacts.contacts.sum(axis=0),
         "prevented": best.sum(axis=1), "prevented_low": low.sum(axis=1), "prevented_high": high.sum(axis=1),
         "reporting": rise,
     }).astype(AREA_TYPES)  # fmt: skip

@@ -148,11 +148,11 @@ def _holdings(made: TimedProgram, solution: Solution) -> list[Holding]:
         (o, f): round(float(solution.values[n])) for (what, o, f, _), n in made.at.items() if what == "paid"
     }  # fmt: skip
     chosen = [key for n, key in enumerate(made.timed, made.first) if solution.values[n] > 0.5]
-    found = []
+    holdings = []
     for o, c, start in sorted(chosen, key=lambda key: (key[2], key[0], key[1])):
         funds = made.season.options[o].funds
         fund = next((f for f in funds if len(funds) == 1 or paid.get((o, f), 0) > 0), funds[-1])
         if (o, fund) in paid:
             paid[o, fund] -= 1
-        found.append(Holding(o, c, start, fund))
-    return found
+        holdings.append(Holding(o, c, start, fund))
+    return holdings

@@ -77,12 +77,12 @@ def visit_at_once(
 
 def _shift_of(terms: RouteTerms, posting: npt.NDArray[np.int32], minute: int) -> int | None:
     """Return the running shift with units, of several the one that ends first; else the next."""
-    visit, found = terms.allocation.block_minutes, []
+    visit, running = terms.allocation.block_minutes, []
     for s, shift in enumerate(terms.roster.shifts):
         begin, stop = shift.start.timestamp() / 60, shift.stop.timestamp() / 60
         if stop - visit > minute and (posting[:, s] >= RESERVE).any():
-            found.append((max(begin, minute), stop, s))
-    return min(found)[2] if found else None
+            running.append((max(begin, minute), stop, s))
+    return min(running)[2] if running else None
 
 
 def _free(visits: pd.DataFrame, start: Ints, fixed: Bools, *, first: int, visit: int) -> tuple[int, int | None]:

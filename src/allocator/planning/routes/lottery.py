@@ -53,8 +53,8 @@ def even_odds(delivered: Bools, *, slack: float = 0.0) -> Floats:
     solver.Minimize(most)
     if solver.Solve() != pywraplp.Solver.OPTIMAL:
         raise SolverError("the lottery of the routes has no odds: the linear solver failed")
-    found = np.clip([chance.solution_value() for chance in odds], 0, None)
-    return np.asarray(found / found.sum())
+    chances = np.clip([chance.solution_value() for chance in odds], 0, None)
+    return np.asarray(chances / chances.sum())
 
 
 def entropy(odds: Floats) -> float:

@@ -148,7 +148,7 @@ def chosen(met: list[Tours], *, slack: float, most: int) -> tuple[Tours, ...]:
 def reachable(problem: Orienteering) -> Bools:
     """Return which visits some unit can make on a tour of its own, (n_visits,) bool."""
     n = len(problem.place)
-    found = np.zeros(n, bool)
+    within = np.zeros(n, bool)
     for unit in range(problem.n_units):
         minutes = problem.travel[problem.speed[unit]]
         start, stop = int(problem.start[unit]), int(problem.stop[unit])
@@ -157,8 +157,8 @@ def reachable(problem: Orienteering) -> Bools:
         begun = np.maximum(problem.begin[unit] + there, problem.earliest)
         fits = there + problem.work + back <= problem.budget[unit] + 1e-9
         fits &= (begun <= problem.latest) & (begun + problem.service + back <= problem.end[unit] + 1e-9)
-        found |= fits & np.isin(problem.only, (-1, unit))
-    return found & ((problem.prize > 0) | (problem.only >= 0))
+        within |= fits & np.isin(problem.only, (-1, unit))
+    return within & ((problem.prize > 0) | (problem.only >= 0))
 
 
 def alike(problem: Orienteering) -> tuple[tuple[int, ...], ...]:

@@ -113,7 +113,7 @@ def with_break(problem: Orienteering, unit: int, order: Sequence[int], pause: in
     """Return the tour with the break put where it fits, in the middle if nowhere."""
     middle = len(order) // 2
     for place in sorted(range(len(order) + 1), key=lambda n: abs(n - middle)):
-        found = (*order[:place], pause, *order[place:])
-        if timetable(problem, unit, found) is not None:
-            return found
+        tour = (*order[:place], pause, *order[place:])
+        if timetable(problem, unit, tour) is not None:
+            return tour
     return (*order[:middle], pause, *order[middle:])

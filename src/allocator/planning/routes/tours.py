@@ -72,8 +72,8 @@ def _route_task(task: Task, terms: RouteTerms) -> tuple[Ints, tuple[object, ...]
     row, member, start = _timed(problem, variants[drawn], rng if terms.routes.lottery else None)
     cell = task.cell[block[row]]
     nth = _in_order_of_time(task, cell, start)
-    found = np.stack([np.full(len(row), task.shift), task.crew[member], cell, nth, start]).astype(np.int64)
-    return found, (*names, len(variants), drawn, float(odds[drawn]), entropy(odds), seed)
+    visits = np.stack([np.full(len(row), task.shift), task.crew[member], cell, nth, start]).astype(np.int64)
+    return visits, (*names, len(variants), drawn, float(odds[drawn]), entropy(odds), seed)
 
 
 def _windows(task: Task, terms: RouteTerms) -> tuple[Ints, Ints, Ints]:
@@ -156,15 +156,15 @@ def _variants(
 ) -> list[Tours]:
     """Return distinct routes near the best found, the best first; that one alone without a lottery."""
     search = partial(near_best, slack=routes.slack, most=-(-routes.variants // 3))
-    found = [
+    routes_met = [
         tours_of(problem, tuple(map(tuple, first))),
         *search(problem, Effort(routes.iterations, routes.runs, seed), first=first),
     ]
     rng = np.random.default_rng([seed, 0])
     for run in range(2 * routes.runs if routes.lottery else 0):
-        found += search(_roaming(problem, rng), Effort(routes.iterations, 1, seed + 1 + run))
+        routes_met += search(_roaming(problem, rng), Effort(routes.iterations, 1, seed + 1 + run))
     # Where travel is no metric, the way by the place of a break can be shorter than the direct one.
-    sound = {tours.order: tours for tours in found if _holds(problem, tours)}
+    sound = {tours.order: tours for tours in routes_met if _holds(problem, tours)}
     done = {order: _delivered(problem, tours) for order, tours in sound.items()}
     gain = {order: float(problem.prize[blocks].sum()) for order, blocks in done.items()}
     best = min(sound, key=lambda order: (-round(gain[order], 9), sound[order].work))
@@ -201,15 +201,15 @@ def _roaming(problem: Orienteering, rng: np.random.Generator) -> Orienteering:
 
 def _timed(problem: Orienteering, tours: Tours, rng: np.random.Generator | None) -> tuple[Ints, Ints, Ints]:
     """Return row, member of the crew and start of each visit: the time left lies between them, evenly or at random."""
-    found = [np.empty((3, 0), np.int64)]
+    parts = [np.empty((3, 0), np.int64)]
     for member, tour in enumerate(tours.order):
         times = timetable(problem, member, tour)
         if times is None or not tour:
             continue
         share = np.arange(len(tour)) / len(tour) if rng is None else np.sort(rng.random(len(tour)))
         table = np.stack([np.array(tour), np.full(len(tour), member), times.at(share)])
-        found.append(table[:, ~problem.is_break[table[0]]])
-    row, member_of, start = np.concatenate(found, axis=1)
+        parts.append(table[:, ~problem.is_break[table[0]]])
+    row, member_of, start = np.concatenate(parts, axis=1)
     return row, member_of, start
 
 

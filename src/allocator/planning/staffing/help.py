@@ -89,13 +89,15 @@ def _helping(
     nothing = np.full(len(units), np.nan)
     workload, wait, minutes, others = nothing, nothing, nothing.copy(), nothing.copy()
     if 0 < load < len(home):
-        found = approximate(atoms, preferences(travel[home]), service)
-        workload = np.divide(np.bincount(home, found.workload, len(units)), units, out=nothing.copy(), where=units > 0)
+        answers = approximate(atoms, preferences(travel[home]), service)
+        workload = np.divide(
+            np.bincount(home, answers.workload, len(units)), units, out=nothing.copy(), where=units > 0
+        )
         wait = np.full(len(units), float(erlang_c(load, len(home))) * service / (len(home) - load))
-        answered = found.dispatch.sum(axis=0)
+        answered = answers.dispatch.sum(axis=0)
         for d in np.flatnonzero(np.bincount(district, answered, len(units)) > 0):
             mine = district == d
             share = answered[mine].sum()
-            minutes[d] = (found.dispatch * travel[home])[:, mine].sum() / share
-            others[d] = found.dispatch[home != d][:, mine].sum() / share
+            minutes[d] = (answers.dispatch * travel[home])[:, mine].sum() / share
+            others[d] = answers.dispatch[home != d][:, mine].sum() / share
     return workload, wait, minutes, wait + minutes, others

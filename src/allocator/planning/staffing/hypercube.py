@@ -221,10 +221,10 @@ def approximate(rates: npt.ArrayLike, order: npt.ArrayLike, service: float, *, q
     for _ in range(_ROUNDS):
         held = _busy_before(workload, lists) * factor
         offered = np.bincount(lists.ravel(), (held * rate[:, None] * service).ravel(), n)
-        found = (offered + waiting) / (1 + offered)
-        found *= n * mean / found.sum()
-        found = np.clip(found, 0.0, 1 - 1e-12)
-        moved, workload = np.abs(found - workload).max(), (found + workload) / 2
+        busy = (offered + waiting) / (1 + offered)
+        busy *= n * mean / busy.sum()
+        busy = np.clip(busy, 0.0, 1 - 1e-12)
+        moved, workload = np.abs(busy - workload).max(), (busy + workload) / 2
         if moved < _CLOSE:
             break
     return Hypercube(workload, _dispatch(workload, lists, rate, factor, all_busy * queue), all_busy, queue)

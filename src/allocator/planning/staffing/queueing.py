@@ -48,11 +48,11 @@ def erlang_b(load: npt.ArrayLike, servers: npt.ArrayLike) -> Floats:
     whole = np.floor(c + 1e-9)
     rest = np.clip(c - whole, 0.0, 1.0)
     lost = np.where(a > 0, _fraction_of_a_server(a, rest), (rest <= 0).astype(np.float64))
-    found = lost.copy()
+    share = lost.copy()
     for n in range(1, int(whole.max(initial=0)) + 1):
         lost = a * lost / (rest + n + a * lost)
-        found = np.where(whole >= n, lost, found)
-    return found
+        share = np.where(whole >= n, lost, share)
+    return share
 
 
 def _fraction_of_a_server(load: Floats, rest: Floats) -> Floats:

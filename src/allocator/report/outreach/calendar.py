@@ -120,20 +120,20 @@ def calendar(items: pd.DataFrame, about: About, *, owner: str, name: str, others
     status = np.where(sure, "CONFIRMED", "TENTATIVE")  # until its partner has answered
     shown = pd.concat([items.assign(status=status), gone.assign(status="CANCELLED")], ignore_index=True)
     shown = shown.sort_values(["start", "id"], kind="stable")
-    found = icalendar.Calendar()
+    book = icalendar.Calendar()
     for key, value in {
         "prodid": "-//allocator//outreach//EN", "version": "2.0", "calscale": "GREGORIAN", "method": "PUBLISH",
         "x-wr-calname": _line(f"{about.title}: {name}"), "x-wr-timezone": about.timezone,
     }.items():  # fmt: skip
-        found.add(key, value)
+        book.add(key, value)
     if len(shown):
         first, last = (_moment(value) for value in (shown["start"].min(), shown["stop"].max()))
-        found.add_component(_zone(about.timezone, first.date(), last.date()))
+        book.add_component(_zone(about.timezone, first.date(), last.date()))
     who = f"{owner}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     at = about.stamp or default_stamp(items, earlier)
     for row in shown.to_dict("records"):
-        found.add_component(_event(row, who, zone, at, others))
-    return bytes(found.to_ical())
+        book.add_component(_event(row, who, zone, at, others))
+    return bytes(book.to_ical())
 
 
 def _event(
@@ -203,16 +203,16 @@ def _zone(name: str, first: dt.date, last: dt.date) -> icalendar.Timezone:
     zone, utc = zoneinfo.ZoneInfo(name), dt.UTC
     time = dt.datetime(first.year, first.month, first.day, tzinfo=utc) - 2 * _DAY
     end = dt.datetime(last.year, last.month, last.day, tzinfo=utc) + 3 * _DAY
-    found = icalendar.Timezone()
-    found.add("tzid", name)
-    found.add_component(_rule(time.astimezone(zone), time.astimezone(zone)))
+    rules = icalendar.Timezone()
+    rules.add("tzid", name)
+    rules.add_component(_rule(time.astimezone(zone), time.astimezone(zone)))
     while time < end:
         after = time + _DAY
         if after.astimezone(zone).utcoffset() != time.astimezone(zone).utcoffset():
             change = _change(time, after, zone)
-            found.add_component(_rule((change - dt.timedelta(seconds=1)).astimezone(zone), change.astimezone(zone)))
+            rules.add_component(_rule((change - dt.timedelta(seconds=1)).astimezone(zone), change.astimezone(zone)))
         time = after
-    return found
+    return rules
 
 
 def _change(low: dt.datetime, high: dt.datetime, zone: zoneinfo.ZoneInfo) -> dt.datetime:

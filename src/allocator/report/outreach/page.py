@@ -109,13 +109,13 @@ def _areas(run: Run) -> Blocks:
 def _money(run: Run) -> Blocks:
     table = fund_table(run.outreach)
     formats = dict.fromkeys(("amount", "spent", "left", "cost", "fixed_cost", "cost_per_contact"), _MONEY)
-    found: Blocks = [] if table.empty else [Table(table, "By fund.", formats | {"prevented": "{:.2f}"})]
+    blocks: Blocks = [] if table.empty else [Table(table, "By fund.", formats | {"prevented": "{:.2f}"})]
     worth = run.outreach.worth
     if len(worth):
         shown = worth.rename(columns={"harm": "prevented more, at most", "share": "of what is prevented"})
         caption = "What more money or hours, or doing without a limit, could add at most."
-        found.append(Table(shown, caption, {"prevented more, at most": "{:.2f}", "of what is prevented": "{:.1%}"}))
-    return found
+        blocks.append(Table(shown, caption, {"prevented more, at most": "{:.2f}", "of what is prevented": "{:.1%}"}))
+    return blocks
 
 
 def _needs(run: Run) -> Blocks:

@@ -85,8 +85,8 @@ def _renumbered(item: Figures) -> Figures:
     def numbered(one: re.Match[str]) -> str:
         return f'"{ids.setdefault(one[1], f"m{len(ids) + 1}")}"'
 
-    found = re.sub(r'"(p\d+|[0-9a-f]{8}-[0-9a-f-]{27})"', numbered, json.dumps(item))
-    plain: Figures = json.loads(found)
+    text = re.sub(r'"(p\d+|[0-9a-f]{8}-[0-9a-f-]{27})"', numbered, json.dumps(item))
+    plain: Figures = json.loads(text)
     return plain
 
 
@@ -234,11 +234,13 @@ def _outreach(run: Run, origin: Floats) -> list[dict[str, object]]:
     items = run.outreach.items
     items = items[items["lon"].notna() & items["lat"].notna()]
     place = pyproj.Transformer.from_crs("EPSG:4326", run.surface.city.crs, always_xy=True)
-    zone, found = zoneinfo.ZoneInfo(run.job.job.timezone), []
+    zone, holdings = zoneinfo.ZoneInfo(run.job.job.timezone), []
     for item in items.itertuples():
         x, y = place.transform(item.lon, item.lat)
         start: dt.datetime = item.start.astimezone(zone)
         where = ", ".join(part for part in (item.venue, f"area {item.area}") if part)
         text = f"{item.initiative}: {start:%a} {start.day} {start:%b} {start:%H:%M}, {where}"
-        found.append({"x": round(x - origin[0], 1), "y": round(y - origin[1], 1), "text": text, "day": f"{start:%F}"})
-    return found
+        holdings.append(
+            {"x": round(x - origin[0], 1), "y": round(y - origin[1], 1), "text": text, "day": f"{start:%F}"}
+        )
+    return holdings

@@ -12,31 +12,33 @@ from allocator.report.look import Blocks, Table, Text, harm_word
 def limits(run: Run) -> Blocks:
     """Return the limits of a plan and what one unit more would add."""
     plan, harm = run.plan, harm_word(run.surface.harm)
-    found: Blocks = []
+    blocks: Blocks = []
     if len(plan.worth):
         order = plan.worth.sort_values("harm", ascending=False, kind="stable")
         shown = order.rename(columns={"harm": f"{harm} more", "share": "of what is covered"})
         caption = "What one unit more, or doing without a limit, would add; found by solving again."
-        found.append(Table(shown, caption, {f"{harm} more": "{:.2f}", "of what is covered": "{:.2%}"}))
+        blocks.append(Table(shown, caption, {f"{harm} more": "{:.2f}", "of what is covered": "{:.2%}"}))
     if len(plan.limits):
         shown = plan.limits[["limit", "source", "least", "most", "value", "unit"]]
         shown = shown.replace([np.inf, -np.inf], np.nan)
         formats = dict.fromkeys(("least", "most", "value"), "{:,.4g}")
-        found.append(Table(shown, "Limits over cells, shifts and districts, and what the plan makes of them.", formats))
-    return found + [Text(told.text) for told in run.problem.notes]
+        blocks.append(
+            Table(shown, "Limits over cells, shifts and districts, and what the plan makes of them.", formats)
+        )
+    return blocks + [Text(told.text) for told in run.problem.notes]
 
 
 def dropped(run: Run) -> Blocks:
     """Return what was left out of the input at reading."""
     manifest = run.manifest
     rows = [(reason, n) for reason, n in manifest["rows"].items() if n]
-    found: Blocks = [Table(pd.DataFrame(rows, columns=["rows of the events file", "count"]), "Counted at reading.",
+    blocks: Blocks = [Table(pd.DataFrame(rows, columns=["rows of the events file", "count"]), "Counted at reading.",
                            {"count": "{:,}"})]  # fmt: skip
     if columns := manifest["dropped_columns"]:
-        found.append(
+        blocks.append(
             Text(f"Columns that were not read, because they look personal or are not needed: {', '.join(columns)}.")
         )
-    return found + [Text(note) for note in manifest["notes"]]
+    return blocks + [Text(note) for note in manifest["notes"]]
 
 
 def assumptions(run: Run) -> Blocks:
@@ -53,9 +55,9 @@ def assumptions(run: Run) -> Blocks:
         "Places are forecast, never persons. Kinds that follow enforcement more than harm do not train the forecast "
         "unless the job says so.",
     ]
-    found: Blocks = [Text(text) for text in said]
-    found.append(Table(weights, "Harm weights used.", {"harm weight": "{:g}"}))
-    return found
+    blocks: Blocks = [Text(text) for text in said]
+    blocks.append(Table(weights, "Harm weights used.", {"harm weight": "{:g}"}))
+    return blocks
 
 
 def origin(run: Run) -> Blocks:

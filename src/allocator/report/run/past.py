@@ -110,40 +110,40 @@ def skill(run: Run) -> Blocks:
         "places with risk see no event in a given week: that is chance, not a fault of a unit."
     )
     formats = {"log-likelihood per event": "{:.3f}", "events in the top 1 % of the area": "{:.1%}"}
-    found: Blocks = [Text(words), Table(table, "Held-out windows, all kinds together; higher is better.", formats)]
+    blocks: Blocks = [Text(words), Table(table, "Held-out windows, all kinds together; higher is better.", formats)]
     curve, calibration = run.history["curve"], run.history["calibration"]
     said = "; ".join(f"{row.model} {row.hit_rate:.1%}" for row in curve[curve["area_share"] == 0.01].itertuples())
-    found.append(Picture(curve_png(curve, models), f"Hit rate at 1 % of the area: {said}.", "Hit-rate curve."))
+    blocks.append(Picture(curve_png(curve, models), f"Hit rate at 1 % of the area: {said}.", "Hit-rate curve."))
     rows = calibration[calibration["model"].isin(models)]
     top = "; ".join(
         f"{row.model} {row.observed / max(row.expected, 1e-12):.2f}" for row in rows[rows["decile"] == 10].itertuples()
     )
-    found.append(
+    blocks.append(
         Picture(
             calibration_png(calibration, models, baseline or models[0]), f"Observed over expected events by tenth of "
             f"the risk; in the riskiest tenth {top}.", "Calibration: 1 is right."
         )
     )  # fmt: skip
-    return found
+    return blocks
 
 
 def history(run: Run) -> Blocks:
     """Return what happened before the week: trends, alarms, hours and hotspots."""
     past = run.history
     weekly, alarms, hours = past["weekly"], past["alarms"], past["hours"]
-    found: Blocks = []
+    blocks: Blocks = []
     if len(weekly):
         standing = alarms[alarms["state"] == "stands"]
         said = " ".join(standing["sentence"]) or "No alarm stands for the area as a whole."
         kinds = weekly.groupby("kind", sort=False)["events"].sum().sort_values(ascending=False, kind="stable").index[:8]
         series = [_series(weekly[weekly["kind"] == kind], alarms[alarms["kind"] == kind]) for kind in kinds]
-        found += [Text(said), Picture(series_png(series), f"Events per week by kind. {said}", "The whole area.")]
+        blocks += [Text(said), Picture(series_png(series), f"Events per week by kind. {said}", "The whole area.")]
     if len(hours):
         kinds = list(dict.fromkeys(hours["kind"]))
         grid = hours["events"].to_numpy().reshape(len(kinds), 7, 24)
         top = hours[hours["kind"] == ALL_KINDS].nlargest(1, "events")
         when = ", ".join(f"{_WEEKDAYS[row.weekday]} {row.hour:02d}:00" for row in top.itertuples())
-        found.append(Picture(hours_png(grid, kinds), f"Events by weekday and hour; most on {when}.", "Local time."))
+        blocks.append(Picture(hours_png(grid, kinds), f"Events by weekday and hour; most on {when}.", "Local time."))
     stability = past["hotspots"]
     if len(stability):
         last = stability.iloc[-1]
@@ -152,7 +152,7 @@ def history(run: Run) -> Blocks:
             f"events of the 13 weeks from {last['start']} on; their own busiest 1 % held {last['own_share']:.1%}. The "
             f"first is {last['kept']:.0%} of the second; part of the rest is chance, which moves busy places about."
         )
-        found += [
+        blocks += [
             Text(words),
             Picture(
                 hotspots_png(stability),
@@ -160,7 +160,7 @@ def history(run: Run) -> Blocks:
                 "Percentages: the second bar over the first; 100 % where hotspots never move.",
             ),
         ]
-    return found
+    return blocks
 
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -197,15 +197,15 @@ def _who(run: Run) -> Blocks:
     )  # fmt: skip
     away = int(((posts["district"] != posts["home_district"]) & (posts["district"] != "")).sum())
     words = f"{len(shown):,} unit-shifts; in {away:,} a unit serves outside its home district. Times are local."
-    found: Blocks = [Text(words), Table(shown, "Units by shift; type in the field to find one.")]
+    blocks: Blocks = [Text(words), Table(shown, "Units by shift; type in the field to find one.")]
     if run.roster.edits:
         edits = pd.DataFrame(
             [(e.action, e.shift, e.unit, e.district or (str(e.cell) if e.cell >= 0 else ""), e.who, e.why,
               run.plan.outcome(e)) for e in run.roster.edits],
             columns=["edit", "shift", "unit", "district or cell", "who", "why", "outcome"],
         )  # fmt: skip
-        found.append(Table(edits, "What was decided by hand."))
-    return found
+        blocks.append(Table(edits, "What was decided by hand."))
+    return blocks
 
 
 def page_links(names: Sequence[str], *, has_outreach: bool) -> dict[str, str]:

@@ -195,14 +195,14 @@ def explore_pictures(found: Exploration) -> dict[str, bytes]:
 
 def _series_of(weekly: WeeklyCounts, alarms: pd.DataFrame, names: list[tuple[str, str]]) -> list[Series]:
     days = np.array([weekly.day(n) for n in range(weekly.n_weeks)], dtype="datetime64[D]")
-    places, found = [*weekly.districts, ALL_DISTRICTS], []
+    places, pictures = [*weekly.districts, ALL_DISTRICTS], []
     for kind, district in names:
         counts = weekly.counts[weekly.kinds.index(kind), places.index(district)].astype(np.float64)
         counts[~weekly.covered[weekly.kinds.index(kind)]] = np.nan
         mine = alarms[(alarms["kind"] == kind) & (alarms["district"] == district)]
         title = kind if district == ALL_DISTRICTS else f"{kind}, district {district}"
-        found.append(Series(title, days, counts, mine))
-    return found
+        pictures.append(Series(title, days, counts, mine))
+    return pictures
 
 
 def _repeats_png(repeats: Mapping[str, NearRepeat]) -> bytes:

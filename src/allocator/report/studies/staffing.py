@@ -195,10 +195,10 @@ def _plain(row: Record) -> Figures:
 def staffing_page(staffing: Staffing, *, title: str, notes: Sequence[str] = (), overloads: Sequence[str] = ()) -> str:
     """Return the page of a staffing as HTML that opens without a network."""
     lines = _lines(staffing, overloads)
-    found = [Text(f"{label}: {text}" if label else text) for label, text in lines if label != "note"]
+    lines_found = [Text(f"{label}: {text}" if label else text) for label, text in lines if label != "note"]
     said = [Text(text) for label, text in lines if label == "note"]
     parts = [
-        Part("What was found", found),
+        Part("What was found", lines_found),
         Part("Shift by shift", [Picture(staffing_png(staffing), _alt(staffing)), _shifts(staffing)]),
         Part("District by district", [_districts(staffing)]),
         *_helping(staffing),

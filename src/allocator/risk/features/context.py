@@ -116,12 +116,12 @@ def context(histories: Histories, panel: Panel, horizon: int, extras: Extras) ->
 def view(histories: Histories, panel: Panel, window: int, extras: Extras, *, horizon: int) -> View:
     """Return what is known at the histories' day, for models that were trained on windows of `window` days."""
     kinds: list[int | None] = [*range(histories.n_kinds), *([None] if histories.day == panel.n_days else [])]
-    found = [extras.outlook(panel, kind, histories.day, horizon) for kind in kinds]
+    outlooks = [extras.outlook(panel, kind, histories.day, horizon) for kind in kinds]
     return View(
         panel=panel, day=histories.day, window=window, horizon=horizon, space=histories.space,
         components=components(histories, window), context=context(histories, panel, window, extras),
-        level=np.array([one.expected if one else np.nan for one in found[: histories.n_kinds]]),
-        level_dispersion=np.array([level.dispersion if level else 0.0 for level in found]),
+        level=np.array([one.expected if one else np.nan for one in outlooks[: histories.n_kinds]]),
+        level_dispersion=np.array([level.dispersion if level else 0.0 for level in outlooks]),
     )  # fmt: skip
 
 

@@ -99,12 +99,12 @@ def feast_days(country: str, first_year: int) -> tuple[tuple[dt.date, str], ...]
         return ()
     state, _, part = country.partition("-")
     try:
-        found = holidays.country_holidays(
+        feasts = holidays.country_holidays(
             state, subdiv=part or None, years=range(first_year - 1, first_year + 31), observed=False
         )
     except NotImplementedError:  # a country that the package does not know has no holidays here
         return ()
-    return tuple(sorted(found.items()))
+    return tuple(sorted(feasts.items()))
 
 
 @dataclass(frozen=True)
@@ -230,8 +230,8 @@ def _missed(level: Floats, events: Floats, exposure: Floats, *, ahead: int, rece
     if not len(start):
         return PRIOR_DISPERSION
     mean = level[start] * (exposed[start + ahead] - exposed[start])
-    found = total[start + ahead] - total[start]
-    squares, scale = ((found - mean) ** 2 - mean).sum(), (mean**2).sum()
+    ahead_sum = total[start + ahead] - total[start]
+    squares, scale = ((ahead_sum - mean) ** 2 - mean).sum(), (mean**2).sum()
     # Long sums overlap, so few are independent: as Student's t widens a normal interval, about 1 + 3 / n.
     wider = 1 + 3 * ahead / len(start)
     prior = PRIOR_DISPERSION * PRIOR_SUMS * float((mean**2).mean())

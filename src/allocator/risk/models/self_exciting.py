@@ -63,9 +63,9 @@ class SelfExciting:
     def fit(self, training: Training) -> FittedBaseline:
         """Return the fitted process."""
         stop = training.days[-1] + training.horizon
-        found = [branching(training.panel, kind, stop, training.space.kernels[min(1, len(training.space.kernels) - 1)])
+        fits = [branching(training.panel, kind, stop, training.space.kernels[min(1, len(training.space.kernels) - 1)])
                  for kind in range(len(training.kinds))]  # fmt: skip
-        return Baseline(Intensity(tuple(found)), self.options, self.seed).fit(training)
+        return Baseline(Intensity(tuple(fits)), self.options, self.seed).fit(training)
 
 
 @dataclass(frozen=True, eq=False)

@@ -245,6 +245,6 @@ def _with_those_before(columns: Columns, kept: Bools) -> Bools:
     group = np.repeat(np.arange(len(first)), np.diff(first, append=len(place)))
     seen = np.cumsum(kept[order])
     before = np.concatenate([[0], seen])[first]
-    found = np.zeros(len(kept), bool)
-    found[order] = seen > before[group]
-    return found
+    free = np.zeros(len(kept), bool)
+    free[order] = seen > before[group]
+    return free

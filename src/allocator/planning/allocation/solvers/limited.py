@@ -67,11 +67,11 @@ def solve(problem: AllocationProblem) -> Allocation:
     """
     if problem.fair:
         return _fairest(problem)
-    found = _best(problem)
-    if found is None:
+    best = _best(problem)
+    if best is None:
         raise NoAllocation("no allocation was found that keeps every limit")
-    _check(problem, found)
-    return found
+    _check(problem, best)
+    return best
 
 
 def _best(problem: AllocationProblem) -> Allocation | None:
@@ -92,11 +92,11 @@ def _by_units(problem: AllocationProblem) -> Allocation | None:
     if bundles(problem, order, *every).whole.sum() <= SMALL:
         return over_units(problem, order, *every, within=EXACT * value)
     low, high, bound = range_near(problem, order)
-    found = over_units(problem, order, low, high, within=EXACT * value)
-    if found is not None and found.objective >= bound * (1 - GOAL / 10):
-        return dataclasses.replace(found, bound=max(bound, found.objective))
+    plan = over_units(problem, order, low, high, within=EXACT * value)
+    if plan is not None and plan.objective >= bound * (1 - GOAL / 10):
+        return dataclasses.replace(plan, bound=max(bound, plan.objective))
     full = over_units(problem, order, *every, within=GOAL / 10 * value)
-    best = better(found, full)
+    best = better(plan, full)
     # Only the relaxation's bound holds for all: the first search was narrower, the second presolved (see `highs.SAFE`).
     return best if best is None else dataclasses.replace(best, bound=max(bound, best.objective))
 
@@ -183,12 +183,12 @@ def _whole(
     units = np.rint(posted(problem, solution.values)).astype(np.int32)
     blocks = blocks_of(problem, order, units)
     objective = float(covered(problem, blocks).sum())
-    found = None
+    plan = None
     if not list(broken_limits(problem, units, blocks)):
-        found = Allocation(units, blocks, objective, math.inf, "highs")
+        plan = Allocation(units, blocks, objective, math.inf, "highs")
         if objective >= bound * (1 - GOAL):
-            return found
-    return better(found, blocks_for(problem, guide, units, slack))
+            return plan
+    return better(plan, blocks_for(problem, guide, units, slack))
 
 
 def _fairest(problem: AllocationProblem) -> Allocation:

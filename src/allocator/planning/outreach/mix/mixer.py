@@ -51,14 +51,14 @@ class Mixer:
         made = self.made
         weekly = _in_weeks(made, self.total, slack=self.slack, barred=barred)
         short = {r: round(float(weekly.values[n]) * made.scale[r]) for r, n in zip(made.soft, made.short, strict=True)}
-        found = {
+        values = {
             column: float(round(value))
             for column, value in zip(made.columns, weekly.values.tolist(), strict=False)
             if value > 0.5
         }
         missing = {made.rows[r].name: n for r, n in short.items() if n > 0}
         own = made.value_of(weekly.values) + made.patrol_value(weekly.values)
-        return Mix(found, own * made.unit, missing, made.floor)
+        return Mix(values, own * made.unit, missing, made.floor)
 
     def bound_with(self, missing: Mapping[Note, int]) -> float:
         """Return a bound of the plans that miss as much of the soft rows, by their names."""
@@ -87,9 +87,9 @@ def _how_often(made: MixProgram, level: float) -> Solution:
     for share in (1.0, 0.95, 0.9, 0.8, 0.65, 0.5, 0.25, 0.0):
         made.floor = share * level
         relaxed = relax(made)
-        found = attempt(made.program(whole=whole), within=goal * made.value_of(relaxed.values), nodes=NODES)
-        if found is not None:
-            return found
+        solution = attempt(made.program(whole=whole), within=goal * made.value_of(relaxed.values), nodes=NODES)
+        if solution is not None:
+            return solution
         if not made.floor:
             break
     raise SolverError("no whole outreach plan was found within the budget of work")
@@ -115,9 +115,9 @@ def _in_weeks(made: MixProgram, total: Floats, *, slack: float, barred: Mapping[
     whole[: len(made.columns)] = [column[0] != "lost" for column in made.columns]
     for floor in (made.floor, 0.0):
         made.floor = floor
-        found = attempt(made.program(whole=whole, upper=upper), within=slack, nodes=NODES)
-        if found is not None:
-            return found
+        solution = attempt(made.program(whole=whole, upper=upper), within=slack, nodes=NODES)
+        if solution is not None:
+            return solution
     raise SolverError("no weeks were found for the chosen holdings within the budget of work")
 
 

@@ -52,36 +52,36 @@ class Limits:
     @cached_property
     def weeks_of(self) -> tuple[tuple[int, ...], ...]:
         """Weeks in which each option can be held by some crew."""
-        season, found = self.season, []
+        season, weeks_of = self.season, []
         for o, option in enumerate(season.options):
             weeks: set[int] = set()
             for c in season.able[option.initiative]:
                 weeks.update(np.unique(season.starts(o, c) // WEEK_SLOTS).tolist())
-            found.append(tuple(sorted(weeks)))
-        return tuple(found)
+            weeks_of.append(tuple(sorted(weeks)))
+        return tuple(weeks_of)
 
     @cached_property
     def bounds(self) -> dict[Column, int]:
         """Largest value of each column; the smallest is 0."""
         season = self.season
-        found: dict[Column, int] = {}
+        bounds: dict[Column, int] = {}
         for o, option in enumerate(season.options):
             one = season.initiatives[option.initiative]
             most = option.most if one.most_per_week is None else min(option.most, one.most_per_week)
-            found.update({("held", o, w, 0): most for w in self.weeks_of[o]})
+            bounds.update({("held", o, w, 0): most for w in self.weeks_of[o]})
             if len(option.funds) > 1:
-                found.update({("paid", o, f, 0): option.most for f in option.funds})
+                bounds.update({("paid", o, f, 0): option.most for f in option.funds})
         for i, one in enumerate(season.initiatives):
             for c in season.able[i]:
-                found.update({("crew", i, c, w): one.most for w in self.hours.weeks_on(c)})
+                bounds.update({("crew", i, c, w): one.most for w in self.hours.weeks_on(c)})
             if one.fixed_cost > 0:
-                found["used", i, 0, 0] = 1
+                bounds["used", i, 0, 0] = 1
         for c, crew in enumerate(season.crews):
-            found.update({("taken", c, s, 0): n for s, n in crew.shifts.items() if self.hours.usable_minutes(c, s)})
+            bounds.update({("taken", c, s, 0): n for s, n in crew.shifts.items() if self.hours.usable_minutes(c, s)})
         if season.patrol is not None and any(crew.is_patrol for crew in season.crews):
             for s, loss in enumerate(season.patrol.loss):
-                found.update({("lost", s, n, 0): 1 for n in range(len(loss))})
-        return {column: most for column, most in found.items() if most > 0}
+                bounds.update({("lost", s, n, 0): 1 for n in range(len(loss))})
+        return {column: most for column, most in bounds.items() if most > 0}
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
@@ -208,10 +208,10 @@ class Limits:
 
     def _by_area(self, i: int) -> dict[int, list[int]]:
         """Return the options of an initiative by the area where they are held; -1 for several."""
-        found: dict[int, list[int]] = {}
+        by_area: dict[int, list[int]] = {}
         for o in self.season.of_initiative[i]:
-            found.setdefault(self.season.options[o].area, []).append(o)
-        return found
+            by_area.setdefault(self.season.options[o].area, []).append(o)
+        return by_area
 
     def _areas(self) -> Iterator[Row]:
         season, section = self.season, self.season.section

@@ -264,12 +264,12 @@ class Season:
         return np.asarray(at[inside & np.isin(day, crew.weekdays)])
 
     def _in_shifts(self, c: int, length: int) -> Ints:
-        found = [
+        starts = [
             np.arange(first, last - length + 1)
             for s in self.crews[c].shifts
             for first, last in [self.slots_of_shift(s)]
         ]
-        return np.concatenate(found) if found else np.zeros(0, np.int64)
+        return np.concatenate(starts) if starts else np.zeros(0, np.int64)
 
     def slots_of_shift(self, s: int) -> tuple[int, int]:
         """Return the first slot of a planned shift and the one after its last, by the local clock."""
