@@ -47,13 +47,9 @@ def make_roster(roster: Roster, wishes: DutyWishes, rules: RosterMakeSection) ->
     duty = {(roster.units[u].name, roster.shifts[s].id) for u, s in np.argwhere(planned)}
     wanted, lacking = sum(wishes.wanted.values()), len(found.notes)
     told = note(
-        "duty.roster_made",
-        unit_shifts=len(duty),
-        wanted=wanted,
-        lacking=lacking,
-        shifts=len(roster.shifts),
+        "duty.roster_made", unit_shifts=len(duty), wanted=wanted, lacking=lacking, shifts=len(roster.shifts),
         proof=_proof(found),
-    )
+    )  # fmt: skip
     notes = (*roster.notes, *wishes.notes, told, *found.notes)
     return dataclasses.replace(roster, duty=frozenset(duty), notes=notes)
 
