@@ -54,9 +54,10 @@ def test_words_name_facts_and_write_the_usual_specifications():
 
 
 @pytest.mark.parametrize(
-    "cause, facts, words",
+    ("cause", "facts", "words"),
     [
-        ("outreach.held_without_cost", {"count": 1}, "1 holding took place without a cost: not in the cost per contact"),
+        ("outreach.held_without_cost", {"count": 1},
+         "1 holding took place without a cost: not in the cost per contact"),
         ("outreach.held_without_cost", {"count": 1000},
          "1,000 holdings took place without a cost: not in the cost per contact"),
         ("outreach.capacity_unknown", {"venues": ["Hall"]}, "venues whose capacity is not known: 'Hall'"),

@@ -285,7 +285,7 @@ def test_a_near_repeat_test_needs_events_near_each_other(synthetic_events):
         knox_test(np.array([0.0, 9e3]), np.zeros(2), np.zeros(2, int))
     monthly = dataclasses.replace(synthetic_events, precision="month")
     assert near_repeats(monthly, monthly.kinds) == (
-        {},
+        (note("studies.near_repeat_months"),),
         ("No near-repeat test: the file tells times to the month only.",),
     )
 
