@@ -17,4 +17,9 @@ WORDS: dict[str, str] = {
         "shifts with fewer units than wanted; {proof}"
     ),
     "too_few_units": "shift {shift} wants {wanted} units, {count} work it: {because}",
+    "no_more_units": "there are no more units",
+    "away": "{count} away",
+    "at_rest": "{count} at work or at rest around it",
+    "at_most": "{count} at their most shifts or hours",
+    "other_rules": "{count} kept from it by other rules or wishes",
 }

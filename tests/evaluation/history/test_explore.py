@@ -283,10 +283,9 @@ def test_a_near_repeat_test_needs_events_near_each_other(synthetic_events):
     with pytest.raises(DataError, match="no two"):
         knox_test(np.array([0.0, 9e3]), np.zeros(2), np.zeros(2, int))
     monthly = dataclasses.replace(synthetic_events, precision="month")
-    assert near_repeats(monthly, monthly.kinds) == (
-        {},
-        ("No near-repeat test: the file tells times to the month only.",),
-    )
+    found, (told,) = near_repeats(monthly, monthly.kinds)
+    assert found == {}
+    assert told.text == "No near-repeat test: the file tells times to the month only."
 
 
 def test_corrections_take_away_their_events(synthetic_city, synthetic_events):

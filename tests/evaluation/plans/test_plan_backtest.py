@@ -408,7 +408,7 @@ def test_a_duty_file_by_date_stands_for_earlier_weeks_and_says_so(demo_folder):
     plain, none = past_weeks(duty_of(ground_of(job)), 2)
     moved, told = past_weeks(duty_of(ground_of(dated)), 2)
     assert none == ()
-    assert "does not cover 2 of 2 weeks" in told[0]
+    assert "does not cover 2 of 2 weeks" in told[0].text
     assert [week.roster.duty for week in plain] == [week.roster.duty for week in moved]
     assert [week.cutoff for week in moved] == [dt.date(2026, 2, 16), dt.date(2026, 2, 23)]
 

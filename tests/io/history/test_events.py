@@ -11,6 +11,7 @@ import pytest
 
 from allocator.domain import OFFICER
 from allocator.errors import ConfigError, DataError
+from allocator.facts import texts
 from allocator.io.history.events import read_events
 from allocator.io.history.placing import check_placed
 from allocator.io.places.area import read_area
@@ -348,7 +349,7 @@ def test_reported_and_end_times():
 
 def test_columns_that_change_nothing_yet_are_told():
     columns = {**COLUMNS, "weight": "w", "end": "until"}
-    notes = " | ".join(read_events(frame(w=2.0, until="2017-07-01"), timezone="UTC", columns=columns).notes)
+    notes = " | ".join(texts(read_events(frame(w=2.0, until="2017-07-01"), timezone="UTC", columns=columns).notes))
     assert "column of weights is kept but does not enter counts yet" in notes
     assert "within the week they are spread over it" in notes
     assert not read_events(frame(), **CHICAGO).notes

@@ -213,15 +213,8 @@ class Panel:
         if not stretches:
             return dataclasses.replace(self, masks_gaps=gaps == "mask")
         first = self.first_day
-        told = [
-            note(
-                "history.gap",
-                kind=self.kinds[kind],
-                first=first + dt.timedelta(days=a),
-                last=first + dt.timedelta(days=b - 1),
-            )
-            for kind, a, b in stretches
-        ]
+        days = [(self.kinds[kind], *(first + dt.timedelta(days=n) for n in (a, b - 1))) for kind, a, b in stretches]
+        told = [note("history.gap", kind=kind, first=start, last=last) for kind, start, last in days]
         if gaps == "refuse":
             raise DataError(
                 "the history has gaps, which would be taken for weeks without crime; mask them, or say that they are "

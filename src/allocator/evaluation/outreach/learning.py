@@ -239,17 +239,10 @@ def _capacities(
         usable = max(math.ceil(venue.capacity * max(own.ratio, LEAST_FACTOR)), int(fullest[venue.name]))
         if usable < venue.capacity:
             changed[k] = replace(venue, capacity=usable)
-            notes.append(
-                note(
-                    "outreach.capacity_learnt",
-                    venue=venue.name,
-                    contacts=own.contacts,
-                    count=own.holdings,
-                    planned=own.planned,
-                    before=venue.capacity,
-                    after=usable,
-                )
-            )
+            notes.append(note(
+                "outreach.capacity_learnt", venue=venue.name, contacts=own.contacts, count=own.holdings,
+                planned=own.planned, before=venue.capacity, after=usable,
+            ))  # fmt: skip
     return tuple(changed), notes
 
 
@@ -269,14 +262,8 @@ def _notice(rows: pd.DataFrame, partners: tuple[Partner, ...]) -> tuple[tuple[Pa
         lead = int(took[math.ceil(LEAD_QUANTILE * len(took)) - 1])
         if lead > partner.lead_days:
             changed[k] = replace(partner, lead_days=lead)
-            notes.append(
-                note(
-                    "outreach.notice_learnt",
-                    partner=partner.name,
-                    share=LEAD_QUANTILE,
-                    count=len(took),
-                    days=lead,
-                    before=partner.lead_days,
-                )
-            )
+            notes.append(note(
+                "outreach.notice_learnt", partner=partner.name, share=LEAD_QUANTILE, count=len(took), days=lead,
+                before=partner.lead_days,
+            ))  # fmt: skip
     return tuple(changed), notes

@@ -126,12 +126,10 @@ def _read_duty(
     if not duty:
         file_days = f"{min(covered)} … {max(covered)}" if covered else "no day"
         raise DataError(f"{sheet.name} covers {file_days}, but the planned days are {days[0]} … {days[-1]}")
-    told = (
-        (note("duty.rows_outside_days", file=sheet.name, count=outside, first=days[0], last=days[-1]),)
-        if outside
-        else ()
-    )
-    return frozenset(duty), (*sheet.notes, *told)
+    if not outside:
+        return frozenset(duty), sheet.notes
+    told = note("duty.rows_outside_days", file=sheet.name, count=outside, first=days[0], last=days[-1])
+    return frozenset(duty), (*sheet.notes, told)
 
 
 def read_minimums(path: str | Path, *, shifts: tuple[Shift, ...], districts: tuple[str, ...]) -> tuple[Minimum, ...]:

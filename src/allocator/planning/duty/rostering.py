@@ -369,21 +369,22 @@ def _shortfalls(problem: DutyProblem, works: Bools) -> Iterator[Note]:
         for u in np.flatnonzero(~works[:, s]):
             why = _why_not(problem, works[u], int(u), int(s))
             causes[why] = causes.get(why, 0) + 1
-        told = [f"{n} {why}" for why, n in sorted(causes.items(), key=lambda one: (-one[1], one[0]))]
+        told = [note(why, count=n) for why, n in causes.items()]
+        told.sort(key=lambda one: (-causes[one.cause], one.text))
         yield note(
             "duty.too_few_units", shift=problem.shifts[s], wanted=problem.wanted[s], count=works[:, s].sum(),
-            because=told or ["there are no more units"],
+            because=told or note("duty.no_more_units"),
         )  # fmt: skip
 
 
 def _why_not(problem: DutyProblem, own: Bools, u: int, s: int) -> str:
-    """Return why unit `u` does not work shift `s` beside its own shifts."""
+    """Return the cause for which unit `u` does not work shift `s` beside its own shifts."""
     if not problem.may[u, s]:
-        return "away"
+        return "duty.away"
     rules = problem.rules[u]
     more = own | (np.arange(len(own)) == s)
-    families = ((_one_at_a_time, "at work or at rest around it"), (_totals, "at their most shifts or hours"))
+    families = ((_one_at_a_time, "duty.at_rest"), (_totals, "duty.at_most"))
     for family, why in families:
         if any(weight @ more > high + 1e-9 for weight, _, high in family(problem, rules)):
             return why
-    return "kept from it by other rules or wishes"
+    return "duty.other_rules"

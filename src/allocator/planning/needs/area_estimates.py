@@ -200,16 +200,10 @@ def _area_notes(survey: Survey, frame: pd.DataFrame, whole: pd.Series, pooled: _
     notes = [note("outreach.survey_synthetic", survey=survey.source)] if survey.synthetic else []
     status = frame["status"]
     if n := int((status == SHRUNK).sum()):
-        notes.append(
-            note(
-                "outreach.areas_shrunk",
-                count=n,
-                total=len(frame),
-                least=min_answers,
-                deff=pooled.deff,
-                between=math.sqrt(pooled.between),
-            )
-        )
+        notes.append(note(
+            "outreach.areas_shrunk", count=n, total=len(frame), least=min_answers, deff=pooled.deff,
+            between=math.sqrt(pooled.between),
+        ))  # fmt: skip
     if n := int((status == UNKNOWN).sum()):
         notes.append(
             note("outreach.areas_unknown", count=n, total=len(frame), areas=frame.loc[status == UNKNOWN, "area"])

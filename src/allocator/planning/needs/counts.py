@@ -122,14 +122,9 @@ def _count_notes(
         notes.append(note("outreach.no_year_earlier", first=panel.first_day, days=days))
     for name, *covered in zip(kinds, recent, before, strict=True):
         if min(covered) < days:
-            least = (
-                note("outreach.trend_of_one") if min(covered) < _LEAST_OBSERVED * days else note("outreach.allowed_for")
-            )
-            notes.append(
-                note(
-                    "outreach.days_covered", kind=name, recent=covered[0], earlier=covered[1], days=days, because=least
-                )
-            )
+            why = note("outreach.trend_of_one" if min(covered) < _LEAST_OBSERVED * days else "outreach.allowed_for")
+            told = {"kind": name, "recent": covered[0], "earlier": covered[1], "days": days, "because": why}
+            notes.append(note("outreach.days_covered", **told))
     return tuple(notes)
 
 

@@ -170,15 +170,10 @@ def _with_pins(season: Season, offers: Offers, units: set[str]) -> tuple[Season,
                 why = note("outreach.most_reached", most=season.options[able[0]].most)
             elif answer.team in units:
                 why = note("outreach.team_is_patrol", team=answer.team)
-            unkept.append(
-                note(
-                    "outreach.confirmed_lost",
-                    initiative=answer.initiative,
-                    start=f"{local:%Y-%m-%d %H:%M}",
-                    partner=answer.partner,
-                    because=why,
-                )
-            )
+            unkept.append(note(
+                "outreach.confirmed_lost", initiative=answer.initiative, start=f"{local:%Y-%m-%d %H:%M}",
+                partner=answer.partner, because=why,
+            ))  # fmt: skip
     return dataclasses.replace(season, pins=tuple(pins)), tuple(unkept)
 
 
@@ -320,12 +315,7 @@ def _cost_of_fairness(season: Season, made: Made, roster: Roster) -> Iterator[No
         reach = np.unique([a for option in one.season.options for a in option.areas])
         per_resident = reached(one.season, held).raw / np.maximum(one.season.areas.residents, 1.0)
         fewest.append(1000 * float(per_resident[reach].min(initial=np.inf)) if len(reach) else 0.0)
-    yield (
-        note(
-            "outreach.fairness",
-            fewest=fewest[0],
-            instead=fewest[1],
-            less=max(totals[1] - totals[0], 0.0),
-            share=max(1 - totals[0] / totals[1], 0.0) if totals[1] > 0 else 0.0,
-        )
-    )
+    yield note(
+        "outreach.fairness", fewest=fewest[0], instead=fewest[1], less=max(totals[1] - totals[0], 0.0),
+        share=max(1 - totals[0] / totals[1], 0.0) if totals[1] > 0 else 0.0,
+    )  # fmt: skip

@@ -32,16 +32,7 @@ from allocator.domain import (
 from allocator.facts import Note, note
 from allocator.planning.outreach.mix import MixProgram, with_tangents, without
 from allocator.planning.outreach.prevented import harm_prevented, prevented, reached, shares_of
-from allocator.planning.outreach.season import (
-    SLOT_MINUTES,
-    UNNAMED,
-    Coarse,
-    Holding,
-    Limits,
-    Season,
-    name_of_fund,
-    strongest_of,
-)
+from allocator.planning.outreach.season import SLOT_MINUTES, Coarse, Holding, Limits, Season, name_of_fund, strongest_of
 from allocator.planning.programs import maximise
 
 _PRICED = ("outreach.most_per_area_week", "outreach.least_share", "outreach.most_share")
@@ -261,7 +252,7 @@ def _worth(season: Season) -> pd.DataFrame:
         return empty_table(WORTH_COLUMNS)
     price: dict[Note, float] = {}
     for r, one in enumerate(limits.rows):
-        if one.most is not None and one.name != UNNAMED:
+        if one.most is not None and one.name.cause:
             scale = max((abs(size) for _, size in one.terms), default=1)
             price[one.name] = price.get(one.name, 0.0) + max(float(solution.duals[r]), 0.0) / scale
     changes = []

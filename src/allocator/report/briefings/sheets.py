@@ -112,6 +112,7 @@ class _Desk:
         for item in run.outreach.items.itertuples():
             self.outreach.setdefault(item.area, []).append(item)
         self.outcomes = [(edit, run.plan.outcome(edit)) for edit in run.roster.edits]
+        self.unmet = [(one, one.named("district"), one.named("shift")) for one in run.plan.unmet]
 
     @cached_property
     def beats(self) -> list[frozenset[str]]:
@@ -136,10 +137,9 @@ class _Desk:
 
     def unmet_in(self, district: str, shift: str) -> list[str]:
         """Return the unmet needs that name this district and shift, or one of them and no other."""
-        named = [(told, told.named("district"), told.named("shift")) for told in self.run.plan.unmet]
         return [
             f"Not met: {one}"
-            for one, districts, shifts in named
+            for one, districts, shifts in self.unmet
             if (districts or shifts) and district in (districts or {district}) and shift in (shifts or {shift})
         ]
 

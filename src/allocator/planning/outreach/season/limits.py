@@ -366,9 +366,8 @@ class Limits:
             key = pin.option, pin.start // WEEK_SLOTS
             held[key] = held.get(key, 0) + 1
         for (o, w), n in held.items():
-            name = note(
-                "outreach.confirmed", initiative=self.season.initiatives[self.season.options[o].initiative].name
-            )
+            initiative = self.season.initiatives[self.season.options[o].initiative]
+            name = note("outreach.confirmed", initiative=initiative.name)
             yield Row(self._sum([o], range(w, w + 1)), n, None, name, soft=True)
 
 
