@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 import allocator
 from allocator.errors import DataError
-from allocator.facts import WORDS, Note, note, records, texts
+from allocator.facts import Note, note, records, texts
+from allocator.facts.note import WORDS
 
 SOURCE = Path(allocator.__file__).parent
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path.parent.name != "facts")
