@@ -350,7 +350,7 @@ CATALOGUES = Path(__file__).parents[3] / "tools" / "catalogues.py"
 def texts_of_the_code() -> set[str]:
     """Return every text that the code says, marks or counts."""
     found: set[str] = set()
-    for path in (PACKAGE / "report").glob("*.py"):
+    for path in (PACKAGE / "report" / "bulletins").glob("*.py"):
         tree = ast.parse(path.read_text())
         named = {
             target.id: node.value.value
