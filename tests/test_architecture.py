@@ -152,6 +152,30 @@ def test_public_functions_of_the_shop_window_say_what_they_raise_and_return():
             assert "Raises" in thing.__doc__ or name in {"shifts_of", "hours_of"}, name
 
 
+TAKES_OPTIONS = {
+    "allocate": 3, "area_needs": 4, "backtest": 1, "backtest_job": 1, "plan_outreach": 4, "read_area": 1, "replan": 1,
+    "survey_means": 1,
+}  # fmt: skip
+"""Public functions with typed keywords behind `**`, and how many arguments come first."""
+
+
+def test_typed_keywords_are_documented_and_misspelt_ones_refused():
+    for name in allocator.__all__:
+        thing = getattr(allocator, name)
+        if not inspect.isfunction(thing):
+            continue
+        options = [one for one in inspect.signature(thing).parameters.values() if one.kind is one.VAR_KEYWORD]
+        assert bool(options) == (name in TAKES_OPTIONS or name in ("read_events", "read_calls")), name
+        if name not in TAKES_OPTIONS:
+            continue
+        kind = re.fullmatch(r"Unpack\[(\w+)\]", options[0].annotation)[1]
+        for key in vars(sys.modules[thing.__module__])[kind].__annotations__:
+            assert re.search(rf"^    (\w+, )*{key}(, \w+)*( :|$)", thing.__doc__, flags=re.M), f"{name}: {key}"
+        needed = {"at": "2026-03-04"} if name == "replan" else {}
+        with pytest.raises(TypeError, match="unexpected keyword argument 'nonsense'"):
+            thing(*[None] * TAKES_OPTIONS[name], **needed, nonsense=1)
+
+
 def test_nothing_of_this_machine_is_committed():
     texts = [
         *MODULES,

@@ -109,11 +109,14 @@ def test_calls_covariates_travel_and_outreach_are_told_in_the_manifest(demo_run,
 
 
 @pytest.mark.slow
-def test_a_run_folder_replans_itself_when_every_input_is_gone(demo_folder, tmp_path):
-    """Travel, windows and streets are those of the run, whatever became of the files."""
+def test_a_run_folder_replans_itself_when_every_input_is_gone(demo_run, demo_folder, tmp_path):
+    """Travel, windows, streets and the outreach held before are those of the run, whatever became of the files."""
     folder = Path(shutil.copytree(demo_folder, tmp_path / "city"))
-    job = al.read_job(folder / "job.toml", overrides=[*COARSE, *street_job(folder)])
+    before = demo_run.outreach.items
+    before.assign(id=[f"O-{n:012x}" for n in range(len(before))]).to_parquet(folder / "before.parquet", index=False)
+    job = al.read_job(folder / "job.toml", overrides=[*COARSE, *street_job(folder), "outreach.earlier=before.parquet"])
     run = al.run(job)
+    assert len(run.outreach.earlier) == len(before)
     al.save_run(run, tmp_path / "run")
     change = {"at": "2026-03-04T12:00", "out_of_service": [run.roster.units[0].name]}
     here = al.replan(run, **change)
