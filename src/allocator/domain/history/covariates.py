@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from allocator.domain.arrays import Floats, Geometries, Ints, freeze
-from allocator.domain.history.numbers import missing, missing_days, of_cells, of_days
+from allocator.domain.history.numbers import missing_days, notes_of_gaps, of_cells, of_days
 from allocator.domain.space import Tessellation
 from allocator.errors import DataError, some
 from allocator.facts import Note
@@ -129,7 +129,7 @@ class Covariates:
         table, more = (None, []) if days is None else of_days(days, known_ahead)
         if faults or more:
             raise DataError("the covariates are wrong", faults=[*faults, *more])
-        notes = (*missing(cells), *missing_days(table, known_ahead))
+        notes = (*notes_of_gaps(cells), *missing_days(table, known_ahead))
         return cls(city.n_cells, cells, {}, table, notes, tuple(known_ahead))
 
     @classmethod
@@ -235,7 +235,7 @@ class Covariates:
         if np.isnan(column).all():
             raise DataError(f"{name}: no polygon with a value lies in the area")
         cells = {name: column.astype(np.float32)}
-        return cls(city.n_cells, cells, notes=missing(cells))
+        return cls(city.n_cells, cells, notes=notes_of_gaps(cells))
 
     @classmethod
     def joined(cls, parts: Sequence[Covariates]) -> Covariates:

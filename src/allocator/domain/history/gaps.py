@@ -39,7 +39,7 @@ def usual_rate(per_day: Ints, a: int, b: int) -> float:
     return min([usual, *(float(side.mean()) for side in sides)])
 
 
-def date(day: dt.date | str) -> dt.date:
+def day_of(day: dt.date | str) -> dt.date:
     """Return the day of a text such as '2015-01-31', or the day itself."""
     try:
         return dt.date.fromisoformat(day) if isinstance(day, str) else day
@@ -47,7 +47,7 @@ def date(day: dt.date | str) -> dt.date:
         raise DataError(f"{day!r} is no date such as '2015-01-31'") from error
 
 
-def labelled(counts: Counts, labels: Sequence[dt.date], first: dt.date, days: int) -> Counts:
+def with_labels(counts: Counts, labels: Sequence[dt.date], first: dt.date, days: int) -> Counts:
     """Return counts whose rows stand at the periods that their labels name."""
     if len(labels) != len(counts.values) or labels[0] != first:
         raise DataError(

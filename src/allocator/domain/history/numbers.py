@@ -72,7 +72,7 @@ def _numbers(frame: pd.DataFrame, key: str) -> tuple[dict[str, Floats], list[str
     return values, faults
 
 
-def missing(cells: Mapping[str, npt.NDArray[np.float32]]) -> tuple[Note, ...]:
+def notes_of_gaps(cells: Mapping[str, npt.NDArray[np.float32]]) -> tuple[Note, ...]:
     """Return a note for each covariate that is missing in some cells."""
     return tuple(
         note("history.covariate_missing", name=name, count=int(np.isnan(value).sum()), total=len(value))

@@ -19,13 +19,13 @@ from allocator.domain.history.gaps import (
     GAP_DAYS,
     GAP_EVENTS,
     MAX_GAPS,
-    date,
+    day_of,
     known_day,
-    labelled,
     span_minutes,
     spread_over_month,
     usual_rate,
     whole_days,
+    with_labels,
 )
 from allocator.domain.space import Adjacency, Tessellation
 from allocator.errors import DataError
@@ -193,9 +193,9 @@ class Panel:
         days = 30 * int(asked.period[:-1]) if months else whole_days(asked.period)
         city = asked.city(adjacency)
         known = Counts.of(counts, city.n_cells)
-        first = date(first_day)
+        first = day_of(first_day)
         if asked.labels is not None:
-            known = labelled(known, [date(label) for label in asked.labels], first, days)
+            known = with_labels(known, [day_of(label) for label in asked.labels], first, days)
         n_periods, _, n_kinds = known.values.shape
         names = kind_names(asked.kinds, n_kinds)
         hidden = int((~known.observed).sum())

@@ -17,14 +17,14 @@ from allocator.report.briefings.records import DISTRICT_MAP, LARGE_MAP, LONG, UN
 from allocator.report.briefings.sheet_maps import Atlas, Ground, SheetMap
 from allocator.report.briefings.wording import (
     Clock,
-    count,
+    counted,
     day_words,
     edit_words,
     limit_words,
     listed,
     runs,
     unit_marks,
-    wait,
+    wait_words,
 )
 from allocator.report.look import file_names, harm_word, mark, said
 from allocator.report.routes import degrees
@@ -220,7 +220,7 @@ class _ShiftDesk:
         minutes = sum((visit.stop - visit.start).total_seconds() for visit in tour) / 60
         places = len({visit.cell for visit in tour})
         return (
-            f"{count(len(tour), 'visit')} at {count(places, 'place')}, {minutes:.0f} minutes, "
+            f"{counted(len(tour), 'visit')} at {counted(places, 'place')}, {minutes:.0f} minutes, "
             f"{self.clock.span(tour[0].start, tour[-1].stop)}"
         )
 
@@ -235,7 +235,7 @@ class _ShiftDesk:
         rest = f", other kinds {by_kind[order[5:]].sum():.1f}" if len(order) > 5 else ""
         facts = [("Expected", f"{by_kind.sum():.1f} {desk.harm_word} in the district: {kinds}{rest}")]
         if row is not None and np.isfinite(row.calls_per_hour):
-            facts.append(("Calls", f"{row.calls_per_hour:.2f} an hour expected, {wait(row.wait_min)}; "
+            facts.append(("Calls", f"{row.calls_per_hour:.2f} an hour expected, {wait_words(row.wait_min)}; "
                                    f"{row.free_share:.0%} of the units' time is left for patrol"))  # fmt: skip
         return facts
 
@@ -311,12 +311,12 @@ class _ShiftDesk:
         share = (
             f", for {row.covered_harm / row.expected_harm:.0%} of what is expected" if row and row.expected_harm else ""
         )
-        return [*facts, ("Visits", f"{count(len(visits), 'visit')} at {count(places, 'place')}{share}")]
+        return [*facts, ("Visits", f"{counted(len(visits), 'visit')} at {counted(places, 'place')}{share}")]
 
     def _crew(self, name: str, letter: str) -> Crew:
         unit, tour = self.desk.units.get(name, Unit(name)), self.tours[name]
         times = f": {self.clock.span(tour[0].start, tour[-1].stop)}" if tour else ""
-        about = f"{said(unit.type, 20)}{listed(', ', unit.skills)}; {count(len(tour), 'visit')}{times}"
+        about = f"{said(unit.type, 20)}{listed(', ', unit.skills)}; {counted(len(tour), 'visit')}{times}"
         return Crew(letter, said(name, 24), self.desk.unit_ids.get(name, "unit"), about)
 
     def _remarks(self, district: str, unit: str | None = None) -> Iterator[str]:

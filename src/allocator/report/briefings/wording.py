@@ -71,12 +71,12 @@ def listed(before: str, words: Sequence[str]) -> str:
     return before + ", ".join(said(word, 20) for word in words) if words else ""
 
 
-def count(n: int, word: str) -> str:
+def counted(n: int, word: str) -> str:
     """Return a number and its word, in the plural unless it is 1."""
     return f"{n:,} {word}" + "s" * (n != 1)
 
 
-def wait(minutes: float) -> str:
+def wait_words(minutes: float) -> str:
     """Return in words how long a caller waits, from minutes."""
     if not np.isfinite(minutes):
         return "more than the units can answer"

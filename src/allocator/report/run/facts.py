@@ -9,7 +9,7 @@ from allocator.domain import Run
 from allocator.report.look import Blocks, Table, Text, harm_word
 
 
-def limits(run: Run) -> Blocks:
+def limits_part(run: Run) -> Blocks:
     """Return the limits of a plan and what one unit more would add."""
     plan, harm = run.plan, harm_word(run.surface.harm)
     blocks: Blocks = []
@@ -28,7 +28,7 @@ def limits(run: Run) -> Blocks:
     return blocks + [Text(told.text) for told in run.problem.notes]
 
 
-def dropped(run: Run) -> Blocks:
+def dropped_part(run: Run) -> Blocks:
     """Return what was left out of the input at reading."""
     manifest = run.manifest
     rows = [(reason, n) for reason, n in manifest["rows"].items() if n]
@@ -41,7 +41,7 @@ def dropped(run: Run) -> Blocks:
     return blocks + [Text(note) for note in manifest["notes"]]
 
 
-def assumptions(run: Run) -> Blocks:
+def assumptions_part(run: Run) -> Blocks:
     """Return what the numbers rest on."""
     job, surface = run.job, run.surface
     weights = pd.DataFrame({"kind": surface.kinds, "harm weight": np.asarray(surface.harm, float)})
@@ -60,7 +60,7 @@ def assumptions(run: Run) -> Blocks:
     return blocks
 
 
-def origin(run: Run) -> Blocks:
+def origin_part(run: Run) -> Blocks:
     """Return the inputs, versions and seed that a run was made with."""
     manifest = run.manifest
     inputs = pd.DataFrame(

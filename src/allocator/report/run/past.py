@@ -83,7 +83,7 @@ def _by_district(run: Run) -> pd.DataFrame:
     return table[["district", "units", "visits", "minutes", "places", "expected_harm"]]
 
 
-def skill(run: Run) -> Blocks:
+def skill_part(run: Run) -> Blocks:
     """Return how well the forecast did on past weeks, against each model."""
     values, models = run.figures["values"], list(dict.fromkeys(run.surface.models))
     skill, hits = values["loglik_per_event"], values["hit_rate_1_percent"]
@@ -127,7 +127,7 @@ def skill(run: Run) -> Blocks:
     return blocks
 
 
-def history(run: Run) -> Blocks:
+def history_part(run: Run) -> Blocks:
     """Return what happened before the week: trends, alarms, hours and hotspots."""
     past = run.history
     weekly, alarms, hours = past["weekly"], past["alarms"], past["hours"]

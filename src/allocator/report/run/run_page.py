@@ -29,9 +29,9 @@ from allocator.report.look import (
 )
 from allocator.report.outreach import outreach_blocks
 from allocator.report.run.citymap import bokeh_script, map_data, map_figure
-from allocator.report.run.facts import assumptions, dropped, limits, origin
+from allocator.report.run.facts import assumptions_part, dropped_part, limits_part, origin_part
 from allocator.report.run.map import map_png
-from allocator.report.run.past import against_part, history, skill
+from allocator.report.run.past import against_part, history_part, skill_part
 from allocator.report.run.replan import said_of
 
 _PERCENT = "{:.1%}"
@@ -140,11 +140,12 @@ def _unmet(run: Run) -> list[str]:
 def _parts(run: Run, against: tuple[str, pd.DataFrame] | None) -> list[Part]:
     return [
         Part("What was changed, and why", _changed(run)), Part("Staffing against need", _staffing(run)),
-        Part("Who goes where", _who(run)), Part("Limits, and what they cost", limits(run)),
+        Part("Who goes where", _who(run)), Part("Limits, and what they cost", limits_part(run)),
         Part("Outreach", outreach_blocks(run)), Part("Against the plan before", against_part(against)),
-        Part("How good the forecast is", skill(run)), Part("What the history shows", history(run)),
-        Part("What was dropped at the door", dropped(run)), Part("Assumptions and their sources", assumptions(run)),
-        Part("How this page can be checked", origin(run)),
+        Part("How good the forecast is", skill_part(run)), Part("What the history shows", history_part(run)),
+        Part("What was dropped at the door", dropped_part(run)),
+        Part("Assumptions and their sources", assumptions_part(run)),
+        Part("How this page can be checked", origin_part(run)),
     ]  # fmt: skip
 
 
