@@ -159,21 +159,30 @@ TAKES_OPTIONS = {
 """Public functions with typed keywords behind `**`, and how many arguments come first."""
 
 
-def test_typed_keywords_are_documented_and_misspelt_ones_refused():
-    for name in allocator.__all__:
-        thing = getattr(allocator, name)
-        if not inspect.isfunction(thing):
-            continue
-        options = [one for one in inspect.signature(thing).parameters.values() if one.kind is one.VAR_KEYWORD]
-        assert bool(options) == (name in TAKES_OPTIONS or name in ("read_events", "read_calls")), name
-        if name not in TAKES_OPTIONS:
-            continue
-        kind = re.fullmatch(r"Unpack\[(\w+)\]", options[0].annotation)[1]
-        for key in vars(sys.modules[thing.__module__])[kind].__annotations__:
+def test_typed_keywords_are_shown_documented_and_misspelt_ones_refused():
+    functions = {name: getattr(allocator, name) for name in allocator.__all__}
+    functions = {name: thing for name, thing in functions.items() if inspect.isfunction(thing)}
+    assert {name for name, thing in functions.items() if hasattr(thing, "__wrapped__")} == set(TAKES_OPTIONS)
+    for name in TAKES_OPTIONS:
+        thing = functions[name]
+        *own, options = inspect.signature(thing.__wrapped__).parameters.values()
+        kind = re.fullmatch(r"Unpack\[(\w+)\]", options.annotation)[1]
+        typed = set(vars(sys.modules[thing.__module__])[kind].__annotations__)
+        shown = inspect.signature(thing).parameters
+        assert typed == set(shown) - {one.name for one in own}, f"{name}: typed, and shown by help()"
+        for key in typed:
             assert re.search(rf"^    (\w+, )*{key}(, \w+)*( :|$)", thing.__doc__, flags=re.M), f"{name}: {key}"
-        needed = {"at": "2026-03-04"} if name == "replan" else {}
-        with pytest.raises(TypeError, match="unexpected keyword argument 'nonsense'"):
+        needed = {key: None for key, one in shown.items() if one.kind is one.KEYWORD_ONLY and one.default is one.empty}
+        with pytest.raises(TypeError, match=rf"{name}\(\) got an unexpected keyword argument 'nonsense'"):
             thing(*[None] * TAKES_OPTIONS[name], **needed, nonsense=1)
+
+
+def test_a_misspelt_keyword_names_the_nearest():
+    with pytest.raises(TypeError, match=r"backtest\(\) got an unexpected .* 'fold' \(did you mean 'folds'\?\)"):
+        allocator.backtest(None, fold=3)
+    with pytest.raises(TypeError, match=r"plan_outreach\(\) misses the keyword arguments .*first_day, weeks"):
+        allocator.plan_outreach(None, None, None, None, section=None)
+    assert inspect.signature(allocator.backtest).parameters["folds"].default > 0
 
 
 def test_nothing_of_this_machine_is_committed():

@@ -105,7 +105,8 @@ def run(
     seconds, peak = result.manifest["seconds"]["total"], result.manifest["peak_mb"]
     tail.answer(
         "run", place, values=result.figures["values"],
-        files={name: what for name, what in OUTPUTS.items() if (place / name).exists()},
+        files={name: what for name, what in OUTPUTS.items()
+               if (place / name).exists() and (checked.outreach or what != "outreach")},
         summary=f"{result.summary()}\n{'took':<11}{seconds:.1f} s; peak memory {peak or 0:,.0f} MB",
     )  # fmt: skip
 
@@ -115,7 +116,10 @@ def replan(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")],
     at: Annotated[str, typer.Option(metavar="TIME", help="When it happened, such as 2017-12-26T19:40 local time.")],
     out_of_service: Annotated[list[str] | None, typer.Option(metavar="UNIT", help="A unit that is gone.")] = None,
-    added: Annotated[list[str] | None, typer.Option(metavar="UNIT[:SHIFT]", help="A unit that comes on duty.")] = None,
+    added: Annotated[
+        list[str] | None,
+        typer.Option(metavar="UNIT[:SHIFT]", help="A unit that comes on duty, now or in a shift: A1:2017-12-26/night."),
+    ] = None,
     urgent: Annotated[list[int] | None, typer.Option(metavar="CELL", help="A cell to visit at once.")] = None,
     closed: Annotated[
         str | None, typer.Option(metavar="FILE|CELLS", help="Polygon file, or cells such as 12,13, that are closed.")

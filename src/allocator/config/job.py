@@ -105,7 +105,8 @@ class Job(Section):
     outreach: OutreachSection | None = None
     evaluation: EvaluationSection = EvaluationSection()
     scenarios: ScenariosSection = ScenariosSection()
-    output: OutputSection = OutputSection()
+    # Made when a job is checked, not when this class is: only then is the folder known that paths resolve from.
+    output: OutputSection = Field(default_factory=dict, validate_default=True)
     deployment: DeploymentSection | None = None
 
     @model_validator(mode="after")

@@ -48,6 +48,7 @@ WORDS: dict[str, str] = {
     "polygons_repaired": "{file}: {count} self-intersecting polygons were repaired: {polygons:some10}",
     "origins_not_found": "{where} names {origins:some}, which do not occur; the file has {found:some8}",
     "of_source": "{source}: {said}",
+    "counted": "{kind} ({count:,})",
     "kinds_trained": "kinds that train the model: {kinds}",
     "of_file": "{file}: {because}",
     "gap_masked": "{gap}: taken as not covered by the source, not as zero",

@@ -35,12 +35,16 @@ WORDS: dict[str, str] = {
         "{count:,} of {total:,} visits were dropped because travel, breaks and return gaps leave no time for "
         "them ({share:.1%} of the harm covered)"
     ),
+    "dropped_again": (
+        "{count:,} of {total:,} visits of the tours made again were dropped because travel, breaks and return gaps "
+        "leave no time for them"
+    ),
     "left_out": (
-        "{count:,} cells are left out{names:? in {names} shifts} by policy ({reason}): expected harm there is "
+        "{count:,} cells are left out{shifts:? in {shifts} shifts} by policy ({reason}): expected harm there is "
         "{harm:.1f}, {share:.1%} of all"
     ),
     "held_to": (
-        "{count:,} cells are held to {visits} {visits:visit|visits} a shift{names:? in {names} shifts} by policy "
+        "{count:,} cells are held to {visits} {visits:visit|visits} a shift{shifts:? in {shifts} shifts} by policy "
         "({reason}): expected harm there is {harm:.1f}, {share:.1%} of all"
     ),
     "no_place_near": "no patrol visit in {shift} {event}: no cell that may be visited within {metres:.0f} m",

@@ -8,7 +8,7 @@ import platform
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,9 +41,17 @@ class Stopwatch:
         self.seconds[stage] = round(time.perf_counter() - start, 3)
 
 
-def origin(job: Job, *, inputs: bool = True) -> dict[str, object]:
-    """Return what every manifest begins with: versions, seed, time, and the hashes of the inputs that were read."""
-    files = io.input_files(job) if inputs else ()
+def origin(job: Job, *, files: Iterable[tuple[str, str]] | None = None) -> dict[str, object]:
+    """Return what every manifest begins with: versions, seed, time, and the hashes of the inputs that were read.
+
+    Parameters
+    ----------
+    job : Job
+        The job.
+    files : iterable of (key, path), optional
+        The inputs; by default every file that the job names.
+    """
+    files = io.input_files(job) if files is None else files
     return {
         "versions": versions(),
         "seed": job.job.seed,

@@ -30,6 +30,8 @@ from allocator.domain import (
     local_clock,
 )  # fmt: skip
 from allocator.errors import DataError, nearest, some
+from allocator.keywords import keywords
+from allocator.pipeline.record import Stopwatch, origin, peak_mb
 
 Added: TypeAlias = Iterable[str | Unit] | Mapping[str, str | Sequence[str]]
 Closed: TypeAlias = str | Path | Iterable[int]
@@ -55,6 +57,7 @@ class _Happened:
     closed: Closed = ()
 
 
+@keywords(_Happened)
 def replan(
     run: Run, *, at: str | dt.datetime, events: Events | pd.DataFrame | str | Path | None = None,
     **changes: Unpack[Changes],
@@ -91,7 +94,7 @@ def replan(
     for name, given in (("out_of_service", happened.out_of_service), ("added", happened.added)):
         if isinstance(given, str):
             raise DataError(f"{name} = {given!r} is one text: give a list, such as [{given!r}]")
-    minute, clock = _moment(run, at)
+    stopwatch, (minute, clock) = Stopwatch(), _moment(run, at)
     gone, urgent = tuple(happened.out_of_service), tuple(happened.urgent)
     cells, polygons = _closed_cells(run, happened.closed)
     before = [cell for one in run.manifest.get("replanned", []) for cell in one["closed_cells"]]
@@ -113,15 +116,19 @@ def replan(
         job.routes.model_copy(update=_budget(job.routes)), openings=run.openings if job.routes.windows else None,
         seed=job.job.seed,
     )  # fmt: skip
-    plan = planning.replan(run.plan, surface, terms=terms, before=run.problem, change=change)
+    with stopwatch("re-plan"):
+        plan = planning.replan(run.plan, surface, terms=terms, before=run.problem, change=change)
     asked = {
         "at": clock, "out_of_service": list(gone), "added": [f"{unit.name}:{shift}" for unit, shift in duty],
         "urgent": list(urgent), "closed": int(cells.sum()), "closed_cells": np.flatnonzero(cells).tolist(),
         "events": news,
     }  # fmt: skip
+    files = [(name, str(given)) for name, given in (("events", events), ("closed", happened.closed))
+             if isinstance(given, str | Path)]  # fmt: skip
+    record = {**asked, **origin(job, files=files), "seconds": stopwatch.seconds, "peak_mb": peak_mb()}
     revised = dataclasses.replace(
         run, roster=roster, surface=surface, problem=problem, plan=plan, state=state,
-        manifest={**run.manifest, "replanned": [*run.manifest.get("replanned", []), asked]},
+        manifest={**run.manifest, "replanned": [*run.manifest.get("replanned", []), record]},
     )  # fmt: skip
     return dataclasses.replace(revised, figures=report.replan_figures(revised, run, asked))
 
@@ -210,7 +217,9 @@ def _check(
         name = unit if isinstance(unit, str) else unit.name
         if isinstance(unit, str):
             hint = nearest(name, units)
-            faults.append(f"added: unknown unit {name!r}{hint}; one that is not in the roster is given as al.Unit")
+            faults.append(
+                f"added: unknown unit {name!r}{hint}; one that is not in the roster is added from Python, as al.Unit"
+            )
         elif unit not in run.roster.units and name in units:
             faults.append(f"added: {name} is in the roster with other properties: give its name alone")
         if shift not in shifts:
@@ -267,7 +276,7 @@ def _renewed(
         state, surface.city, day=day[new] - first, cell=cell[new], kind=kind[new], until=until
     )
     others = len(given) - int(new.sum())
-    aside = f" ({others:,} others are known already, later, outside or of other kinds)" if others else ""
+    aside = f" ({others:,} more known already, later, outside or of other kinds)" if others else ""
     news = f"{int(new.sum()):,} new incidents since the forecast{aside}"
     origin = Origin(state.day, state.state, state.last, state.exposure, surface.mean)
     return risk.update_surface(surface, state, renewed), dataclasses.replace(renewed, origin=origin), news

@@ -49,7 +49,7 @@ def write_answer(
     io.check_output(folder, overwrite=overwrite)
     heading = [text for text in (report.stamp(job), job.job.note, f"Made by {versions_in_words()}") if text]
     shown = report.presented(answer, job, heading)
-    begun = origin(job, inputs=shown.of_job)
+    begun = origin(job, files=None if shown.of_job else ())
     manifest = {**begun, "notes": texts(shown.notes), "peak_mb": peak_mb(), **shown.record}
     place = io.write_results(
         folder, tables=shown.tables, pages=shown.pages, figures=shown.figures, manifest=manifest, overwrite=overwrite

@@ -32,6 +32,7 @@ from allocator.domain import (
 )
 from allocator.errors import DataError
 from allocator.facts import Note, note
+from allocator.keywords import keywords
 from allocator.planning.allocation import build_problem, covered, reduce, shift_rows, solve, worth_of_limits
 from allocator.planning.duty import RESERVE, assignments_frame, post_units
 from allocator.planning.routes import RouteTerms, Visits, openings_of, route_tasks, straight, tasks_of
@@ -85,6 +86,7 @@ class _Told:
     seed: int = 0
 
 
+@keywords(_Told)
 def allocate(
     surface: RiskSurface, roster: Roster, policy: Policy = Policy(), **options: Unpack[AllocateOptions]
 ) -> Plan:
@@ -131,6 +133,7 @@ def allocate(
     )  # fmt: skip
 
 
+@keywords(_Settings)
 def plan_patrol(
     problem: AllocationProblem, surface: RiskSurface, roster: Roster, **options: Unpack[PatrolOptions]
 ) -> Plan:

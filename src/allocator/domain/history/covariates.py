@@ -17,6 +17,7 @@ from allocator.domain.history.numbers import missing_days, notes_of_gaps, of_cel
 from allocator.domain.space import Tessellation
 from allocator.errors import DataError, some
 from allocator.facts import Note
+from allocator.keywords import keywords
 
 WITHIN_M = 300.0
 """Points this near the centre of a cell are counted beside those in it."""
@@ -133,6 +134,7 @@ class Covariates:
         return cls(city.n_cells, cells, {}, table, notes, tuple(known_ahead))
 
     @classmethod
+    @keywords(_Counted)
     def of_points(
         cls, city: Tessellation, name: str, x: Floats, y: Floats, **options: Unpack[PointOptions]
     ) -> Covariates:

@@ -30,6 +30,7 @@ from allocator.domain.history.gaps import (
 from allocator.domain.space import Adjacency, Tessellation
 from allocator.errors import DataError
 from allocator.facts import Note, note
+from allocator.keywords import keywords
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +159,7 @@ class Panel:
         return panel.take(order).with_gaps(gaps)
 
     @classmethod
+    @keywords(Published)
     def from_counts(
         cls, counts: npt.ArrayLike, adjacency: Adjacency | Tessellation, *, first_day: dt.date | str,
         **options: Unpack[CountOptions],

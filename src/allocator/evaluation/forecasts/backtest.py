@@ -30,6 +30,7 @@ from allocator.evaluation.forecasts.folds import (
 from allocator.evaluation.forecasts.pool import Progress, in_folds
 from allocator.evaluation.forecasts.scorecard import Scorecard
 from allocator.facts import Note, note
+from allocator.keywords import keywords
 from allocator.risk import BASELINES
 
 
@@ -47,6 +48,7 @@ class BacktestOptions(TypedDict, total=False):
     covariates: Covariates | None
 
 
+@keywords(Asked)
 def backtest(
     panel: Panel, *, executor: Executor | None = None, progress: Progress | None = None,
     **options: Unpack[BacktestOptions],

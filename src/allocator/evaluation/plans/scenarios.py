@@ -317,7 +317,11 @@ def check_target(options: ScenariosSection, kinds: tuple[str, ...]) -> None:
     ConfigError
         With every such kind.
     """
-    if wrong := [f"no kind {kind!r} is forecast{nearest(kind, kinds)}" for kind in options.harm if kind not in kinds]:
+    if wrong := [
+        f"scenarios.harm: no kind {kind!r} is forecast{nearest(kind, kinds)}"
+        for kind in options.harm
+        if kind not in kinds
+    ]:
         raise ConfigError("the other target names kinds that are not forecast", faults=wrong)
 
 

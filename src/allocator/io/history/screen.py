@@ -64,7 +64,7 @@ def screen(events: Events, policy: Policy, *, kinds: tuple[str, ...] = ()) -> Ev
     kept = _recoded(dataclasses.replace(events.take(keep), ledger=ledger))
     _check_harm(kept, policy)
     counts = np.bincount(kept.kind, minlength=len(kept.kinds))
-    shown = [f"{kind} ({count:,})" for kind, count in zip(kept.kinds, counts, strict=True)]
+    shown = [note("history.counted", kind=kind, count=n) for kind, n in zip(kept.kinds, counts, strict=True)]
     notes += _variants(kept.kinds)
     return dataclasses.replace(kept, notes=(*events.notes, *notes, note("history.kinds_trained", kinds=shown)))
 

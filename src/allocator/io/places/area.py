@@ -19,6 +19,7 @@ from allocator.domain import Area, Floats, Geometries
 from allocator.errors import ConfigError, DataError, some
 from allocator.facts import Note, note
 from allocator.io.tables import GIS_SUFFIXES, as_numbers, as_text, read_header, require_columns
+from allocator.keywords import keywords
 
 _MOST_REPAIRED = 0.01
 _SLIVER_SHARE = 1e-3
@@ -47,6 +48,7 @@ class _Columns:
     crs: str | None = None
 
 
+@keywords(_Columns)
 def read_area(path: str | Path, **options: Unpack[AreaOptions]) -> Area:
     """Return the study area of a polygon file, projected to metres.
 

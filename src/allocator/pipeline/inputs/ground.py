@@ -51,6 +51,8 @@ def ground_of(job: Job) -> Ground:
     ConfigError, DataError
         With every fault of the job file, or of one file, at once.
     """
+    if not isinstance(job, Job):
+        raise TypeError(f"a job is needed, not {type(job).__name__}: read_job makes one of a file")
     io.check_files(job)
     report.check_products(job.output.products)
     risk.check_model(job.risk.model)

@@ -13,6 +13,7 @@ from allocator import evaluation
 from allocator.config import Job, RiskSection, ShiftSection
 from allocator.evaluation import PlanScorecard, PlanTerms, PlanWeek, Scorecard
 from allocator.facts import Note, note
+from allocator.keywords import keywords
 from allocator.pipeline.inputs import (
     Duty,
     calls_before,
@@ -43,6 +44,7 @@ class _Windows:
     models: Sequence[str] | None = None
 
 
+@keywords(_Windows)
 def backtest_job(
     job: Job, *, executor: Executor | None = None, progress: Progress | None = None, **windows: Unpack[Windows]
 ) -> Scorecard:

@@ -35,8 +35,3 @@ def staff_job(job: Job, *, progress: Progress | None = None) -> Staffing:
         return planning.staff(
             calls, there.roster.shifts, there.staffing, city=place.city, roster=there.roster, routes=job.routes
         )
-
-
-def overloads_of(staffing: Staffing) -> list[str]:
-    """Return a sentence for each district and shift in which the units there cannot keep up with the calls."""
-    return [] if staffing.units_given is None else planning.overloads(staffing, staffing.units_given)

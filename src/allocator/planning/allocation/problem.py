@@ -89,7 +89,7 @@ class Terms:
         """Return what a limit of the policy leaves out."""
         rows, there, blocks = _held(limit, self.city, self.roster, self.allocation, self.givens.places)
         harm, total = float(value[np.ix_(rows, np.flatnonzero(there))].sum()), max(float(value.sum()), 1e-12)
-        what = {"count": there.sum(), "visits": blocks, "names": limit.shifts, "reason": limit.reason}
+        what = {"count": there.sum(), "visits": blocks, "shifts": limit.shifts, "reason": limit.reason}
         cause = "patrol.held_to" if blocks else "patrol.left_out"
         return note(cause, **what, harm=harm, share=harm / total)
 

@@ -15,6 +15,7 @@ from allocator.config import NeedsSection
 from allocator.domain import NEED_COLUMNS, Floats, Needs, OutreachAreas
 from allocator.errors import DataError
 from allocator.facts import Note, note
+from allocator.keywords import keywords
 from allocator.planning.needs.area_estimates import AreaEstimates
 from allocator.planning.needs.counts import AreaCounts, shrunk_trend
 
@@ -40,6 +41,7 @@ class _Grounds:
     options: NeedsSection | None = None
 
 
+@keywords(_Grounds)
 def area_needs(
     areas: OutreachAreas, kinds: Sequence[str], harm_week: npt.ArrayLike, expected_week: npt.ArrayLike,
     **grounds: Unpack[NeedsOptions],

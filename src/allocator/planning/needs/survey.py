@@ -14,6 +14,7 @@ from scipy import stats
 
 from allocator.domain import Bools, Floats, Ints
 from allocator.errors import DataError
+from allocator.keywords import keywords
 
 Counted = float | Mapping[Hashable, float] | None
 
@@ -65,6 +66,7 @@ class _Drawn:
     population: Counted = None
 
 
+@keywords(_Drawn)
 def survey_means(values: npt.ArrayLike, *, confidence: float = 0.95, **drawn: Unpack[SurveyOptions]) -> pd.DataFrame:
     """Return the mean of each domain and of the whole, with standard errors that honour how the sample was drawn.
 

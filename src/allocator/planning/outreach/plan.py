@@ -14,6 +14,7 @@ import numpy as np
 from allocator.config import OutreachSection
 from allocator.domain import AllocationProblem, Needs, Offers, OutreachAreas, OutreachPlan, Roster, Unit
 from allocator.facts import Note, note
+from allocator.keywords import keywords
 from allocator.planning.allocation import reduce
 from allocator.planning.outreach.bookings import book_season
 from allocator.planning.outreach.causes import unmet_of
@@ -82,6 +83,7 @@ class SeasonOptions(TypedDict):
     patrol: NotRequired[Patrol | None]
 
 
+@keywords(Terms)
 def plan_outreach(
     areas: OutreachAreas, needs: Needs, roster: Roster, offers: Offers, **terms: Unpack[SeasonOptions]
 ) -> OutreachPlan:

@@ -88,13 +88,24 @@ def replan(plan: Plan, surface: RiskSurface, *, terms: RouteTerms, before: Alloc
     for cell in (*change.urgent, *now.cell[pending].tolist()):
         frame, said = visit_at_once(frame, cell, terms=terms, posting=posting, minute=change.minute, clock=change.clock)
         notes.append(said)
+    stands = plan.unmet
+    if touched:  # how many visits the tours made before had to drop is no longer true
+        stands = tuple(told for told in stands if told.cause not in ("patrol.visits_dropped", "patrol.dropped_again"))
+        notes += _dropped_again(sum(len(task.cell) for task in tasks if len(task.crew)), len(routed.visits.unit))
     causes = _causes(problem, terms.roster, now, posting, touched, change)
     made = _plan_of(plan, in_order(frame, terms.roster), terms=terms, posting=posting, now=now, affected=affected)
-    bound = max(_most(problem, now, open_shifts, change), made.delivered)
+    bound = _most(problem, now, open_shifts, change)
+    if not len(affected):  # no forecast, unit or cell differs: what was proven of the first plan holds
+        bound = min(bound, plan.delivered_bound)
+    bound = max(bound, made.delivered)
     return dataclasses.replace(
-        made, bound=bound, delivered_bound=bound, unmet=(*notes, *plan.unmet), changes=causes,
+        made, bound=bound, delivered_bound=bound, unmet=(*notes, *stands), changes=causes,
         lottery=_drawn(plan.lottery, routed.lottery, problem),
     )  # fmt: skip
+
+
+def _dropped_again(planned: int, made: int) -> list[Note]:
+    return [note("patrol.dropped_again", count=planned - made, total=planned)] if planned > made else []
 
 
 def _posted(

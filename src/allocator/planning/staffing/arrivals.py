@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from allocator.domain import CLEAR_IMPUTED, HOURS, Calls, Floats, Ints, Shift, day_number, local_clock
+from allocator.domain import CLEAR_IMPUTED, HOURS, Calls, Floats, Ints, Shift, date_of, day_number, local_clock
 from allocator.errors import DataError
 from allocator.facts import Note, note
 
@@ -63,7 +63,7 @@ def expect(calls: Calls, *, week: dt.date, weeks: int) -> Arrivals:
     Raises
     ------
     DataError
-        If no call lies in the history.
+        If no call of the public lies in the history.
     """
     known = calls.before(week)
     recent = _recent(known, week, weeks)
@@ -89,6 +89,11 @@ def expect(calls: Calls, *, week: dt.date, weeks: int) -> Arrivals:
 
 def _recent(calls: Calls, week: dt.date, weeks: int) -> Calls:
     day = local_clock(calls.time, calls.timezone)[0]
+    if not (day >= day_number(week) - 7 * weeks).any():
+        raise DataError(
+            f"no call was received in the {weeks} weeks before {week}, the last is of {date_of(int(day.max()))}: "
+            "give newer calls, plan an earlier week, raise staffing.weeks, or take out staffing.calls"
+        )
     first = max(day_number(week) - 7 * weeks, int(day.min()))
     # The first day of a file is seldom whole.
     first += int(first == day.min() and day.max() - first >= 7)

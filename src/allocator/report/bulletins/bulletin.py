@@ -13,6 +13,7 @@ import pandas as pd
 from allocator.config import BulletinSection
 from allocator.domain import Figures, OutreachPlan
 from allocator.errors import ConfigError, DataError
+from allocator.keywords import keywords
 from allocator.report.bulletins.drafts import Compared, Draft, drafts_of
 from allocator.report.bulletins.infographic import PLACES, infographic
 from allocator.report.bulletins.language import Language, language
@@ -104,6 +105,7 @@ class _Issue:
         return tuple(text for note in self.notes if (text := public_text(note)))
 
 
+@keywords(_Issue)
 def bulletins(
     outreach: OutreachPlan, *, options: BulletinSection, feedback: pd.DataFrame | None = None,
     **issue: Unpack[BulletinOptions],

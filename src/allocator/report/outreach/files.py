@@ -9,6 +9,7 @@ from typing import NotRequired, TypedDict, Unpack
 import pandas as pd
 
 from allocator.domain import Offers, OutreachPlan
+from allocator.keywords import keywords
 from allocator.report.outreach.calendar import About, calendars
 from allocator.report.outreach.funders import funder_report
 from allocator.report.outreach.partners import partner_packages
@@ -25,6 +26,7 @@ class FileOptions(TypedDict):
     stamp: NotRequired[dt.datetime | None]
 
 
+@keywords(About)
 def outreach_files(
     outreach: OutreachPlan, *, offers: Offers | None = None, **shared: Unpack[FileOptions]
 ) -> dict[str, bytes]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from allocator.domain import Figures, Run
 from allocator.evaluation import coverage
 from allocator.facts import records
@@ -46,7 +48,8 @@ def replan_figures(revised: Run, earlier: Run, asked: Figures) -> Figures:
         ["re-plan", said_of(asked)],
         ["changed", f"{len(removed):,} visits removed, {len(added):,} added; {share:.1%} of the other units' visits "
                     f"changed, in {len(plan.changes):,} districts and shifts"],
-        *(["why" if not n else "", f"{row.shift}, district {row.district}: {row.cause}"]
+        *(["why" if not n else "",
+           f"{row.shift}, district {row.district}{_alike(plan.changes, row.cause)}: {row.cause}"]
           for n, row in enumerate(causes.head(_MOST_CAUSES).itertuples())),
         *([["", f"and {len(causes) - _MOST_CAUSES:,} more causes: see the differences"]]
           if len(causes) > _MOST_CAUSES else []),
@@ -56,6 +59,12 @@ def replan_figures(revised: Run, earlier: Run, asked: Figures) -> Figures:
         *(["unmet" if not n else "", one.text] for n, one in enumerate(plan.unmet)),
     ]  # fmt: skip
     return {"values": values, "lines": lines, "notes": records((*plan.softened, *plan.unmet))}
+
+
+def _alike(causes: pd.DataFrame, cause: str) -> str:
+    """Return how many other districts and shifts share a cause."""
+    n = int((causes["cause"] == cause).sum()) - 1
+    return f" and {n:,} other{'s' * (n != 1)}" if n else ""
 
 
 def _before(earlier: Run) -> str:

@@ -214,7 +214,8 @@ def _plan_lines(m: Draft, values: Figures) -> list[tuple[str, str]]:
     rivals, hits = ", ".join(f"{name} {share:.2%}" for name, share in values["rivals"].items()), values["expected_hits"]
     lines = [
         ("staffing", f"{duty.sum():,} unit-shifts, {duty.min()} to {duty.max()} units per shift; "
-                     f"minimums met in {met:,} of the {len(asked):,} district-shifts that have one"),
+                     + (f"minimums met in {met:,} of the {len(asked):,} district-shifts that have one" if len(asked)
+                        else "no district has a minimum")),
         ("patrol", f"{values['visits']:,} visits of {m.run.job.allocation.block_minutes} minutes at "
                    f"{values['places']:,} places cover {values['covered']:.2%} of the expected harm"),
         ("", f"no plan can cover more than {values['covered_bound']:.2%} (gap {percent(values['gap'])}); {rivals}"),
