@@ -22,7 +22,17 @@ class ColumnMap(Section):
     date: str | None = None
     """Date part, where date and time of day are two columns."""
     clock: str | None = None
-    """Time-of-day part: HH:MM[:SS], or an integer HHMM."""
+    """Time-of-day part: HH:MM[:SS], also with AM or PM; HHMM, HHMMSS, HH.MM, shares of a day; or hours alone."""
+    year: str | None = None
+    """Year, month and day, where they are three columns,"""
+    month: str | None = None
+    """as numbers or names,"""
+    day: str | None = None
+    """the day of the month,"""
+    hour: str | None = None
+    """with the hour, 0 to 24,"""
+    minute: str | None = None
+    """and the minute."""
     end: str | None = None
     """Latest time it can have happened (interval-censored events)."""
     reported_at: str | None = None
@@ -37,8 +47,12 @@ class ColumnMap(Section):
     """Easting, in the units of `data.crs`."""
     y: str | None = None
     """Northing, in the units of `data.crs`."""
+    place: str | None = None
+    """Place in one column: "POINT (lon lat)", "(lat, lon)", GeoJSON, or degrees, minutes and seconds."""
     id: str | None = None
-    """Incident number; rows that repeat it are dropped and counted."""
+    """Incident number; of rows that repeat it one is kept, see `data.duplicates`."""
+    version: str | None = None
+    """Time or number of the version of a row; the highest is kept with `duplicates = "last"`."""
     weight: str | None = None
     """Weight of the event (default 1)."""
     count: str | None = None
@@ -47,11 +61,30 @@ class ColumnMap(Section):
     """How the event came to the agency; see `data.officer_initiated`."""
 
 
+class LeaveOut(Section):
+    """`[[data.leave_out]]`: rows that are not events, by the value of a column or by their place."""
+
+    column: str | None = None
+    """Column of the file, mapped or not,"""
+    values: Texts = ()
+    """and its values (case does not matter), such as "UNFOUNDED";"""
+    at: Annotated[tuple[float, float], Field(strict=False)] | None = None
+    """or a place on which unplaced events are put, such as the station, as the file has it: [lon, lat] or [x, y]."""
+    within: float = Field(1e-5, ge=0)
+    """How near to it, in the units of `at`."""
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> LeaveOut:
+        if (self.column is None) == (self.at is None) or (self.column is None) != (not self.values):
+            raise ValueError("give either column and values, or at")
+        return self
+
+
 class DataSection(Section):
     """`[data]`: the incident or call history."""
 
     events: Annotated[tuple[FilePath, ...], Field(strict=False, min_length=1)]
-    """One file or several: CSV, Parquet, GeoJSON or GeoPackage."""
+    """Files, or patterns such as "events_*.csv": CSV, Parquet, XLSX, XLS, ODS, JSON, GeoJSON, GeoPackage, Shapefile."""
     preset: str | None = None
     """A known source ("chicago", "new_york", …) that fills in columns, time format and place system."""
     columns: ColumnMap = ColumnMap()
@@ -59,9 +92,15 @@ class DataSection(Section):
     crs: str | None = None
     """Coordinate system of `x`, `y` (for example "EPSG:2913"); lon/lat need none."""
     layer: str | None = None
-    """Layer of a GeoPackage."""
+    """Layer of a GeoPackage, or sheet of a workbook; by default the first."""
     time_format: str | None = None
-    """strptime format of the time column (or of `date`); guessed from ISO forms if absent."""
+    """strptime format of the time column (or of `date`), or "epoch s", "epoch ms", "excel"; found out if absent."""
+    offsets: Literal["keep", "ignore"] = "keep"
+    """Whether an offset such as Z behind a time is meant, or the time is local whatever stands behind it."""
+    missing: Texts = ()
+    """Codes that stand for nothing in any mapped column, such as "-999" or "NSA"."""
+    leave_out: Annotated[tuple[LeaveOut, ...], Field(strict=False)] = ()
+    """Rows that are not events: unfounded ones, or those heaped at one place."""
     timezone: str | None = None
     """Time zone of the times in the file, if not the job's ("UTC" for instance)."""
     time_precision: Literal["auto", "minute", "day", "month"] = "auto"
@@ -74,8 +113,9 @@ class DataSection(Section):
     """Values of the origin column that mean officer-initiated. Every other value is a call."""
     corrections: Literal["refuse", "net"] = "refuse"
     """What to do with negative counts: refuse the file, or net them per cell and period."""
-    duplicates: Literal["id", "row", "keep"] = "id"
-    """Drop rows that repeat an id; drop rows equal in every mapped column; or keep all."""
+    duplicates: Literal["id", "last", "row", "keep"] = "id"
+    """Of rows that repeat an id, keep the first, or the last (by `columns.version`, else in order of the file); drop
+    rows equal in every mapped column; or keep all."""
     bad_rows: Literal["refuse", "drop"] = "refuse"
     """Unreadable times: refuse the file, or drop and count the rows. Missing ones are always counted and left out."""
     gaps: Literal["mask", "zero", "refuse"] = "mask"

@@ -86,6 +86,10 @@ class StaffingSection(Section):
     """Priority labels, the most urgent first; needed unless they are numbers, of which 1 is the most urgent."""
     priority_map: dict[str, str] = {}
     """Renames priorities: label in the file = label used; several may map to one, "" leaves such calls out."""
+    missing: Texts = ()
+    """Codes that stand for nothing in any mapped column, such as "-999"."""
+    repeats: Literal["fold", "drop"] = "fold"
+    """Rows that repeat a call number: one row per unit sent, folded to the call; or mere repeats, dropped."""
     bad_rows: Literal["refuse", "drop"] = "refuse"
     """Unreadable times, and stamps out of order such as cleared before received: refuse the file, or drop and count
     the rows. Missing arrivals and closing times are imputed and counted."""

@@ -48,6 +48,32 @@ WORDS: dict[str, str] = {
     "polygons_repaired": "{file}: {count} self-intersecting polygons were repaired: {polygons:some10}",
     "origins_not_found": "{where} names {origins:some}, which do not occur; the file has {found:some8}",
     "of_source": "{source}: {said}",
+    "lines_before_header": "{file}: {count:,} {count:line|lines} above the header {count:is|are} passed over",
+    "lines_no_rows": (
+        "{file}: {count:,} {count:line is|lines are} no rows but headers again, totals, rules or remarks, and left out"
+    ),
+    "sheet_read": "{file}: sheet {sheet!r} is read; it also has {others:some8} (data.layer names another)",
+    "rows_lost": (
+        "{count:,} of {total:,} rows ({share:.1%}): {reason}{parts:?; most in {parts:& and }}; {key} changes it"
+    ),
+    "part_hit": "{part} ({share:.0%}{others:? and {others} more with a fifth or more})",
+    "heap": (
+        "{count:,} events ({share:.1%}) stand at one point, {x}, {y}: if that is a station or a default, leave them "
+        "out with [[data.leave_out]] at = [{x}, {y}]"
+    ),
+    "leave_out_unused": "leave_out names values that column {column!r} does not hold: {values:some}; it has {known}",
+    "leave_out_none": "rule {number} of data.leave_out meets no row",
+    "status_unused": (
+        "{columns:some} may tell which rows are unfounded or cancelled: [[data.leave_out]] with column and values leaves "
+        "them out"
+    ),
+    "clocks_taken": "column {column!r}: numbers are taken as {form}",
+    "times_taken": "column {column!r} is taken as {form}; data.time_format says otherwise",
+    "kinds_one_number": "kind {kind}: {names:some} {names:?are the same number and count to it}",
+    "versions_differ": (
+        '{count:,} rows repeat an id with another time, kind or place; the first is kept: data.duplicates = "last" '
+        'keeps the last version, "row" all that differ'
+    ),
     "counted": "{kind} ({count:,})",
     "kinds_trained": "kinds that train the model: {kinds}",
     "of_file": "{file}: {because}",

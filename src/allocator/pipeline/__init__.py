@@ -10,12 +10,12 @@ from allocator.pipeline.save import (
     save_scenarios, save_staffing, write_answer,
 )  # fmt: skip
 from allocator.pipeline.studies import (
-    backtest_job, backtest_plans, explore_job, overloads_of, scenarios_job, staff_job, validate,
+    backtest_job, backtest_plans, explore_job, scenarios_job, staff_job, validate,
 )  # fmt: skip
 
 __all__ = [
     "ENGINES", "Progress", "backtest_job", "backtest_plans", "bulletins_of", "delivery_of", "explore_job", "new_job",
-    "overloads_of", "peak_mb", "products_of", "remake_products", "replan", "run", "save", "save_backtest",
+    "peak_mb", "products_of", "remake_products", "replan", "run", "save", "save_backtest",
     "save_bulletins", "save_delivery", "save_exploration", "save_plan_backtest", "save_run", "save_scenarios",
     "save_staffing", "scenarios_job", "staff_job", "synthetic_files", "validate", "versions", "week_before",
     "write_answer",

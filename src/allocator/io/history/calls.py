@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from allocator.config import CallColumns, Job, StaffingSection
 from allocator.domain import Calls
 from allocator.errors import ConfigError, DataError, nearest
-from allocator.io.history.book import Book
-from allocator.io.history.call_columns import (
+from allocator.io.history.columns.book import Book
+from allocator.io.history.columns.calls import (
     check_order,
     drop_repeated,
     durations_of,

@@ -323,9 +323,10 @@ def _days(table: Table, section: CovariateSection, timezone: str) -> tuple[Ints 
 
 
 def local_days(times: ParsedTimes, timezone: str) -> Ints:
-    """Return the local day of each time (`datetime.date.toordinal`); where times are dates, the file's own day."""
-    day = times.own.astype("datetime64[D]").astype(np.int64)
-    if times.utc.any() and times.midnight_share(~times.missing) < _DAY_SHARE:
+    """Return the local day of each time (`datetime.date.toordinal`); where times are dates, their own day."""
+    dates = times.midnight_share(~times.missing, timezone) >= _DAY_SHARE
+    day = (times.as_dates(timezone) if dates else times).own.astype("datetime64[D]").astype(np.int64)
+    if times.utc.any() and not dates:
         day[times.utc] = local_clock(times.time[times.utc], timezone)[0]
     return np.asarray(day + _EPOCH)
 

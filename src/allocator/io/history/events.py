@@ -12,11 +12,11 @@ import pandas as pd
 from pydantic import ValidationError
 
 from allocator.config import ColumnMap, DataSection, Job
-from allocator.domain import Events
+from allocator.domain import Events, Ints
 from allocator.errors import ConfigError, DataError, nearest, some
 from allocator.facts import Note, note
-from allocator.io.history.book import Book
-from allocator.io.history.event_columns import (
+from allocator.io.history.columns.book import Book
+from allocator.io.history.columns.events import (
     TOLD,
     are_dates,
     counts_of,
@@ -24,14 +24,18 @@ from allocator.io.history.event_columns import (
     kinds_of,
     origins_of,
     other_times_of,
-    places_of,
     precision_of,
     times_of,
     utc_of,
     weights_of,
 )
+from allocator.io.history.columns.places import heaps, leave_out, places_of
 from allocator.io.history.presets import preset, with_preset
 from allocator.io.tables import ParsedTimes, Piece, Source, check_map, label, personal_columns, plain_name, read_piece
+
+
+_STATUS = ("status", "casestatus", "reportstatus", "incidentstatus", "disposition", "unfounded", "founded", "validity")
+"""Columns, by their plain names, that often tell which rows are no events."""
 
 
 def read_events(
@@ -76,9 +80,13 @@ def read_events(
 
 
 def read_job_events(job: Job, source: Source | None = None) -> Events:
-    """Return the events of a job's `[data]` section, or of another source with its columns; see `read_events`."""
-    sources: list[Source] = list(job.data.events) if source is None else [source]
-    return _read(sources, job.data, timezone=job.job.timezone)
+    """Return the events of a job's `[data]` section, or of another source with its columns; see `read_events`.
+
+    In another source, dates that mean two days are taken as the one nearer to the job's week.
+    """
+    if source is None:
+        return _read(list(job.data.events), job.data, timezone=job.job.timezone)
+    return _read([source], job.data, timezone=job.job.timezone, near=np.datetime64(job.job.week, "s"))
 
 
 def _section(content: dict[str, Any]) -> DataSection:
@@ -94,7 +102,7 @@ def _section(content: dict[str, Any]) -> DataSection:
         raise ConfigError("the options of read_events are wrong", faults=faults) from None
 
 
-def _read(sources: list[Source], section: DataSection, *, timezone: str) -> Events:
+def _read(sources: list[Source], section: DataSection, *, timezone: str, near: np.datetime64 | None = None) -> Events:
     section = with_preset(section)
     check_map(section, sources, timezone=timezone)
     pieces = [read_piece(source, section) for source in sources]
@@ -103,7 +111,8 @@ def _read(sources: list[Source], section: DataSection, *, timezone: str) -> Even
     broken = sum(len(piece.bad_rows) for piece in pieces)
     frames = [piece.frame for piece in pieces]
     frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-    ledger, notes = {"read": len(frame) + broken}, _preset_notes(section, pieces)
+    ledger = {"read": len(frame) + broken}
+    notes = [*_preset_notes(section, pieces), *(told for piece in pieces for told in piece.notes)]
     book = Book(np.ones(len(frame), bool), ledger, section.bad_rows, notes=notes)
     book.count(broken, "rows with the wrong number of columns")
     if section.bad_rows == "refuse":
@@ -111,26 +120,32 @@ def _read(sources: list[Source], section: DataSection, *, timezone: str) -> Even
             if piece.bad_rows:
                 count = f"{len(piece.bad_rows):,} rows have the wrong number of columns"
                 book.faults.append(f"{label(source)}: {count}, for example {'; '.join(piece.bad_rows[:3])}")
-    events = _assemble(frame, section, book=book, timezone=timezone, crs=pieces[0].crs)
+    events = _assemble(frame, section, book=book, timezone=timezone, crs=pieces[0].crs, near=near)
     personal = dict.fromkeys(name for piece in pieces for name in personal_columns(piece.found))
     return dataclasses.replace(events, dropped_columns=tuple(personal))
 
 
 def _preset_notes(section: DataSection, pieces: Sequence[Piece]) -> list[Note]:
     """Return the traps of the section's preset, and a warning where the source has changed its columns."""
+    found = {plain_name(name): name for piece in pieces for name in piece.found}
+    ruled = {plain_name(rule.column) for rule in section.leave_out if rule.column}
+    status = [name for plain, name in found.items() if plain in _STATUS and plain not in ruled]
+    notes = [note("history.status_unused", columns=status)] if status and not section.leave_out else []
     if section.preset is None:
-        return []
+        return notes
     source = preset(section.preset)
-    notes = [note("history.of_source", source=source.title, said=said) for said in source.notes]
-    found = {plain_name(name) for piece in pieces for name in piece.found}
+    notes += [note("history.of_source", source=source.title, said=said) for said in source.notes]
     if gone := [name for name in source.expected if plain_name(name) not in found]:
         notes.append(note("history.columns_changed", source=source.title, columns=gone))
     return notes
 
 
-def _assemble(frame: pd.DataFrame, section: DataSection, *, book: Book, timezone: str, crs: str) -> Events:
+def _assemble(
+    frame: pd.DataFrame, section: DataSection, *, book: Book, timezone: str, crs: str, near: np.datetime64 | None
+) -> Events:
     """Return the events of a frame whose columns are roles; raise all its faults at once."""
-    times = times_of(frame, section, book)
+    times = times_of(frame, section, book, timezone=timezone, near=near)
+    leave_out(frame, section.leave_out, book)
     x, y = places_of(frame, section, book)
     kind, kinds = kinds_of(frame, section, book)
     count, weight = counts_of(frame, section, book), weights_of(frame, book)
@@ -140,7 +155,9 @@ def _assemble(frame: pd.DataFrame, section: DataSection, *, book: Book, timezone
     if book.faults:
         raise _all_faults(book, times, section)
     identity = drop_repeated(frame, section, book)
-    precision = precision_of(times, section, book)
+    precision = precision_of(times, section, book, timezone)
+    book.notes += book.losses(kind, kinds, _months(times))
+    book.notes += heaps(x, y, keep=book.keep)
     order = np.flatnonzero(book.keep)
     if not len(order):
         raise DataError("no usable events: every row is left out", faults=book.lines)
@@ -148,7 +165,9 @@ def _assemble(frame: pd.DataFrame, section: DataSection, *, book: Book, timezone
     order = order[rank := np.argsort(utc, kind="stable")]
     start = utc[rank]
     ends, told = (
-        None if other is None else utc_of(other, section, timezone, rows=order, dates=are_dates(other, book.keep))
+        None
+        if other is None
+        else utc_of(other, section, timezone, rows=order, dates=are_dates(other, book.keep, timezone))
         for other in (end, reported)
     )
     if ends is not None:
@@ -162,9 +181,15 @@ def _assemble(frame: pd.DataFrame, section: DataSection, *, book: Book, timezone
     )  # fmt: skip
 
 
+def _months(times: ParsedTimes) -> Ints:
+    """Return months since 1970 on the file's own clock, -1 where there is no time that can be."""
+    month = times.own.astype("datetime64[M]").astype(np.int64)
+    return np.where(np.isnat(times.own) | (month < 0) | (month > 12 * 140), -1, month)
+
+
 def _all_faults(book: Book, times: ParsedTimes, section: DataSection) -> DataError:
     examples = times.text[times.bad].unique().tolist()[:3] if times.bad.any() else []
-    column = (section.columns.time or section.columns.date) if examples else None
+    column = (section.columns.time or section.columns.date or section.columns.year) if examples else None
     several = "1 fault" if len(book.faults) == 1 else f"{len(book.faults)} faults"
     return DataError(
         f"the event file has {several}: {book.faults[0]}", faults=book.faults if len(book.faults) > 1 else (),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -12,25 +13,23 @@ import pandas as pd
 import pyproj
 
 from allocator.config import DataSection
-from allocator.errors import ConfigError, DataError, nearest
-from allocator.io.tables.files import (
-    GEOMETRY_X,
-    GEOMETRY_Y,
-    GIS_SUFFIXES,
-    Probe,
-    read_columns,
-    read_header,
-    refuse_repeated,
-    require_columns,
-)
+from allocator.errors import ConfigError, DataError, nearest, some
+from allocator.facts import Note
+from allocator.io.tables.dates import FORMS
+from allocator.io.tables.files import open_table, refuse_repeated, require_columns
+from allocator.io.tables.forms import GEOMETRY_X, GEOMETRY_Y, Probe
 from allocator.io.tables.personal import looks_personal
 from allocator.io.tables.times import ParsedTimes, parse_times
+from allocator.io.tables.values import without_codes
 
 Source: TypeAlias = str | Path | pd.DataFrame
 
 WGS84 = "EPSG:4326"
 MOST_KINDS = 2_000
 """More different values than this are no kinds of event."""
+
+
+PLACE = "give the place as columns.lon and columns.lat, as columns.x and columns.y, or as columns.place"
 
 
 def label(source: Source) -> str:
@@ -42,9 +41,7 @@ def check_map(section: DataSection, sources: list[Source], *, timezone: str) -> 
     """Refuse a column map that cannot work, with all its faults."""
     columns = section.columns
     mapped = columns.model_dump(exclude_none=True)
-    layered = all(
-        not isinstance(source, pd.DataFrame) and Path(source).suffix.lower() in GIS_SUFFIXES for source in sources
-    )
+    files = any(not isinstance(source, pd.DataFrame) for source in sources)  # which may hold a place for each row
     faults = [
         f"columns.{role} = {name!r} looks personal: allocator forecasts places, never persons"
         for role, name in mapped.items()
@@ -52,13 +49,10 @@ def check_map(section: DataSection, sources: list[Source], *, timezone: str) -> 
     ]
     if not columns.kind:
         faults.append("columns.kind is required: the column with the offence or call type")
-    if bool(columns.time) == bool(columns.date):
-        faults.append("give the time either as columns.time, or as columns.date (and columns.clock)")
-    if columns.clock and not columns.date:
-        faults.append("columns.clock needs columns.date")
-    pairs = [pair for pair in (("lon", "lat"), ("x", "y")) if set(pair) & set(mapped)]
-    if any(not set(pair) <= set(mapped) for pair in pairs) or len(pairs) > 1 or not (pairs or layered):
-        faults.append("give the place either as columns.lon and columns.lat, or as columns.x and columns.y")
+    faults += _time_faults(section)
+    pairs = [pair for pair in (("lon", "lat"), ("x", "y"), ("place",)) if set(pair) & set(mapped)]
+    if any(not set(pair) <= set(mapped) for pair in pairs) or len(pairs) > 1 or not (pairs or files):
+        faults.append(PLACE)
     if ("x", "y") in pairs and not section.crs:
         faults.append('crs is required for x and y, for example "EPSG:2913"')
     if section.officer_initiated and not columns.origin:
@@ -70,6 +64,40 @@ def check_map(section: DataSection, sources: list[Source], *, timezone: str) -> 
         raise ConfigError("the [data] section cannot be used", faults=[f"data.{fault}" for fault in faults])
 
 
+def _time_faults(section: DataSection) -> list[str]:
+    """Return the faults of the columns that tell when, and of those that tell which version."""
+    columns = section.columns
+    parts = {role: getattr(columns, role) for role in ("year", "month", "day")}
+    faults = []
+    if sum((bool(columns.time), bool(columns.date), any(parts.values()))) != 1:
+        faults.append(
+            "give the time as columns.time, as columns.date (and columns.clock), or as columns.year, month and day "
+            "(and hour, minute)"
+        )
+    elif any(parts.values()) and not all(parts.values()):
+        faults.append(
+            f"columns.year, month and day go together: {', '.join(r for r, n in parts.items() if not n)} is missing"
+        )
+    if columns.clock and not columns.date:
+        faults.append("columns.clock needs columns.date")
+    if columns.clock and columns.hour:
+        faults.append("give the time of day as columns.clock or as columns.hour, not both")
+    if columns.minute and not columns.hour:
+        faults.append("columns.minute needs columns.hour")
+    if columns.hour and columns.time:
+        faults.append("columns.hour needs columns.date, or columns.year, month and day")
+    if columns.version and section.duplicates != "last":
+        faults.append('columns.version needs data.duplicates = "last"')
+    elif columns.version and not columns.id:
+        faults.append("columns.version needs columns.id")
+    for n, rule in enumerate(section.leave_out):
+        if rule.column is not None and looks_personal(rule.column):
+            faults.append(
+                f"leave_out.{n}.column = {rule.column!r} looks personal: allocator forecasts places, never persons"
+            )
+    return faults
+
+
 def _setting_faults(section: DataSection, timezone: str) -> list[str]:
     """Return the faults of time zones, time format and coordinate system."""
     faults = []
@@ -78,14 +106,16 @@ def _setting_faults(section: DataSection, timezone: str) -> list[str]:
         if zone is not None and zone not in zones:
             faults.append(f"timezone: unknown time zone {zone!r}{nearest(zone, zones)}")
     if section.time_format and not known_format(section.time_format):
-        faults.append(f"time_format: {section.time_format!r} is not a strptime format")
+        faults.append(f"time_format: {section.time_format!r} is neither a strptime format nor one of {some(FORMS)}")
     if section.crs and not known_crs(section.crs):
         faults.append(f"crs: unknown coordinate system {section.crs!r}")
     return faults
 
 
 def known_format(time_format: str) -> bool:
-    """Return whether a text is a strptime format."""
+    """Return whether a text is a strptime format, or one of `FORMS`."""
+    if time_format in FORMS:
+        return True
     try:
         pd.to_datetime(["2017"], format=time_format, errors="coerce")
     except ValueError:
@@ -110,13 +140,15 @@ class Piece:
     found: tuple[str, ...]
     crs: str
     bad_rows: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def read_piece(source: Source, section: DataSection) -> Piece:
     """Return a source's mapped columns; refuse it if one is missing or stands twice."""
     names = section.columns.model_dump(exclude_none=True)
+    names |= {f"leave out {n}": rule.column for n, rule in enumerate(section.leave_out) if rule.column is not None}
     loose = section.preset is not None
-    crs = WGS84 if section.columns.lon else section.crs or ""
+    crs = WGS84 if section.columns.lon or section.columns.place else section.crs or ""
     if isinstance(source, pd.DataFrame):
         found = tuple(map(str, source.columns))
         roles = _match(names, found, loose=loose)
@@ -125,20 +157,28 @@ def read_piece(source: Source, section: DataSection) -> Piece:
         if not len(source):
             raise DataError("the DataFrame has no rows")
         data = {role: source.iloc[:, found.index(name)].array for role, name in roles.items()}
-        return Piece(pd.DataFrame(data), found, crs)
-    found = read_header(source, layer=section.layer)
+        return Piece(_without(pd.DataFrame(data), section.missing), found, crs)
+    opened = open_table(source, layer=section.layer)
+    found = opened.names
     roles = _match(names, found, loose=loose)
     probe = _probe(source, roles, section)
-    table = read_columns(source, list(roles.values()), layer=section.layer, probe=probe)
+    if not {"lon", "x", "place"} & set(roles) and not opened.has_places:
+        raise ConfigError(f"{label(source)} is no map of points: {PLACE} (in [data.columns])")
+    table = opened.columns(list(roles.values()), probe=probe)
     data = {role: table.frame[name] for role, name in roles.items()}
-    if GEOMETRY_X in table.frame and not {"lon", "x"} & set(roles):
+    if GEOMETRY_X in table.frame and not {"lon", "x", "place"} & set(roles):
         crs = section.crs or table.crs or ""
         if not crs:
             raise DataError(f"{label(source)} states no coordinate system: set data.crs")
         places = ("lon", "lat") if crs in (WGS84, "OGC:CRS84") else ("x", "y")
         data |= dict(zip(places, (table.frame[GEOMETRY_X], table.frame[GEOMETRY_Y]), strict=True))
         crs = WGS84 if places == ("lon", "lat") else crs
-    return Piece(pd.DataFrame(data), found, crs, table.bad_rows)
+    return Piece(_without(pd.DataFrame(data), section.missing), found, crs, table.bad_rows, table.notes)
+
+
+def _without(frame: pd.DataFrame, codes: Sequence[str]) -> pd.DataFrame:
+    """Return the columns with nothing where a code for missing stands."""
+    return frame.apply(lambda column: without_codes(column, codes)) if codes else frame
 
 
 def plain_name(name: str) -> str:
@@ -154,19 +194,21 @@ def _match(columns: dict[str, str], found: tuple[str, ...], *, loose: bool) -> d
 
 def _probe(source: str | Path, roles: dict[str, str], section: DataSection) -> Probe:
     """Return a check of samples of a file that gives up where most times are none or kinds abound."""
-    column, kind = roles.get("time") or roles["date"], roles["kind"]
+    column, kind = roles.get("time") or roles.get("date"), roles["kind"]
     seen: list[ParsedTimes] = []
     kinds: set[str] = set()
 
     def probe(rows: pd.DataFrame) -> None:
-        seen.append(parse_times(rows[column], time_format=section.time_format))
         kinds.update(rows[kind])
+        if column is not None:
+            seen.append(parse_times(without_codes(rows[column], section.missing), time_format=section.time_format))
         bad, total = sum(int(times.bad.sum()) for times in seen), sum(len(times.bad) for times in seen)
         if total >= 1_000 and bad > total / 2:
             last = seen[-1]
             raise DataError(
-                f"{label(source)}: {bad:,} of {total:,} sampled times cannot be read; reading was given up",
-                faults=[str(last.fault(column))],
+                f"{label(source)}: {bad:,} of {total:,} sampled times cannot be read; reading was given up: set "
+                "data.time_format, or another column",
+                faults=[str(last.fault(str(column)))],
                 column=column,
                 count=bad,
                 examples=last.text[last.bad].unique().tolist()[:3],

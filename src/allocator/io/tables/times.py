@@ -11,22 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from allocator.domain import Bools, Floats, Ints, Times
+from allocator.domain import Bools, Ints, Times
 from allocator.errors import some
-from allocator.io.tables.files import as_text
-
-GUESSES = (
-    "ISO8601", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M %p", "%m/%d/%Y",
-    "%Y/%m/%d %H:%M:%S", "%Y/%m/%d",
-)  # fmt: skip
-"""Formats tried where none is given. Day-first dates are never guessed: 03/04 would be read wrongly."""
-
-# After a date and a time of day only: the -01 of a date is no offset.
-_WITH_OFFSET = (
-    r"\d{4}(?:\D\d{1,2}\D\d{1,2}|\d{4})[T ]\s*\d{1,2}(?::?\d{2}(?::?\d{2}(?:\.\d+)?)?)?"
-    r"\s*(?:Z|[+-]\d{1,2}(?::?\d{2})?)"
-)
-_SHIFT = r"(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?$"
+from allocator.io.tables.dates import FORMS, Dates, clock_seconds, of_numbers, offsets, read_dates
+from allocator.io.tables.values import as_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,15 +46,38 @@ class ParsedTimes:
     text: pd.Series[str]
     own: Times
     only_months: bool = False
+    form: str = ""
+    """How the column was taken where that had to be found out, such as "day first" or "epoch ms"."""
+    ambiguous: tuple[str, ...] = ()
+    """Texts that mean two dates each, where nothing in the column tells which."""
 
-    def as_dates(self) -> ParsedTimes:
-        """Return the times as the file's own clock shows them, whatever its offset: a date has no time zone."""
+    def as_dates(self, timezone: str) -> ParsedTimes:
+        """Return the times as dates, which have no time zone: those of the file's own clock.
+
+        Midnights written in UTC, as map servers do, are the dates of their local days.
+        """
+        day = self._local(timezone) if self._local_midnights(timezone) else self.own
+        return dataclasses.replace(self, time=day, own=day, utc=np.zeros(len(self.utc), bool))
+
+    def on_own_clock(self) -> ParsedTimes:
+        """Return the times without their offsets."""
         return dataclasses.replace(self, time=self.own, utc=np.zeros(len(self.utc), bool))
 
-    def midnight_share(self, rows: Bools) -> float:
-        """Return the share of `rows` with a time that are exactly 00:00 on the file's own clock."""
-        own = self.own[rows & ~np.isnat(self.own)]
-        return float((own == own.astype("datetime64[D]")).mean()) if len(own) else 0.0
+    def midnight_share(self, rows: Bools, timezone: str) -> float:
+        """Return the share of `rows` with a time that are exactly 00:00, on the file's own clock or the local one."""
+        return max(_midnights(self.own[rows]), _midnights(self._local(timezone)[rows]) if self.utc.any() else 0.0)
+
+    def _local_midnights(self, timezone: str) -> bool:
+        if not self.utc.any():
+            return False
+        return _midnights(self._local(timezone)) > max(0.9, _midnights(self.own))
+
+    def _local(self, timezone: str) -> Times:
+        """Return the times on the local clock; those without an offset as they stand."""
+        index = pd.DatetimeIndex(self.time[self.utc]).tz_localize("UTC").tz_convert(timezone).tz_localize(None)
+        local = self.time.copy()
+        local[self.utc] = index.to_numpy().astype("datetime64[s]")
+        return local
 
     def fault(self, column: str) -> str | None:
         """Return a sentence on the unreadable times, with their number and three examples."""
@@ -77,8 +88,25 @@ class ParsedTimes:
         return f"column {column!r}: {count:,} of {len(self.bad):,} times cannot be read, for example {examples}"
 
 
-def parse_times(values: pd.Series[Any], *, time_format: str | None = None) -> ParsedTimes:
-    """Return the times of a column: text in `time_format` (guessed if None), or typed dates and times."""
+def _midnights(times: Times) -> float:
+    known = times[~np.isnat(times)]
+    return float((known == known.astype("datetime64[D]")).mean()) if len(known) else 0.0
+
+
+def parse_times(
+    values: pd.Series[Any], *, time_format: str | None = None, near: np.datetime64 | None = None
+) -> ParsedTimes:
+    """Return the times of a column: text in `time_format` (found out if None), or typed dates and times.
+
+    Parameters
+    ----------
+    values : Series
+        As they stand in the file.
+    time_format : str, optional
+        A strptime format, or one of "epoch s", "epoch ms" (since 1970, UTC) and "excel" (days since 1900).
+    near : datetime64, optional
+        Where the times should lie, for texts such as 03/04/2025 that mean two dates.
+    """
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         return _typed(values.dt.tz_convert("UTC").dt.tz_localize(None), own=values.dt.tz_localize(None))
     if pd.api.types.is_datetime64_dtype(values.dtype):
@@ -86,47 +114,57 @@ def parse_times(values: pd.Series[Any], *, time_format: str | None = None) -> Pa
     text = as_text(values)
     missing = text.eq("").to_numpy()
     distinct, row = _distinct(text)
-    parsed = _guess(distinct) if time_format is None else _to_datetime(distinct, time_format)
-    utc, own = _own_clock(distinct, parsed, time_format)
-    time = parsed[row]
+    dates = _read(distinct, time_format, near)
+    utc = np.isfinite(dates.offset) & ~np.isnat(dates.own)
+    shift = np.where(utc, dates.offset, 0).astype(np.int64).astype("timedelta64[s]")
+    time = (dates.own - shift)[row]
     months = bool(len(distinct)) and bool(distinct[distinct != ""].str.fullmatch(r"\d{4}-\d{2}").all())
-    return ParsedTimes(time, utc[row], missing, np.isnat(time) & ~missing, text, own[row], months)
+    return ParsedTimes(
+        time, utc[row], missing, np.isnat(time) & ~missing, text, dates.own[row], months, dates.form, dates.ambiguous
+    )
 
 
-def _own_clock(text: pd.Series[str], parsed: Times, time_format: str | None) -> tuple[Bools, Times]:
-    """Return which times carry an offset, and all times as their own clock shows them."""
-    if time_format is None:
-        utc = text.str.fullmatch(_WITH_OFFSET).to_numpy(dtype=bool)
-    else:
-        utc = np.full(len(text), "%z" in time_format)
-        if not time_format.rstrip().endswith("%z"):
-            return utc, parsed
-    parts = text[utc].str.extract(_SHIFT)
-    minutes = parts["hours"].astype("float64") * 60 + parts["minutes"].astype("float64").fillna(0)
-    shift = minutes.where(parts["sign"].eq("+"), -minutes).fillna(0).to_numpy(dtype=np.float64)
-    own = parsed.copy()
-    own[utc] += (shift * 60).astype("timedelta64[s]")
-    return utc, own
+def _read(distinct: pd.Series[str], time_format: str | None, near: np.datetime64 | None) -> Dates:
+    """Return distinct texts as times."""
+    if time_format in FORMS:
+        numbers = pd.to_numeric(distinct, errors="coerce").to_numpy(np.float64)
+        return Dates(
+            of_numbers(numbers, time_format), np.full(len(distinct), np.nan if time_format == "excel" else 0.0)
+        )
+    if time_format is not None:
+        utc = _strptime(distinct, time_format)
+        if "%z" not in time_format:
+            return Dates(utc, np.full(len(distinct), np.nan))
+        ahead = offsets(distinct.str.extract(r"(Z|UTC|[+-]\d{1,2}(?::?\d{2})?)$")[0])
+        ahead = np.where(np.isfinite(ahead), ahead, 0.0)
+        return Dates(utc + ahead.astype(np.int64).astype("timedelta64[s]"), ahead)
+    if len(distinct) and distinct[distinct.ne("")].str.fullmatch(r"\d{4}-\d{2}").all():
+        return Dates(_strptime(distinct, "%Y-%m"), np.full(len(distinct), np.nan))
+    return read_dates(distinct, near=near)
 
 
-def combine_date_and_clock(date: ParsedTimes, clock: pd.Series[Any]) -> tuple[ParsedTimes, Bools]:
-    """Return date plus time of day, and the rows whose time of day is blank (taken as 00:00).
+def combine_date_and_clock(
+    date: ParsedTimes, clock: pd.Series[Any], timezone: str
+) -> tuple[ParsedTimes, Bools, str]:  # fmt: skip
+    """Return date plus time of day, the rows whose time of day is blank (taken as 00:00), and how clocks were taken.
 
-    The date is the file's own: an offset of its midnight says nothing of the clock. A clock is HH:MM[:SS] or
-    an integer HHMM (30 is 00:30, 0 is 00:00, 2400 the end of the day).
+    The date is the file's own: an offset of its midnight says nothing of the clock. The forms of clocks are those of
+    `clock_seconds`; 24:00 is the end of the day.
     """
     text = as_text(clock)
     distinct, row = _distinct(text)
-    seconds = _clock_seconds(distinct)[row]
+    of_distinct, form = clock_seconds(distinct)
+    seconds = of_distinct[row]
     blank = text.eq("").to_numpy()
     bad = np.isnan(seconds) & ~blank
     offset = np.where(np.isnan(seconds), 0, seconds).astype("timedelta64[s]")
-    day = date.own.astype("datetime64[D]").astype("datetime64[s]")
+    day = date.as_dates(timezone).own.astype("datetime64[D]").astype("datetime64[s]")
     time = np.where(bad, np.datetime64("NaT"), day + offset)
     both = ParsedTimes(
-        time, np.zeros(len(time), bool), date.missing, date.bad | (bad & ~date.missing), date.text + " " + text, time
-    )
-    return both, blank & ~date.missing
+        time, np.zeros(len(time), bool), date.missing, date.bad | (bad & ~date.missing), date.text + " " + text, time,
+        form=date.form, ambiguous=date.ambiguous,
+    )  # fmt: skip
+    return both, blank & ~date.missing, form
 
 
 def to_utc(local: Times, timezone: str) -> tuple[Times, int, int]:
@@ -183,31 +221,7 @@ def _distinct(text: pd.Series[str]) -> tuple[pd.Series[str], Ints]:
     return pd.Series(distinct, dtype="str"), np.asarray(codes)
 
 
-def _guess(text: pd.Series[str]) -> Times:
-    """Return the times read with the first of `GUESSES` that fits each value, the likeliest guess first."""
-    sample = text.iloc[:: max(1, len(text) // 1_000)]
-    hits = {guess: int((~np.isnat(_to_datetime(sample, guess))).sum()) for guess in GUESSES}
-    time = np.full(len(text), np.datetime64("NaT"), "datetime64[s]")
-    for guess in sorted(GUESSES, key=lambda one: -hits[one]):
-        rows = np.isnat(time) & text.ne("").to_numpy()
-        if rows.any():
-            time[rows] = _to_datetime(text[rows], guess)
-    return time
-
-
-def _to_datetime(text: pd.Series[str], time_format: str) -> Times:
+def _strptime(text: pd.Series[str], time_format: str) -> Times:
     parsed = pd.to_datetime(text, format=time_format, errors="coerce", utc=True)
     time: Times = parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
     return time
-
-
-def _clock_seconds(text: pd.Series[str]) -> Floats:
-    parts = text.str.extract(r"^(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?$").astype("float64")
-    compact = text.str.extract(r"^(\d{1,4})(?:\.0)?$")[0].astype("float64")
-    hour = np.where(compact.notna(), compact // 100, parts[0])
-    minute = np.where(compact.notna(), compact % 100, parts[1])
-    second = np.where(compact.notna(), 0.0, parts[2].fillna(0.0))
-    total = hour * 3600 + minute * 60 + second
-    with np.errstate(invalid="ignore"):
-        valid = (minute < 60) & (second < 60) & (total <= 86_400)
-    return np.where(valid, total, np.nan)

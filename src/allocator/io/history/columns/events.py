@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocator.config import DataSection
-from allocator.domain import ALL_KINDS, CALL, OFFICER, Bools, Floats, Ints
+from allocator.domain import ALL_KINDS, CALL, OFFICER, Bools, Ints
 from allocator.errors import nearest, some
 from allocator.facts import note
-from allocator.io.history.book import Book
+from allocator.io.history.columns.book import Book
 from allocator.io.tables import (
     MOST_KINDS,
     ParsedTimes,
@@ -33,18 +34,29 @@ TOLD = {
 _EARLIEST, _LATEST = np.datetime64("1970-01-01", "s"), np.datetime64("2101-01-01", "s")
 
 
-def times_of(frame: pd.DataFrame, section: DataSection, book: Book) -> ParsedTimes:
-    """Return the times of events, from one column or from date and clock; rows without one are dropped."""
+def times_of(
+    frame: pd.DataFrame, section: DataSection, book: Book, *, timezone: str, near: np.datetime64 | None = None
+) -> ParsedTimes:
+    """Return the times of events, from one column, from date and clock, or from parts; rows without one are dropped."""
+    form = section.time_format
     if "time" in frame:
-        times = parse_times(frame["time"], time_format=section.time_format)
+        times, name = parse_times(frame["time"], time_format=form, near=near), section.columns.time
+    elif "date" in frame:
+        times, name = parse_times(frame["date"], time_format=form, near=near), section.columns.date
     else:
-        times = parse_times(frame["date"], time_format=section.time_format)
-        if "clock" in frame:
-            times, blank = combine_date_and_clock(times, frame["clock"])
-            book.count(int(blank.sum()), "without time of day (taken as 00:00)")
-    fault = times.fault(str(section.columns.time or section.columns.date))
+        times, name = parse_times(_date_of_parts(frame)), section.columns.year
+    clock = frame.get("clock") if "clock" in frame else _clock_of_parts(frame)
+    if clock is not None:
+        times, blank, taken = combine_date_and_clock(times, clock, timezone)
+        book.mark(blank, "without time of day (taken as 00:00)")
+        if taken in ("hours", "HHMMSS", "HH.MM", "share of a day") and "clock" in frame:
+            book.notes.append(note("history.clocks_taken", column=section.columns.clock, form=taken))
+    if section.offsets == "ignore":
+        times = times.on_own_clock()
+    _tell_form(times, str(name), book)
+    fault = times.fault(str(name))
     if fault:
-        way_out = "" if section.time_format else "data.time_format, or "
+        way_out = "" if form else "data.time_format, or "
         fault += f'; set {way_out}data.bad_rows = "drop" to leave such rows out'
     book.drop(times.missing, "without time")
     book.refuse(times.bad, fault, reason="time cannot be read")
@@ -53,11 +65,47 @@ def times_of(frame: pd.DataFrame, section: DataSection, book: Book) -> ParsedTim
     return times
 
 
+def _tell_form(times: ParsedTimes, name: str, book: Book) -> None:
+    """Say how times were taken where that had to be found out; refuse dates that mean two days."""
+    if times.ambiguous:
+        clock = " %H:%M" if times.ambiguous[0].count(":") == 1 else " %H:%M:%S" if ":" in times.ambiguous[0] else ""
+        mark = next(sign for sign in "/-." if sign in times.ambiguous[0])
+        formats = [f'"{mark.join(parts)}{clock}"' for parts in (("%d", "%m", "%Y"), ("%m", "%d", "%Y"))]
+        book.faults.append(
+            f"column {name!r}: dates such as {some(times.ambiguous)} can be read day first or month first, and no "
+            f"number above 12 tells which: set data.time_format, such as {formats[0]} or {formats[1]}"
+        )
+    elif times.form and times.form != "month first":
+        book.notes.append(note("history.times_taken", column=name, form=times.form))
+
+
+def _date_of_parts(frame: pd.DataFrame) -> pd.Series[str]:
+    """Return dates as text of columns of years, months and days."""
+    year, month, day = (as_text(frame[role]) for role in ("year", "month", "day"))
+    number = {n: f"{n:02d}" for n in range(1, 13)}
+    months = pd.to_numeric(month, errors="coerce").map(number)
+    named = months.isna() & month.ne("")
+    whole = year + "-" + months.fillna("") + "-" + day.str.zfill(2)
+    return whole.mask(named, day + " " + month + " " + year).mask(year.eq("") | month.eq("") | day.eq(""), "")
+
+
+def _clock_of_parts(frame: pd.DataFrame) -> pd.Series[str] | None:
+    """Return clocks as text of columns of hours and minutes; None where there are none."""
+    if "hour" not in frame:
+        return None
+    hour = as_text(frame["hour"])
+    minute = as_text(frame["minute"]) if "minute" in frame else pd.Series("0", index=hour.index)
+    return (hour + ":" + minute.where(minute.ne(""), "0").str.zfill(2)).mask(hour.eq(""), "")
+
+
 def other_times_of(frame: pd.DataFrame, role: str, *, section: DataSection, book: Book) -> ParsedTimes | None:
     """Return the times of a further role, such as the end; None where the file has no such column."""
     if role not in frame:
         return None
     times = parse_times(frame[role])
+    if times.ambiguous:  # the format of the column of times is hardly another
+        times = parse_times(frame[role], time_format=section.time_format)
+        _tell_form(times, str(getattr(section.columns, role)), book)
     fault = times.fault(str(getattr(section.columns, role)))
     book.refuse(times.bad, fault, reason=f"{role} cannot be read")
     odd = (times.time < _EARLIEST) | (times.time >= _LATEST)
@@ -72,7 +120,7 @@ def utc_of(
 ) -> Any:  # fmt: skip
     """Return UTC times; of `dates`, the file's own day counts, whatever its time zone or offset."""
     zone = timezone if dates else section.timezone or timezone
-    times = times.as_dates() if dates else times
+    times = times.as_dates(timezone) if dates else times
     time, own = times.time[rows], times.utc[rows]
     utc = time.copy()
     utc[~own], gaps, folds = to_utc(time[~own], zone)
@@ -82,60 +130,11 @@ def utc_of(
     return utc
 
 
-def places_of(frame: pd.DataFrame, section: DataSection, book: Book) -> tuple[Floats, Floats]:
-    """Return east and north of each event as the file has them; rows without a place are dropped."""
-    roles = ("lon", "lat") if "lon" in frame else ("x", "y")
-    (x, bad_x), (y, bad_y) = (as_numbers(frame[role]) for role in roles)
-    bad = bad_x | bad_y
-    if bad.any():
-        values = frame[roles[0]].where(pd.Series(bad_x), frame[roles[1]])[bad]
-        examples = some(values.unique()[:3])
-        fault = f"{int(bad.sum()):,} of {len(frame):,} places are no numbers, for example {examples}"
-        book.refuse(bad, fault, reason="place cannot be read")
-    missing = ~bad & (~np.isfinite(x) | ~np.isfinite(y) | ((x == 0) & (y == 0)))
-    if section.corrections == "net" and {"id", "count"} <= set(frame):
-        source = _corrected_rows(frame, missing=missing)
-        known = source >= 0
-        x, y, missing = np.where(known, x[source], x), np.where(known, y[source], y), missing & ~known
-        book.count(int(known.sum()), "correction without place (put where the row it corrects is)")
-        if lost := int((missing & (as_numbers(frame["count"])[0] < 0)).sum()):
-            book.notes.append(note("history.corrections_lost", count=lost))
-    book.drop(missing, "without place")
-    if roles == ("lon", "lat"):
-        impossible = ~missing & ~bad & ((np.abs(y) > 90) | (np.abs(x) > 180))
-        book.refuse(impossible, _impossible(x, y, impossible), reason="impossible place")
-    return x, y
-
-
-def _corrected_rows(frame: pd.DataFrame, *, missing: Bools) -> Ints:
-    """Return for each negative row without place the first placed positive row of the same id, else -1."""
-    identity = as_text(frame["id"])
-    counts, _ = as_numbers(frame["count"])
-    usable = identity.ne("").to_numpy()
-    known = np.flatnonzero(usable & ~missing & (counts > 0))
-    first = pd.Series(known, index=identity.iloc[known].to_numpy())
-    first = first[~first.index.duplicated()]
-    wanted = np.flatnonzero(usable & missing & (counts < 0))
-    rows = np.full(len(frame), -1, np.intp)
-    rows[wanted] = first.reindex(identity.iloc[wanted].to_numpy()).fillna(-1).to_numpy(dtype=np.intp)
-    return rows
-
-
-def _impossible(x: Floats, y: Floats, rows: Bools) -> str | None:
-    count = int(rows.sum())
-    if not count:
-        return None
-    where = f"{count:,} of {len(x):,} places lie outside ±90° latitude or ±180° longitude"
-    example = f"for example lon {x[rows][0]:.6g}, lat {y[rows][0]:.6g}"
-    if ((np.abs(x[rows]) <= 90) & (np.abs(y[rows]) <= 180)).mean() > 0.5:
-        return f"{where}: latitude and longitude look swapped ({example}); exchange data.columns.lon and .lat"
-    return f"{where} ({example}); if they are metres or feet, map them as x and y and set data.crs"
-
-
 def kinds_of(frame: pd.DataFrame, section: DataSection, book: Book) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
     """Return each event's row of kind, and the sorted names of kinds."""
     codes, distinct = pd.factorize(frame["kind"])
     text = [*as_text(pd.Series(distinct)), ""]
+    text = _one_spelling(text, np.bincount(codes[codes >= 0], minlength=len(text) - 1), section, book)
     renamed = [section.kind_map.get(name, name) for name in text]
     if unused := sorted(set(section.kind_map) - set(text)):
         book.notes.append(note("history.kind_map_unused", kinds=unused))
@@ -149,6 +148,30 @@ def kinds_of(frame: pd.DataFrame, section: DataSection, book: Book) -> tuple[npt
     kind = np.array([rows.get(name, -1) for name in renamed], np.int16)[codes]
     book.drop(kind < 0, "without kind")
     return kind, kinds
+
+
+def _one_spelling(text: list[str], counts: Ints, section: DataSection, book: Book) -> list[str]:
+    """Return names of kinds with one spelling for each whole number: 301, 301.0 and 00301 are one kind.
+
+    The most frequent spelling stands; names that the job uses itself stay apart.
+    """
+    numbers: dict[str, list[int]] = {}
+    for row, name in enumerate(text):
+        if (digits := re.fullmatch(r"0*(\d+)(?:\.0+)?", name)) and name not in section.kind_map:
+            numbers.setdefault(digits[1], []).append(row)
+    joined = list(text)
+    for rows in numbers.values():
+        names = sorted({text[row] for row in rows})
+        if len(names) < 2:
+            continue
+        most = max(rows, key=lambda row: (int(counts[row]) if row < len(counts) else 0, text[row] in section.kinds))
+        stands = next((name for name in names if name in section.kinds), text[most])
+        for row in rows:
+            joined[row] = stands
+        book.notes.append(
+            note("history.kinds_one_number", kind=stands, names=[name for name in names if name != stands])
+        )
+    return joined
 
 
 def counts_of(frame: pd.DataFrame, section: DataSection, book: Book) -> npt.NDArray[np.int8]:
@@ -209,29 +232,64 @@ def drop_repeated(frame: pd.DataFrame, section: DataSection, book: Book) -> npt.
     if section.duplicates == "row":
         repeated[book.keep] = kept.duplicated()
         book.drop(repeated, "identical rows")
-    elif section.duplicates == "id" and identity is None:
+    elif section.duplicates in ("id", "last") and identity is None:
         book.count(int(kept.duplicated().sum()), "identical rows (kept)")
-    elif section.duplicates == "id" and identity is not None:
+    elif section.duplicates in ("id", "last") and identity is not None:
         if section.corrections == "net":  # a correction repeats the id of the row that it corrects
             book.notes.append(note("history.repeats_kept"))
         else:
-            ids = identity[book.keep]
-            repeated[book.keep] = (ids.duplicated() & ids.ne("")).to_numpy()
+            repeated[book.keep] = _repeats(kept, identity[book.keep], section, book)
+            _tell_versions(frame, identity, repeated, section, book)
             book.drop(repeated, "repeated id")
     return None if identity is None else identity.to_numpy(dtype=object)
 
 
-def are_dates(times: ParsedTimes, rows: Bools) -> bool:
+def _repeats(kept: pd.DataFrame, ids: pd.Series[str], section: DataSection, book: Book) -> Bools:
+    """Return the rows that give way to another of their id."""
+    if section.duplicates == "id":
+        return np.asarray(ids.duplicated() & ids.ne(""))
+    order = np.arange(len(kept))
+    if "version" in kept:
+        numbers, odd = as_numbers(kept["version"])
+        if odd.any() or not np.isfinite(numbers).all():
+            times = parse_times(kept["version"], time_format=None)
+            if times.bad.any() or times.ambiguous:
+                times = parse_times(kept["version"], time_format=section.time_format)
+            if fault := times.fault(str(section.columns.version)):
+                book.faults.append(fault)
+            numbers = np.where(np.isnat(times.time), -np.inf, times.time.astype(np.int64).astype(np.float64))
+        order = np.lexsort((order, numbers))
+    sorted_ids = ids.iloc[order]
+    older = np.zeros(len(kept), bool)
+    older[order] = (sorted_ids.duplicated(keep="last") & sorted_ids.ne("")).to_numpy()
+    return older
+
+
+def _tell_versions(
+    frame: pd.DataFrame, identity: pd.Series[str], repeated: Bools, section: DataSection, book: Book
+) -> None:
+    """Say that rows of one id differ, so that it matters which of them is kept."""
+    if not repeated.any() or section.duplicates == "last":
+        return
+    own = [name for name in ("time", "date", "clock", "kind", "lon", "lat", "x", "y", "place") if name in frame]
+    several = identity[book.keep].isin(set(identity[repeated]))
+    differ = len(frame.loc[several.index[several], own].assign(id=identity).drop_duplicates())
+    differ -= int(identity[several.index[several]].nunique())
+    if differ > 0:
+        book.notes.append(note("history.versions_differ", count=differ))
+
+
+def are_dates(times: ParsedTimes, rows: Bools, timezone: str) -> bool:
     """Return whether nearly all of the rows stand at midnight, as dates without a time of day do."""
-    return times.midnight_share(rows) >= _DAY_SHARE
+    return times.midnight_share(rows, timezone) >= _DAY_SHARE
 
 
-def precision_of(times: ParsedTimes, section: DataSection, book: Book) -> str:
+def precision_of(times: ParsedTimes, section: DataSection, book: Book, timezone: str) -> str:
     """Return what the times are exact to: minute, day or month."""
-    midnight = times.midnight_share(book.keep)
+    midnight = times.midnight_share(book.keep, timezone)
     precision: str = section.time_precision
     if precision == "auto":
-        precision = "month" if times.only_months else "day" if are_dates(times, book.keep) else "minute"
+        precision = "month" if times.only_months else "day" if are_dates(times, book.keep, timezone) else "minute"
     if precision == "month":
         book.notes.append(note("history.times_are_months"))
     elif precision == "day":

@@ -13,7 +13,7 @@ from allocator.config import StaffingSection
 from allocator.domain import ARRIVAL_IMPUTED, CALL, CLEAR_IMPUTED, DISPATCH_IMPUTED, OFFICER, Bools, Floats, Ints, Times
 from allocator.errors import DataError, nearest, some
 from allocator.facts import note
-from allocator.io.history.book import Book
+from allocator.io.history.columns.book import Book
 from allocator.io.tables import WGS84, as_numbers, as_text, parse_times, to_utc
 
 _STAMPS = ("received", "dispatched", "enroute", "arrived", "cleared")

@@ -1,0 +1,137 @@
+"""JSON: records, lines of records, and answers of open-data servers and map servers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from allocator.errors import DataError
+from allocator.io.tables.forms.content import Form, opened
+from allocator.io.tables.forms.table import GEOMETRY_X, GEOMETRY_Y, Table
+
+_MOST = 2 << 30
+_DEPTH = 3
+
+
+def is_geojson(path: Path, form: Form) -> bool:
+    """Return whether the head of a JSON file is that of GeoJSON."""
+    with opened(path, form) as file:
+        head = file.read(1 << 16)
+    start = b"".join(head.split())
+    return b'"type":"FeatureCollection"' in start and b"gdal_streamed_alg" not in start
+
+
+def read_records(path: Path, form: Form) -> Table:
+    """Return the records of a JSON file as a table; nested names are joined by dots.
+
+    Arrays of objects, one object a line, answers that hold an array of objects (CKAN, Socrata with its columns apart,
+    Esri feature sets with times in milliseconds) are understood.
+
+    Raises
+    ------
+    DataError
+        If there are no records.
+    """
+    with opened(path, form) as file:
+        content = file.read(_MOST)
+    if len(content) == _MOST:
+        raise DataError(f"{path.name} is larger than 2 GiB: export it as CSV or Parquet, or cut it in files")
+    try:
+        text = content.decode("utf-8-sig")
+        documents = _documents(text)
+    except (UnicodeDecodeError, RecursionError):
+        raise DataError(f"{path.name} is no JSON in UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path.name} is no JSON: line {error.lineno:,}, column {error.colno:,}") from None
+    answer = documents[0] if len(documents) == 1 else documents
+    if isinstance(answer, dict) and isinstance(answer.get("features"), list):
+        return _of_features(path, answer)
+    if isinstance(answer, dict) and (columns := _columns_apart(answer)):
+        return Table(_frame(dict(zip(columns, row, strict=False)) for row in answer["data"]))
+    records = _found(answer, _DEPTH)
+    if not records:
+        raise DataError(f"{path.name} holds no list of records")
+    return Table(_frame(records))
+
+
+def _documents(text: str) -> list[Any]:
+    """Return the one document of a text, or one of each line."""
+    try:
+        return [json.loads(text)]
+    except json.JSONDecodeError:
+        lines = [line for line in text.splitlines() if line.strip()]
+        if len(lines) < 2 or not lines[0].lstrip().startswith("{") or not lines[0].rstrip().endswith("}"):
+            raise
+    documents = []
+    for number, line in enumerate(lines, 1):
+        try:
+            documents.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise json.JSONDecodeError("", "\n" * (number - 1) + line, number - 1 + error.pos) from None
+    return documents
+
+
+def _found(content: Any, depth: int) -> list[dict[str, Any]]:
+    if isinstance(content, list):
+        return content if content and all(isinstance(one, dict) for one in content) else []
+    if isinstance(content, dict) and depth:
+        return max((_found(one, depth - 1) for one in content.values()), key=len, default=[])
+    return []
+
+
+def _columns_apart(answer: dict[str, Any]) -> list[str]:
+    """Return the names of the columns of a Socrata answer, which stand in its `meta`."""
+    columns = answer.get("meta", {}).get("view", {}).get("columns") if isinstance(answer.get("meta"), dict) else None
+    rows = answer.get("data")
+    if not isinstance(columns, list) or not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        return []
+    return [str(column.get("fieldName") or column.get("name")) for column in columns if isinstance(column, dict)]
+
+
+def _of_features(path: Path, answer: dict[str, Any]) -> Table:
+    """Return the table of an Esri feature set: attributes, times as such, and the places of its points."""
+    features = [one for one in answer["features"] if isinstance(one, dict)]
+    kinds = {one.get("name"): one.get("type") for one in answer.get("fields") or [] if isinstance(one, dict)}
+    frame = _frame(one.get("attributes") or one.get("properties") or {} for one in features)
+    for name in frame:
+        if kinds.get(name) == "esriFieldTypeDate":
+            milliseconds = pd.to_numeric(frame[name], errors="coerce")
+            frame[name] = pd.to_datetime(milliseconds, unit="ms", utc=True)
+    shapes = [one.get("geometry") or {} for one in features]
+    if not any(shapes):
+        return Table(frame)
+    if wrong := sum(bool(shape) and not {"x", "y"} <= set(shape) for shape in shapes):
+        raise DataError(f"{path.name}: {wrong:,} of {len(shapes):,} features are not points", count=wrong)
+    for name, key in ((GEOMETRY_X, "x"), (GEOMETRY_Y, "y")):
+        numbers = [shape.get(key) for shape in shapes]
+        frame[name] = np.array([float(n) if isinstance(n, int | float) else np.nan for n in numbers])
+    system = answer.get("spatialReference") or {}
+    code = system.get("latestWkid") or system.get("wkid")
+    return Table(
+        frame,
+        crs=f"{'ESRI' if (code and 53_000 <= code < 55_000) or (code and code > 100_000) else 'EPSG'}:{code}"
+        if code
+        else None,
+    )
+
+
+def _frame(records: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> pd.DataFrame:
+    """Return records as a table of text and numbers, in the order in which their names occur."""
+    flat = [_flat(record) for record in records]
+    names = dict.fromkeys(name for record in flat for name in record)
+    return pd.DataFrame({name: pd.Series([record.get(name) for record in flat], dtype=object) for name in names})
+
+
+def _flat(record: dict[str, Any], prefix: str = "", depth: int = _DEPTH) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, dict) and depth and "coordinates" not in value:
+            flat |= _flat(value, f"{prefix}{name}.", depth - 1)
+        else:
+            flat[prefix + name] = json.dumps(value) if isinstance(value, dict | list) else value
+    return flat

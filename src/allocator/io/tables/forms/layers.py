@@ -1,0 +1,62 @@
+"""Point layers: maps with a place for every row, opened by the one driver that their content calls for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyogrio
+import shapely
+
+from allocator.errors import DataError, some
+from allocator.io.tables.forms.content import Form
+from allocator.io.tables.forms.table import GEOMETRY_X, GEOMETRY_Y, Table
+
+
+def address_of(path: Path, form: Form, *, json: str = "GeoJSON") -> str:
+    """Return the address under which GDAL opens a file with one driver, whatever the file says that it is.
+
+    A map file opened by its path alone is offered to all 80 drivers, some of which read other files or the network.
+    """
+    inside = f"/vsizip/{path.resolve()}/{form.member}" if form.member else str(path.resolve())
+    if form.kind == "json":
+        return f"{json}:{'/vsigzip/' if form.gzipped else ''}{inside}"
+    return inside
+
+
+def layer_of(path: Path, form: Form, layer: str | None) -> tuple[str, tuple[str, ...]]:
+    """Return the layer that is read and the names of all layers with a geometry.
+
+    Raises
+    ------
+    DataError
+        If there is none, or none of that name.
+    """
+    listed = pyogrio.list_layers(address_of(path, form))
+    names = tuple(str(name) for name, kind in listed if kind is not None)
+    if not names:
+        raise DataError(f"{path.name} holds no layer with places")
+    if layer is not None and layer not in names:
+        raise DataError(f"{path.name} has no layer {layer!r}; it has {some(names, 20)}")
+    return layer or names[0], names
+
+
+def read_points(path: Path, form: Form, wanted: list[str], layer: str | None) -> Table:
+    """Return the wanted columns of a point layer, with the places.
+
+    Raises
+    ------
+    DataError
+        If it holds no geometry, or anything but points.
+    """
+    name = layer_of(path, form, layer)[0] if form.kind != "json" else layer
+    frame = pyogrio.read_dataframe(address_of(path, form), layer=name, columns=wanted)
+    if not hasattr(frame, "geometry") or "geometry" not in frame:
+        raise DataError(f"{path.name} holds no geometry")
+    geometry = frame.geometry.to_numpy()
+    types = shapely.get_type_id(geometry)
+    if wrong := int((~pd.Series(types).isin((-1, 0))).sum()):
+        raise DataError(f"{path.name}: {wrong:,} of {len(frame):,} features are not points", count=wrong)
+    plain = pd.DataFrame(frame[wanted])
+    plain[GEOMETRY_X], plain[GEOMETRY_Y] = shapely.get_x(geometry), shapely.get_y(geometry)
+    return Table(plain, crs=None if frame.crs is None else frame.crs.to_string())
