@@ -16,9 +16,9 @@ WORDS: dict[str, str] = {
         "shares of the job's shifts are used"
     ),
     "midnights": "{share:.1%} of the times are exactly 00:00, often an unknown time",
-    "repeated_calls": (
-        "{count:,} rows repeat a call number and are left out; if the file has one row per unit sent, count them "
-        "in a column and map it as staffing.columns.units"
+    "calls_folded": (
+        "{count:,} rows repeat a call number, as one row per unit sent does: they are folded to {calls:,} calls of "
+        '{units:.2f} units in the mean; staffing.repeats = "drop" leaves them out instead'
     ),
     "kinds_of_calls_left_out": "the kinds of calls hold {count:,} different texts: they are free text and left out",
     "columns_changed": "{source}: expected columns are not in the file: {columns:some10}; has it changed?",
@@ -64,8 +64,29 @@ WORDS: dict[str, str] = {
     "leave_out_unused": "leave_out names values that column {column!r} does not hold: {values:some}; it has {known}",
     "leave_out_none": "rule {number} of data.leave_out meets no row",
     "status_unused": (
-        "{columns:some} may tell which rows are unfounded or cancelled: [[data.leave_out]] with column and values leaves "
-        "them out"
+        "{columns:some} may tell which rows are unfounded or cancelled: [[data.leave_out]] with column and values "
+        "leaves them out"
+    ),
+    "kind_ended": (
+        "kind {kind}: the last of its {count:,} events is of {last}, while others go on: it is not forecast"
+        "{begun:?; {begun:some8} began then: if that is the new name, join them with data.kind_map}"
+    ),
+    "kind_ended_kept": (
+        "kind {kind}: the last of its {count:,} events is of {last}, while others go on; it is forecast because "
+        "data.kinds names it{begun:?; {begun:some8} began then}"
+    ),
+    "thin_weeks": (
+        "the last {weeks} {weeks:week|weeks} (from {since}) hold {count:,.0f} events where {usual:,.0f} are usual "
+        "({share:.0%} fewer): if they are still to be reported, map data.columns.reported_at, or plan from an earlier "
+        "week"
+    ),
+    "kinds_are_codes": (
+        "kinds that are codes train the model whatever they mean: {kinds:some8}; name those that follow enforcement "
+        "(drugs, vice, disorder, warrants, traffic) in policy.exclude_kinds"
+    ),
+    "kinds_unknown": (
+        "kinds in words that are not known train the model: {kinds:some8}; name those that follow enforcement (drugs, "
+        "vice, disorder, warrants, traffic) in policy.exclude_kinds"
     ),
     "clocks_taken": "column {column!r}: numbers are taken as {form}",
     "times_taken": "column {column!r} is taken as {form}; data.time_format says otherwise",

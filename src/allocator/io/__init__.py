@@ -8,7 +8,7 @@ from allocator.io.folders import (
 from allocator.io.gis import gis_files, write_cells
 from allocator.io.history import (
     check_placed, read_calls, read_covariates, read_events, read_job_calls, read_job_covariates, read_job_events,
-    screen,
+    screen, thin_weeks, without_ended,
 )  # fmt: skip
 from allocator.io.job import check_files, input_files, read_job
 from allocator.io.job_file import commented_job
@@ -24,6 +24,6 @@ __all__ = [
     "read_covariates", "read_delivery", "read_duty_wishes", "read_edits", "read_events", "read_feedback", "read_hashes",
     "read_items", "read_job", "read_job_area", "read_job_calls", "read_job_covariates", "read_job_events",
     "read_job_residents", "read_job_travel", "read_minimums", "read_offers", "read_polygons", "read_requests",
-    "read_roster", "read_survey", "replace_files", "screen", "sha256", "whole_folder", "write_cells", "write_files",
-    "write_results", "write_run", "xml_text",
+    "read_roster", "read_survey", "replace_files", "screen", "sha256", "thin_weeks", "whole_folder", "without_ended",
+    "write_cells", "write_files", "write_results", "write_run", "xml_text",
 ]  # fmt: skip

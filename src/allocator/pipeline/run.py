@@ -57,7 +57,10 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
             problem=problem, plan=plan, outreach=outreach, skill=fitted.skill(), model_text=fitted.model_text(),
             state=fitted.state(), travel=asks.travel, openings=asks.openings, figures={}, manifest={}, history=past,
         )  # fmt: skip
-        figures = report.figures(report.Draft(made, fitted, history.events, rivals, history.covariates))
+        draft = report.Draft(
+            made, fitted, history.events, rivals, history.covariates, calls=asks.calls, area=history.ground.notes
+        )
+        figures = report.figures(draft)
     return dataclasses.replace(made, figures=figures, manifest=_manifest(asks, history, clock))
 
 

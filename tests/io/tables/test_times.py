@@ -137,7 +137,7 @@ def test_offsets_in_a_given_format():
 
 def test_a_date_beside_a_clock_is_the_files_own_date():
     date = parse_times(pd.Series(["2017-06-01T00:00:00Z", "2017-06-01T00:00:00+02:00"]))
-    both, _ = combine_date_and_clock(date, pd.Series(["10:00", "10:00"]))
+    both, _, _ = combine_date_and_clock(date, pd.Series(["10:00", "10:00"]), "UTC")
     assert not both.utc.any()
     assert both.time.tolist() == [dt.datetime(2017, 6, 1, 10)] * 2
 
@@ -145,13 +145,13 @@ def test_a_date_beside_a_clock_is_the_files_own_date():
 @pytest.mark.parametrize(
     ("clock", "seconds"),
     [
-        ("00:00", 0), ("7:05", 25500), ("23:59:59", 86399), ("24:00:00", 86400), (0, 0), (5, 300), (45, 2700),
+        ("00:00", 0), ("7:05", 25500), ("23:59:59", 86399), ("24:00:00", 86400), (0, 0), (5, 18_000), ("0005", 300), (45, 2700),
         (2400, 86400), ("1330.0", 48600), (1375, None), ("25:00", None), ("noon", None), ("", 0), (None, 0),
     ],
 )  # fmt: skip
 def test_clocks(clock, seconds):
     date = parse_times(pd.Series(["2017-06-01 12:00:00 "]))
-    both, blank = combine_date_and_clock(date, pd.Series([clock], dtype=object))
+    both, blank, _ = combine_date_and_clock(date, pd.Series([clock], dtype=object), "UTC")
     assert blank[0] == (clock in ("", None))
     if seconds is None:
         assert both.bad[0]

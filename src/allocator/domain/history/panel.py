@@ -341,6 +341,19 @@ class Panel:
         optional = {name: value[rows] for name in ("reported", "span") if (value := getattr(self, name)) is not None}
         return dataclasses.replace(self, **arrays, **optional)
 
+    def of_kinds(self, kinds: Sequence[str]) -> Panel:
+        """Return the panel with some of its kinds; the days that it covers stay."""
+        rows = [self.kinds.index(kind) for kind in kinds]
+        recode = np.full(len(self.kinds), -1, np.int16)
+        recode[rows] = np.arange(len(rows))
+        others = set(self.kinds) - set(kinds)
+        kept = self.take(recode[self.kind] >= 0)
+        return dataclasses.replace(
+            kept, kinds=tuple(kinds), kind=recode[kept.kind],
+            observed=None if self.observed is None else self.observed[:, rows],
+            notes=tuple(told for told in self.notes if not told.named("kind") & others),
+        )  # fmt: skip
+
 
 def _day_number(day: dt.date | str) -> int:
     return day_number(dt.date.fromisoformat(day) if isinstance(day, str) else day)

@@ -13,14 +13,14 @@ import pandas as pd
 from pydantic import ValidationError
 
 from allocator.config import CallColumns, Job, StaffingSection
-from allocator.domain import Calls
+from allocator.domain import Calls, Ints, Times
 from allocator.errors import ConfigError, DataError, nearest
 from allocator.io.history.columns.book import Book
 from allocator.io.history.columns.calls import (
     check_order,
-    drop_repeated,
     durations_of,
     filled,
+    fold_repeated,
     kinds_of,
     local_hour,
     origins_of,
@@ -35,11 +35,11 @@ from allocator.io.tables import (
     known_format,
     label,
     looks_personal,
+    open_table,
     personal_columns,
-    read_columns,
-    read_header,
     refuse_repeated,
     require_columns,
+    without_codes,
 )
 
 
@@ -110,9 +110,11 @@ def _read(sources: list[Source], section: StaffingSection, *, timezone: str) -> 
     _check_map(section, timezone)
     pieces = [_piece(source, section) for source in sources]
     frame = pd.concat([piece[0] for piece in pieces], ignore_index=True)
+    if section.missing:
+        frame = frame.apply(lambda column: without_codes(column, section.missing))
     broken = [(label(source), rows) for source, (_, _, rows) in zip(sources, pieces, strict=True) if rows]
     ledger = {"read": len(frame) + sum(len(rows) for _, rows in broken)}
-    book = Book(np.ones(len(frame), bool), ledger, section.bad_rows)
+    book = Book(np.ones(len(frame), bool), ledger, section.bad_rows, section="staffing")
     book.count(sum(len(rows) for _, rows in broken), "rows with the wrong number of columns")
     if section.bad_rows == "refuse":
         book.faults += [
@@ -150,7 +152,7 @@ def _check_map(section: StaffingSection, timezone: str) -> None:
     if section.crs and not known_crs(section.crs):
         faults.append(f"crs: unknown coordinate system {section.crs!r}")
     if section.time_format and not known_format(section.time_format):
-        faults.append(f"time_format: {section.time_format!r} is not a strptime format")
+        faults.append(f"time_format: {section.time_format!r} is neither a strptime format nor a known form")
     if section.officer_initiated and "origin" not in columns:
         faults.append("officer_initiated needs columns.origin: the column that tells calls from officers' own")
     zones = zoneinfo.available_timezones()
@@ -171,9 +173,15 @@ def _piece(source: Source, section: StaffingSection) -> tuple[pd.DataFrame, tupl
         if not len(source):
             raise DataError("the DataFrame has no rows")
         return pd.DataFrame({role: source.iloc[:, found.index(name)].array for role, name in names.items()}), found, ()
-    found = read_header(source)
-    table = read_columns(source, list(names.values()))
-    return pd.DataFrame({role: table.frame[name] for role, name in names.items()}), found, table.bad_rows
+    opened = open_table(source)
+    table = opened.columns(list(names.values()))
+    frame = pd.DataFrame({role: table.frame[name] for role, name in names.items()})
+    return frame, opened.names, table.bad_rows
+
+
+def _months(received: Times) -> Ints:
+    month = received.astype("datetime64[M]").astype(np.int64)
+    return np.where(np.isnat(received), -1, month)
 
 
 def _assemble(frame: pd.DataFrame, section: StaffingSection, *, book: Book, timezone: str) -> Calls:
@@ -183,7 +191,7 @@ def _assemble(frame: pd.DataFrame, section: StaffingSection, *, book: Book, time
     units = units_of(frame, section, book)
     origin = origins_of(frame, section, book)
     place = places_of(frame, section, book)
-    drop_repeated(frame, book)
+    units = fold_repeated(frame, stamps, units, section, book)
     check_order(stamps, section, book, size=len(frame))
     if book.faults:
         several = "1 fault" if len(book.faults) == 1 else f"{len(book.faults)} faults"
@@ -199,6 +207,7 @@ def _assemble(frame: pd.DataFrame, section: StaffingSection, *, book: Book, time
     for name in minutes:
         minutes[name] = filled(minutes[name], priority[rows], hour)
     kind, kinds = kinds_of(frame, book)
+    book.notes += book.losses(priority, priorities, _months(stamps["received"]))
     place = {name: value[rows] if isinstance(value, np.ndarray) else value for name, value in place.items()}
     return Calls(
         time=stamps["received"][rows], wait=minutes["wait"], travel=minutes["travel"], service=minutes["service"],

@@ -33,7 +33,6 @@ from allocator.io.history.columns.places import heaps, leave_out, places_of
 from allocator.io.history.presets import preset, with_preset
 from allocator.io.tables import ParsedTimes, Piece, Source, check_map, label, personal_columns, plain_name, read_piece
 
-
 _STATUS = ("status", "casestatus", "reportstatus", "incidentstatus", "disposition", "unfounded", "founded", "validity")
 """Columns, by their plain names, that often tell which rows are no events."""
 

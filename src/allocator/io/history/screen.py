@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import unicodedata
+from functools import cache
 
 import numpy as np
 
@@ -18,14 +20,39 @@ _ORIGINS = {"call": (CALL, "call from the public"), "officer": (OFFICER, "office
 
 def family_of(kind: str) -> str | None:
     """Return the family of enforcement-driven kinds that a kind belongs to ("drugs", "vice", …), if any."""
-    text = f" {_words(kind)} "
+    text = _words(kind)
+    code = re.match(r"(?:nibrs )?(\d\d[a-z])\b", text)
     for family in ENFORCEMENT_FAMILIES:
         content = read_data_file("families")[family]
-        if any(f" {_words(word)} " in text for word in content.get("except", ())):
-            continue
-        if any(f" {_words(word)} " in text for word in content["words"]):
+        if code and code[1].upper() in content.get("codes", ()):
+            return family
+        if _pattern(family, "words").search(text) and not _pattern(family, "except").search(text):
             return family
     return None
+
+
+@cache
+def _pattern(family: str, key: str) -> re.Pattern[str]:
+    """Return what finds any word or phrase of a family in normal words."""
+    phrases = [
+        rf"{re.escape(_words(phrase))}{'[a-z0-9]*' if phrase.endswith('*') else ''}"
+        for phrase in read_data_file("families")[family].get(key, ())
+    ]
+    return re.compile(rf"(?<![a-z0-9])(?:{'|'.join(phrases)})(?![a-z0-9])" if phrases else r"(?!)")
+
+
+def _unknown(kinds: tuple[str, ...]) -> list[Note]:
+    """Return notes on kinds whose family cannot be told, as they are codes or in no known language."""
+    words = {kind: _words(kind) for kind in kinds}
+    codes = [kind for kind, text in words.items() if not re.search(r"[a-z]{3}", text) and family_of(kind) is None]
+    strange = [
+        kind for kind, text in words.items()
+        if kind not in codes and family_of(kind) is None and not _pattern("known", "words").search(text)
+    ]  # fmt: skip
+    notes = [note("history.kinds_are_codes", kinds=codes)] if codes else []
+    if strange and len(strange) > (len(kinds) - len(codes)) / 2:
+        notes.append(note("history.kinds_unknown", kinds=strange))
+    return notes
 
 
 def screen(events: Events, policy: Policy, *, kinds: tuple[str, ...] = ()) -> Events:
@@ -63,10 +90,15 @@ def screen(events: Events, policy: Policy, *, kinds: tuple[str, ...] = ()) -> Ev
         raise DataError(f"no events left after the policy: all {len(events):,} are screened out", faults=notes)
     kept = _recoded(dataclasses.replace(events.take(keep), ledger=ledger))
     _check_harm(kept, policy)
-    counts = np.bincount(kept.kind, minlength=len(kept.kinds))
-    shown = [note("history.counted", kind=kind, count=n) for kind, n in zip(kept.kinds, counts, strict=True)]
-    notes += _variants(kept.kinds)
-    return dataclasses.replace(kept, notes=(*events.notes, *notes, note("history.kinds_trained", kinds=shown)))
+    notes += [*_variants(kept.kinds), *_unknown(kept.kinds)]
+    return dataclasses.replace(kept, notes=(*events.notes, *notes, trained(kept)))
+
+
+def trained(events: Events) -> Note:
+    """Return the kinds of events, with how many there are of each."""
+    counts = np.bincount(events.kind, minlength=len(events.kinds))
+    shown = [note("history.counted", kind=events.kinds[row], count=counts[row]) for row in np.flatnonzero(counts)]
+    return note("history.kinds_trained", kinds=shown)
 
 
 def _variants(kinds: tuple[str, ...]) -> list[Note]:
@@ -79,7 +111,9 @@ def _variants(kinds: tuple[str, ...]) -> list[Note]:
 
 
 def _words(text: str) -> str:
-    return " ".join(re.findall(r"[a-z0-9]+", text.casefold()))
+    """Return words without case, accents and punctuation; "&" is "and"."""
+    plain = unicodedata.normalize("NFKD", text.casefold().replace("&", " and "))
+    return " ".join(re.findall(r"[^\W_]+", "".join(sign for sign in plain if not unicodedata.combining(sign))))
 
 
 def _listed(kind: str, kinds: tuple[str, ...]) -> bool:

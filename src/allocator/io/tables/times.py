@@ -16,6 +16,8 @@ from allocator.errors import some
 from allocator.io.tables.dates import FORMS, Dates, clock_seconds, of_numbers, offsets, read_dates
 from allocator.io.tables.values import as_text
 
+_FIRST, _LAST = np.datetime64("0002-01-01", "s"), np.datetime64("9998-12-31", "s")
+
 
 @dataclass(frozen=True, eq=False)
 class ParsedTimes:
@@ -117,11 +119,24 @@ def parse_times(
     dates = _read(distinct, time_format, near)
     utc = np.isfinite(dates.offset) & ~np.isnat(dates.own)
     shift = np.where(utc, dates.offset, 0).astype(np.int64).astype("timedelta64[s]")
-    time = (dates.own - shift)[row]
+    time = _in_range(dates.own - shift)[row]
     months = bool(len(distinct)) and bool(distinct[distinct != ""].str.fullmatch(r"\d{4}-\d{2}").all())
     return ParsedTimes(
-        time, utc[row], missing, np.isnat(time) & ~missing, text, dates.own[row], months, dates.form, dates.ambiguous
+        time,
+        utc[row],
+        missing,
+        np.isnat(time) & ~missing,
+        text,
+        _in_range(dates.own)[row],
+        months,
+        dates.form,
+        dates.ambiguous,
     )
+
+
+def _in_range(times: Times) -> Times:
+    """Return times within the years 2 to 9998: no time zone goes further, and nobody means what lies beyond."""
+    return np.where(times > _LAST, _LAST, np.where(times < _FIRST, _FIRST, times))
 
 
 def _read(distinct: pd.Series[str], time_format: str | None, near: np.datetime64 | None) -> Dates:

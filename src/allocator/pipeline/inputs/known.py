@@ -69,8 +69,13 @@ def known_of(ground: Ground) -> Known:
     covariates = io.read_job_covariates(job, ground.city)
     every = known_before(io.read_job_events(job), job.job.week)
     every = since(io.check_placed(every, ground.area, max_outside_share=job.data.max_outside_share), job.data.since)
-    events = io.screen(every, job.policy, kinds=job.data.kinds)
-    panel = Panel.from_events(events, ground.city, kinds=job.data.kinds or None, gaps=job.data.gaps)
+    screened = io.screen(every, job.policy, kinds=job.data.kinds)
+    panel = Panel.from_events(screened, ground.city, kinds=job.data.kinds or None, gaps=job.data.gaps)
+    events = io.without_ended(screened, asked=job.data.kinds)
+    if len(events) < len(screened):  # the days stay: there was a history before the kinds that go on
+        going_on = {events.kinds[row] for row in np.unique(events.kind)}
+        panel = panel.of_kinds([kind for kind in panel.kinds if kind in going_on])
+    events = dataclasses.replace(events, notes=(*events.notes, *io.thin_weeks(events)))
     return Known(ground, every, events, panel.until(job.job.week), covariates)
 
 

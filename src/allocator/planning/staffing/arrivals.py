@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from allocator.domain import CLEAR_IMPUTED, HOURS, Calls, Floats, Ints, Shift, date_of, day_number, local_clock
+from allocator.domain import CLEAR_IMPUTED, HOURS, Bools, Calls, Floats, Ints, Shift, date_of, day_number, local_clock
 from allocator.errors import DataError
 from allocator.facts import Note, note
 
@@ -167,22 +167,30 @@ def _shrunk(counts: Floats, expected: Floats) -> Floats:
 
 
 def _service(calls: Calls) -> Floats:
-    """Return mean minutes by district and priority, of calls whose closing time is known.
+    """Return mean minutes by district and priority that a unit is kept, of calls whose closing time is known.
 
-    A priority's mean of the city counts as `_SERVICE_CALLS` calls of each district.
+    Every unit sent counts, so that units × minutes is the work there was: long calls take more units. A priority's mean
+    of the city counts as `_SERVICE_CALLS` units of each district.
     """
     stamped = calls.from_public & (calls.imputed & CLEAR_IMPUTED == 0)
     minutes = np.empty((len(calls.districts), len(calls.priorities)))
-    overall = float(calls.service[stamped if stamped.any() else calls.from_public].mean())
+    overall = _mean_of_units(calls, stamped if stamped.any() else calls.from_public)
     for k in range(len(calls.priorities)):
         mine = calls.from_public & (calls.priority == k)
         own = mine & stamped if (mine & stamped).any() else mine
-        mean = float(calls.service[own].mean()) if own.any() else overall
+        mean = _mean_of_units(calls, own) if own.any() else overall
         placed = own & (calls.district >= 0)  # type: ignore[operator]
         rows = calls.district[placed]  # type: ignore[index]
-        n, total = (np.bincount(rows, w, len(calls.districts)) for w in (None, calls.service[placed]))
+        n, total = (
+            np.bincount(rows, weight[placed], len(calls.districts))
+            for weight in (calls.units, calls.units * calls.service)
+        )
         minutes[:, k] = (total + _SERVICE_CALLS * mean) / (n + _SERVICE_CALLS)
     return minutes
+
+
+def _mean_of_units(calls: Calls, rows: Bools) -> float:
+    return float(np.average(calls.service[rows], weights=calls.units[rows]))
 
 
 def _units_per_call(calls: Calls) -> Floats:

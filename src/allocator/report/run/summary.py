@@ -13,6 +13,7 @@ import pandas as pd
 from allocator.config import Policy
 from allocator.domain import (
     ALL_KINDS,
+    Calls,
     Covariates,
     Events,
     Figures,
@@ -22,7 +23,7 @@ from allocator.domain import (
     one_more_unit,
 )
 from allocator.evaluation import Case, coverage, hit_rate
-from allocator.facts import records
+from allocator.facts import Note, records
 from allocator.report.look import ONE_DAY, harm_word, mark
 from allocator.risk import READERS, Fitted
 
@@ -43,6 +44,10 @@ class Draft:
         Objective of the baseline solvers on the same problem.
     covariates : Covariates, optional
         What is known of places and days beside the events.
+    calls : Calls, optional
+        Calls received before the week, with the rows that were left out or changed.
+    area : tuple of Note
+        What is told of the study area.
     """
 
     run: Run
@@ -50,6 +55,14 @@ class Draft:
     events: Events
     rivals: Mapping[str, float]
     covariates: Covariates | None = None
+    calls: Calls | None = None
+    area: tuple[Note, ...] = ()
+
+    @property
+    def of_inputs(self) -> tuple[Note, ...]:
+        """What is told of area, events, calls and roster, once each."""
+        calls = () if self.calls is None else self.calls.notes
+        return tuple(dict.fromkeys((*self.area, *self.events.notes, *calls, *self.run.roster.notes)))
 
 
 def figures(m: Draft) -> Figures:
@@ -60,7 +73,7 @@ def figures(m: Draft) -> Figures:
         *_outreach_lines(m),
     ]  # fmt: skip
     notes = (
-        *m.events.notes, *m.run.roster.notes, *m.run.problem.notes, *m.fitted.notes, *m.run.plan.softened,
+        *m.of_inputs, *m.run.problem.notes, *m.fitted.notes, *m.run.plan.softened,
         *m.run.plan.unmet,
         *m.run.outreach.unmet, *m.run.outreach.notes,
     )  # fmt: skip
@@ -163,7 +176,10 @@ def _head(m: Draft, values: Figures) -> list[tuple[str, str]]:
     ledger = [f"{reason} {n:,}" for reason, n in m.events.ledger.items() if n and reason not in ("read", *told)]
     if ledger:
         lines.append(("", f"counted: {', '.join(ledger)}"))
-    return lines + [("", told.text) for told in (*m.events.notes, *m.run.roster.notes)]
+    if m.calls is not None:
+        counted = [f"{reason} {n:,}" for reason, n in m.calls.ledger.items() if n]
+        lines.append(("calls", f"{len(m.calls):,} received before the week; rows {', '.join(counted)}"))
+    return lines + [("", told.text) for told in m.of_inputs]
 
 
 def _forecast_lines(m: Draft, values: Figures) -> list[tuple[str, str]]:

@@ -29,6 +29,7 @@ _KEYS = {
     "no unit was sent": "staffing.columns",
     "without time of receipt": "staffing.columns.received",
     "repeated call number": "staffing.repeats",
+    "further unit of a call (folded)": "staffing.repeats",
     "dispatch time imputed": "staffing.columns.dispatched",
     "arrival time imputed": "staffing.columns.arrived",
     "closing time imputed": "staffing.columns.cleared",

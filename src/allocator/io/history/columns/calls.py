@@ -193,16 +193,63 @@ def places_of(frame: pd.DataFrame, section: StaffingSection, book: Book) -> dict
     return {"x": np.where(unknown, np.nan, x), "y": np.where(unknown, np.nan, y), "crs": crs}
 
 
-def drop_repeated(frame: pd.DataFrame, book: Book) -> None:
-    """Drop the rows that repeat the number of an earlier call."""
+def fold_repeated(
+    frame: pd.DataFrame, stamps: dict[str, Times], units: Floats, section: StaffingSection, book: Book
+) -> Floats:
+    """Make one call of the rows that bear one number, and return the units sent to each.
+
+    With one row per unit sent, a call is received, sent to and reached at the first stamp of each kind; its units are
+    the rows, unless the file counts them, and it keeps each of them for the mean of their own minutes. Where most
+    repeats equal a row before in every mapped column, such rows are mere repeats and count once.
+    `stamps` are changed in place.
+    """
     if "id" not in frame:
-        return
-    ids = as_text(frame["id"])[book.keep]
+        return units
+    ids = as_text(frame["id"])
+    numbered = book.keep & ids.ne("").to_numpy()
+    alike, again = np.zeros(len(frame), bool), np.zeros(len(frame), bool)
+    alike[numbered] = frame[numbered].duplicated()
+    again[numbered] = ids[numbered].duplicated()
+    if alike.sum() > again.sum() / 2:  # else two units sent and free again together look alike
+        book.drop(alike, "identical rows")
+        numbered &= book.keep
+    rows = np.flatnonzero(numbered)
+    call, _ = pd.factorize(ids.to_numpy(object)[rows])
+    _, first = np.unique(call, return_index=True)
     repeated = np.zeros(len(frame), bool)
-    repeated[book.keep] = (ids.duplicated() & ids.ne("")).to_numpy()
-    if repeated.sum() >= 0.05 * book.keep.sum() > 0 and "units" not in frame:
-        book.notes.append(note("history.repeated_calls", count=int(repeated.sum())))
-    book.drop(repeated, "repeated id")
+    repeated[rows] = True
+    repeated[rows[first]] = False
+    if not repeated.any():
+        return units
+    if section.repeats == "drop":
+        book.drop(repeated, "repeated call number")
+        return units
+    busy = _mean_busy(stamps, rows, call)
+    for times in stamps.values():
+        never = np.iinfo(np.int64).max
+        earliest = np.full(len(first), never)
+        np.minimum.at(earliest, call, np.where(np.isnat(times), never, times.astype(np.int64))[rows])
+        times[rows[first]] = np.where(earliest == never, _NO_TIME, earliest.astype("datetime64[s]"))
+    stamps["cleared"][rows[first]] = stamps["dispatched"][rows[first]] + busy
+    count = np.bincount(call).astype(np.float64)
+    folded_units = units.copy()
+    if "units" not in frame:
+        folded_units[rows[first]] = count
+    else:
+        np.maximum.at(folded_units, rows[first][call], units[rows])
+    book.drop(repeated, "further unit of a call (folded)")
+    book.notes.append(note("history.calls_folded", count=repeated.sum(), calls=len(first), units=count.mean()))
+    return folded_units
+
+
+def _mean_busy(stamps: Mapping[str, Times], rows: Ints, call: Ints) -> npt.NDArray[np.timedelta64]:
+    """Return how long a call keeps a unit: the mean over its rows with sound stamps, NaT where there is none."""
+    seconds = (stamps["cleared"] - stamps["dispatched"])[rows]
+    sound = ~np.isnat(seconds) & (seconds >= np.timedelta64(0, "s"))
+    number = np.bincount(call, sound)
+    total = np.bincount(call, np.where(sound, seconds.astype(np.int64), 0))
+    mean = np.round(total / np.maximum(number, 1)).astype(np.int64).astype("timedelta64[s]")
+    return np.where(number > 0, mean, np.timedelta64("NaT", "s"))
 
 
 def durations_of(

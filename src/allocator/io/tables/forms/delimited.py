@@ -122,12 +122,14 @@ def _evenness(rows: list[tuple[int, list[str]]]) -> tuple[float, int]:
 
 
 def _header_row(rows: list[tuple[int, list[str]]]) -> int:
-    """Return which row is the header: the first of the usual width that is filled, else the first that is none."""
+    """Return which row is the header: the first, unless it is a title: narrower than the rows, or mostly blank."""
     _, width = _evenness(rows)
     filled = [sum(bool(cell.strip()) for cell in row) for _, row in rows]
     plain = [n for n, (_, row) in enumerate(rows) if filled[n] and not _NO_ROW.match(row[0])]
-    usual = (n for n in plain if len(rows[n][1]) == width and filled[n] > width / 2)
-    return next(usual, next(iter(plain), 0))
+    first = plain[0] if plain else 0
+    if len(rows[first][1]) >= width and filled[first] > len(rows[first][1]) / 2:
+        return first
+    return next((n for n in plain if len(rows[n][1]) == width and filled[n] > width / 2), first)
 
 
 def read_delimited(path: Path, form: Form, wanted: list[str], probe: Probe | None) -> Table:
