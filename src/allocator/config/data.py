@@ -142,7 +142,8 @@ class AreaSection(Section):
     """`[area]`: the study area, its districts and beats."""
 
     file: FilePath
-    """Polygons of the districts (or of the whole area): GeoJSON, GeoPackage, Shapefile."""
+    """Polygons of the districts (or of the whole area): GeoJSON, Esri JSON, TopoJSON, GeoPackage, Shapefile (zipped,
+    too), file geodatabase, GeoParquet, FlatGeobuf, KML, KMZ, or a table with WKT."""
     layer: str | None = None
     """Layer of a GeoPackage."""
     district: str | None = None

@@ -52,6 +52,8 @@ WORDS: dict[str, str] = {
     "lines_no_rows": (
         "{file}: {count:,} {count:line is|lines are} no rows but headers again, totals, rules or remarks, and left out"
     ),
+    "rings_closed": "{file}: open rings of its areas were closed",
+    "layer_read": "{file}: layer {layer!r} is read; it also has {others:some8} (area.layer names another)",
     "sheet_read": "{file}: sheet {sheet!r} is read; it also has {others:some8} (data.layer names another)",
     "rows_lost": (
         "{count:,} of {total:,} rows ({share:.1%}): {reason}{parts:?; most in {parts:& and }}; {key} changes it"

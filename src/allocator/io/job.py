@@ -40,15 +40,46 @@ def read_job(path: str | Path, *, overrides: Sequence[str] = (), week: dt.date |
         section = content.setdefault("job", {})
         if isinstance(section, dict):
             section["week"] = week
-    return parse_job(content, folder=path.parent, source=path.name)
+    return _expanded(parse_job(content, folder=path.parent, source=path.name))
 
 
 def check_files(job: Job) -> None:
     """Raise a `ConfigError` that names every input file of the job that does not exist."""
-    missing = [f"{key}: there is no file {path}" for key, path in input_files(job) if not Path(path).is_file()]
+    missing = [f"{key}: there is no file {path}" for key, path in input_files(job) if not _exists(path)]
     if missing:
         count = "1 input file is" if len(missing) == 1 else f"{len(missing)} input files are"
         raise ConfigError(f"{count} missing", faults=missing)
+
+
+def _exists(path: str) -> bool:
+    """Return whether a file or folder (a geodatabase is one) is there; what is wrong with it is said on reading."""
+    try:
+        Path(path).stat()
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return True
+    return True
+
+
+def _expanded(job: Job) -> Job:
+    """Return the job with patterns such as "events_*.csv" as the files that they name, in order of their names."""
+    data = tuple(path for pattern in job.data.events for path in _matching(pattern))
+    calls = tuple(path for pattern in job.staffing.calls for path in _matching(pattern))
+    if data == job.data.events and calls == job.staffing.calls:
+        return job
+    return job.model_copy(
+        update={
+            "data": job.data.model_copy(update={"events": data}),
+            "staffing": job.staffing.model_copy(update={"calls": calls}),
+        }
+    )
+
+
+def _matching(pattern: str) -> list[str]:
+    if not set("*?[") & set(pattern) or _exists(pattern):
+        return [pattern]
+    return sorted(str(path) for path in Path(pattern).parent.glob(Path(pattern).name)) or [pattern]
 
 
 def input_files(job: Job) -> tuple[tuple[str, str], ...]:

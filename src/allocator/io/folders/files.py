@@ -15,7 +15,10 @@ from allocator.errors import OutputError
 
 
 def sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file, as hexadecimal digits."""
+    """Return the SHA-256 of a file, as hexadecimal digits; of a folder, that of the names and hashes of its files."""
+    if Path(path).is_dir():
+        parts = sorted(one for one in Path(path).iterdir() if one.is_file())
+        return hashlib.sha256("".join(f"{one.name} {sha256(one)}\n" for one in parts).encode()).hexdigest()
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

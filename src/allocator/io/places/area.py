@@ -10,7 +10,6 @@ from typing import Any, TypedDict, Unpack
 
 import geopandas as gpd
 import numpy as np
-import pyogrio
 import pyproj
 import shapely.geometry
 
@@ -18,7 +17,8 @@ from allocator.config import Job
 from allocator.domain import Area, Floats, Geometries
 from allocator.errors import ConfigError, DataError, some
 from allocator.facts import Note, note
-from allocator.io.tables import GIS_SUFFIXES, as_numbers, as_text, read_header, require_columns
+from allocator.io.places.maps import read_map
+from allocator.io.tables import as_numbers, as_text, require_columns
 from allocator.keywords import keywords
 
 _MOST_REPAIRED = 0.01
@@ -55,7 +55,7 @@ def read_area(path: str | Path, **options: Unpack[AreaOptions]) -> Area:
     Parameters
     ----------
     path : path
-        GeoJSON, GeoPackage or Shapefile.
+        See `read_map`: GeoJSON, GeoPackage, Shapefile, KML, and others.
     district : str, optional
         Column with the district label; features with the same label are merged. None: one district.
     beats, beat : path and str, optional
@@ -114,7 +114,7 @@ def read_polygons(
     if label is not None:
         layer = _read_layer(path, label=label, source_crs=source_crs, crs=crs)
         return layer.polygons, layer.labels
-    frame, _ = _repaired(_load(path, source_crs=source_crs), where=Path(path).name, labels=None)
+    frame, _ = _repaired(_load(path, source_crs=source_crs)[0], where=Path(path).name, labels=None)
     polygons = frame.to_crs(crs).geometry.to_numpy()
     return polygons, tuple(str(n) for n in range(len(polygons)))
 
@@ -130,8 +130,7 @@ def read_valued_polygons(
         As `read_polygons`, or if the column is missing or holds something else than finite numbers.
     """
     name = Path(path).name
-    require_columns([column], read_header(path, layer=layer), where=name)
-    frame = _load(path, layer=layer, source_crs=source_crs, columns=[column], hint="crs of the covariate")
+    frame, read = _load(path, layer=layer, source_crs=source_crs, columns=[column], hint="crs of the covariate")
     numbers, bad = as_numbers(frame[column])
     wrong = bad | np.isinf(numbers)
     if wrong.any():
@@ -142,7 +141,7 @@ def read_valued_polygons(
             column=column, count=int(wrong.sum()), examples=examples,
         )  # fmt: skip
     frame, notes = _repaired(frame, where=name, labels=None)
-    return shapely.force_2d(frame.to_crs(crs).geometry.to_numpy()), numbers, notes
+    return shapely.force_2d(frame.to_crs(crs).geometry.to_numpy()), numbers, (*read, *notes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,9 +158,10 @@ def _read_layer(
 ) -> _Layer:  # fmt: skip
     """Return the polygons of a file, one per label, in a projected system; `measured`: one true to scale there."""
     name = Path(path).name
-    frame = _load(path, layer=layer, source_crs=source_crs)
+    frame, read = _load(path, layer=layer, source_crs=source_crs)
     labels = _labels(frame, label, where=name)
     frame, notes = _repaired(frame, where=name, labels=labels)
+    notes = (*read, *notes)
     working = _working_crs(frame, crs)
     if measured and crs is not None:
         _check_scale(frame, crs)
@@ -179,27 +179,16 @@ def _read_layer(
 def _load(
     path: str | Path, *, source_crs: str | None, layer: str | None = None, columns: Sequence[str] | None = None,
     hint: str = "area.source_crs",
-) -> gpd.GeoDataFrame:  # fmt: skip
+) -> tuple[gpd.GeoDataFrame, tuple[Note, ...]]:  # fmt: skip
     """Return the polygon features of a file with a coordinate system, or refuse it; `hint`: the key that sets one."""
     path = Path(path)
-    if not path.exists():
-        raise DataError(f"there is no file {path}")
-    if path.stat().st_size == 0:
-        raise DataError(f"{path.name} is empty")
-    if path.suffix.lower() not in GIS_SUFFIXES:
-        raise DataError(f"{path.name}: polygons are read from {', '.join(GIS_SUFFIXES)}, not {path.suffix!r}")
-    try:
-        frame = pyogrio.read_dataframe(path, layer=layer, columns=columns)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, ValueError) as error:
-        raise DataError(f"{path.name} cannot be read as a map file: {str(error)[:120]}") from error
-    if not isinstance(frame, gpd.GeoDataFrame) or not len(frame):
-        raise DataError(f"{path.name} holds no features with a geometry")
+    frame, notes = read_map(path, layer=layer, columns=columns)
     wrong = ~np.isin(shapely.get_type_id(frame.geometry.to_numpy()), _POLYGONS)
     if wrong.any():
         types = sorted({str(kind) for kind in frame.geometry.geom_type[wrong]})
         share = f"{int(wrong.sum()):,} of {len(frame):,} features"
         raise DataError(f"{path.name}: {share} are not polygons but {some(types)}", count=int(wrong.sum()))
-    return _with_crs(frame, path, source_crs, hint)
+    return _with_crs(frame, path, source_crs, hint), notes
 
 
 def _with_crs(frame: gpd.GeoDataFrame, path: Path, source_crs: str | None, hint: str) -> gpd.GeoDataFrame:

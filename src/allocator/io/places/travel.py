@@ -6,11 +6,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyogrio
 import shapely
 from scipy.spatial import cKDTree
 
@@ -18,6 +16,7 @@ from allocator.config import Job
 from allocator.domain import Bools, Floats, Ints, Streets, Tessellation, Travel
 from allocator.errors import DataError, some
 from allocator.facts import Note, note
+from allocator.io.places.maps import read_map
 from allocator.io.tables import as_numbers, as_text, read_columns, read_header, require_columns
 
 LONG = ("from", "to", "minutes")
@@ -130,12 +129,14 @@ def _long_parts(frame: pd.DataFrame) -> tuple[list[str], list[str], Floats, list
 
 def _npz_parts(path: Path) -> tuple[list[str], list[str], Floats, list[str]]:
     try:
+        if path.stat().st_size < 4 or not zipfile.is_zipfile(path):
+            raise ValueError("no archive of arrays")
         with np.load(path, allow_pickle=False) as arrays:
             require_columns(["labels", "minutes"], arrays.files, where=path.name)
             labels = [str(label) for label in arrays["labels"].ravel().tolist()]
             minutes = np.asarray(arrays["minutes"], np.float64)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path.name} cannot be read: {str(error)[:120]}") from error
+        raise DataError(f"{path.name} is no .npz of plain arrays, or it is damaged ({type(error).__name__})") from error
     if minutes.shape != (len(labels), len(labels)):
         shape = " × ".join(str(n) for n in minutes.shape)
         raise DataError(f"{path.name} is not square: its minutes are {shape}, it has {len(labels)} labels")
@@ -196,11 +197,7 @@ def read_streets(
     """
     name = Path(path).name
     wanted = [column for column in (speed, oneway) if column is not None]
-    require_columns(wanted, read_header(path), where=name)
-    try:
-        frame = gpd.GeoDataFrame(pyogrio.read_dataframe(path, columns=wanted))
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise DataError(f"{name} cannot be read: {str(error)[:120]}") from error
+    frame, _ = read_map(path, columns=wanted)
     faults, kmh = [], np.full(len(frame), np.nan)
     if speed is not None:
         kmh, bad = as_numbers(frame[speed])

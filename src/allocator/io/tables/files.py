@@ -18,6 +18,7 @@ import pyarrow.parquet
 import pyogrio
 
 from allocator.errors import DataError, nearest, some
+from allocator.facts import Note
 from allocator.io.tables.exports import unguarded
 from allocator.io.tables.forms import (
     Form,
@@ -66,6 +67,11 @@ class OpenTable:
     names: tuple[str, ...]
     layer: str | None = None
     whole: Table | None = None
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What is known of it before its rows are read."""
+        return () if self.whole is None else self.whole.notes
 
     @property
     def has_places(self) -> bool:

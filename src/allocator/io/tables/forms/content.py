@@ -186,7 +186,9 @@ def _of_archive(path: Path) -> Form:
         if any(".gdb/" in name for name in names):
             return Form("geodatabase", member=_one(path, sorted({name[: name.index(".gdb/") + 4] for name in names
                                                                   if ".gdb/" in name})))  # fmt: skip
-        for ending, kind in ((".shp", "shapefile"), (".kml", "xml"), (".gpkg", "geopackage")):
+        if drawn := [name for name in names if name.lower().endswith(".kml")]:
+            return Form("xml", member=drawn[0])  # a KMZ may hold several, which belong together
+        for ending, kind in ((".shp", "shapefile"), (".gpkg", "geopackage")):
             if own := [name for name in names if name.lower().endswith(ending)]:
                 return Form(kind, member=_one(path, own))  # type: ignore[arg-type]
         member = _one(path, [name for name in names if name.lower().endswith(_TABLES)], names=names)

@@ -85,7 +85,10 @@ def dialect_of(path: Path, form: Form) -> Dialect:
     stop, cells = rows[mark][at]
     passed = sum(any(cell.strip() for cell in row) for _, row in rows[mark][:at])
     names = tuple(name.strip() or f"column {n}" for n, name in enumerate(cells, 1))
-    if sum(bool(_VALUE.fullmatch(name)) for name in names) >= min(2, len(names)):
+    below = rows[mark][at + 1][1] if at + 1 < len(rows[mark]) else []
+    # A roster may have dates as names: in a table without a header, the row below looks the same.
+    alike = sum(bool(_VALUE.fullmatch(a) and _VALUE.fullmatch(b.strip())) for a, b in zip(names, below, strict=False))
+    if alike >= min(2, len(names)):
         raise DataError(f"{path.name} has no header: its first row holds values; put the names of the columns above it")
     return Dialect(names, mark, encoding, stop, passed)
 

@@ -18,10 +18,16 @@ def address_of(path: Path, form: Form, *, json: str = "GeoJSON") -> str:
 
     A map file opened by its path alone is offered to all 80 drivers, some of which read other files or the network.
     """
-    inside = f"/vsizip/{path.resolve()}/{form.member}" if form.member else str(path.resolve())
+    inside = f"/vsizip/{{{path.resolve()}}}/{form.member}" if form.member else str(path.resolve())
     if form.kind == "json":
         return f"{json}:{'/vsigzip/' if form.gzipped else ''}{inside}"
     return inside
+
+
+def layers_of(path: Path, form: Form) -> dict[str, str]:
+    """Return the layers of a file that have a geometry, each with its kind."""
+    listed = pyogrio.list_layers(address_of(path, form))
+    return {str(name): str(kind) for name, kind in listed if kind is not None}
 
 
 def layer_of(path: Path, form: Form, layer: str | None) -> tuple[str, tuple[str, ...]]:
@@ -32,8 +38,7 @@ def layer_of(path: Path, form: Form, layer: str | None) -> tuple[str, tuple[str,
     DataError
         If there is none, or none of that name.
     """
-    listed = pyogrio.list_layers(address_of(path, form))
-    names = tuple(str(name) for name, kind in listed if kind is not None)
+    names = tuple(layers_of(path, form))
     if not names:
         raise DataError(f"{path.name} holds no layer with places")
     if layer is not None and layer not in names:
