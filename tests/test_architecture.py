@@ -153,7 +153,7 @@ def test_public_functions_of_the_shop_window_say_what_they_raise_and_return():
 
 
 TAKES_OPTIONS = {
-    "allocate": 3, "area_needs": 4, "backtest": 1, "backtest_job": 1, "plan_outreach": 4, "read_area": 1, "replan": 1,
+    "allocate": 3, "area_needs": 4, "backtest": 1, "plan_outreach": 4, "read_area": 1, "replan": 1,
     "survey_means": 1,
 }  # fmt: skip
 """Public functions with typed keywords behind `**`, and how many arguments come first."""

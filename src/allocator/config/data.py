@@ -95,6 +95,8 @@ class DataSection(Section):
     """Layer of a GeoPackage, or sheet of a workbook; by default the first."""
     time_format: str | None = None
     """strptime format of the time column (or of `date`), or "epoch s", "epoch ms", "excel"; found out if absent."""
+    dates: Literal["auto", "day first", "month first"] = "auto"
+    """Order of dates such as 03/04/2025; "auto": by the numbers above 12 in the column, refused without any."""
     offsets: Literal["keep", "ignore"] = "keep"
     """Whether an offset such as Z behind a time is meant, or the time is local whatever stands behind it."""
     missing: Texts = ()

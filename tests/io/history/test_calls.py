@@ -154,12 +154,28 @@ def test_officers_own_work_is_told_apart():
         read(frame, more={"origin": "origin"}, officer_initiated=["oficer"])
 
 
-def test_repeats_of_an_id_are_dropped_and_counted():
+def test_rows_of_one_call_are_folded_or_dropped_and_counted():
     frame = frame_of(id=["A", "A", "B", "B", *map(str, range(36))])
-    calls = read(frame, more={"id": "id"})
-    assert len(calls) == 38
-    assert calls.ledger["repeated id"] == 2
-    assert any("one row per unit" in note.text for note in calls.notes)
+    folded = read(frame, more={"id": "id"})
+    assert len(folded) == 38
+    assert folded.ledger["further unit of a call (folded)"] == 2
+    assert sorted(folded.units)[-3:] == [1, 2, 2]
+    assert [
+        (told.get("count"), told.get("calls")) for told in folded.notes if told.cause == "history.calls_folded"
+    ] == [(2, 38)]
+    every = read(frame)
+    assert (folded.units * folded.service).sum() == pytest.approx((every.units * every.service).sum(), abs=0.1)
+    dropped = read(frame, more={"id": "id"}, repeats="drop")
+    assert dropped.ledger["repeated call number"] == 2
+    assert set(dropped.units) == {1}
+
+
+def test_rows_that_are_equal_throughout_are_no_further_units():
+    frame = frame_of(id=list(map(str, range(40))))
+    twice = pd.concat([frame, frame.iloc[:5]], ignore_index=True)
+    calls = read(twice, more={"id": "id"})
+    assert calls.ledger["identical rows"] == 5
+    assert set(calls.units) == {1}
 
 
 def test_priorities_that_are_words_need_an_order():

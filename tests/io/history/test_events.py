@@ -378,7 +378,7 @@ def test_personal_columns_are_listed_never_read():
         (COLUMNS, {"bad_row": "drop"}, "did you mean 'bad_rows'"),
         (COLUMNS, {"preset": "chicgo"}, "did you mean 'chicago'"),
         (COLUMNS, {"file_timezone": "America/Chicgo"}, "did you mean 'America/Chicago'"),
-        (COLUMNS, {"time_format": "%Q"}, "not a strptime format"),
+        (COLUMNS, {"time_format": "%Q"}, "neither a strptime format"),
         (COLUMNS, {"officer_initiated": ["x"]}, "needs columns.origin"),
     ],
 )

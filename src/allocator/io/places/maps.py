@@ -22,7 +22,17 @@ from defusedxml.common import DefusedXmlException
 
 from allocator.errors import DataError, some
 from allocator.facts import Note, note
-from allocator.io.tables import WGS84, Form, address_of, explained, form_of, layers_of, open_table, opened
+from allocator.io.tables import (
+    WGS84,
+    Form,
+    address_of,
+    explained,
+    form_of,
+    layers_of,
+    open_table,
+    opened,
+    require_columns,
+)
 
 _ENGINES = (
     pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError,
@@ -70,11 +80,7 @@ def read_map(
         raise DataError(f"{path.name} holds no features with a geometry")
     if columns is not None:
         names = [name for name in frame.columns if name != frame.geometry.name]
-        if missing := [name for name in columns if name not in names]:
-            raise DataError(
-                f"{path.name} lacks {some(missing, 20)}; it has the columns {some(names, 40)}", column=missing[0],
-                count=len(missing),
-            )  # fmt: skip
+        require_columns(columns, names, where=path.name)
     return frame, notes
 
 
@@ -94,6 +100,9 @@ def _read_layer(
         if layer is None and len(layers) > 1:
             notes = (note("history.layer_read", file=path.name, layer=name, others=[n for n in layers if n != name]),)
     wanted = None if columns is None else list(columns)
+    if wanted:
+        fields = [str(field) for field in pyogrio.read_info(address, layer=name)["fields"]]
+        require_columns(wanted, fields, where=path.name)
     with warnings.catch_warnings(record=True) as told:  # a library's warning is nothing for a terminal
         warnings.simplefilter("always")
         frame = pyogrio.read_dataframe(address, layer=name, columns=wanted, on_invalid="fix")

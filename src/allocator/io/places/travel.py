@@ -136,7 +136,9 @@ def _npz_parts(path: Path) -> tuple[list[str], list[str], Floats, list[str]]:
             labels = [str(label) for label in arrays["labels"].ravel().tolist()]
             minutes = np.asarray(arrays["minutes"], np.float64)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path.name} is no .npz of plain arrays, or it is damaged ({type(error).__name__})") from error
+        raise DataError(
+            f"{path.name} cannot be read: it is no .npz of plain arrays, or damaged ({type(error).__name__})"
+        ) from error
     if minutes.shape != (len(labels), len(labels)):
         shape = " × ".join(str(n) for n in minutes.shape)
         raise DataError(f"{path.name} is not square: its minutes are {shape}, it has {len(labels)} labels")

@@ -63,7 +63,7 @@ class Dates:
     ambiguous: tuple[str, ...] = ()
 
 
-def read_dates(text: pd.Series[str], *, near: np.datetime64 | None = None) -> Dates:
+def read_dates(text: pd.Series[str], *, order: str = "", near: np.datetime64 | None = None) -> Dates:
     """Return times of distinct texts, the form guessed for the column as a whole.
 
     Day and month of texts such as 03/04/2025 are told apart by the texts with a number above 12; where there is none,
@@ -73,6 +73,8 @@ def read_dates(text: pd.Series[str], *, near: np.datetime64 | None = None) -> Da
     ----------
     text : Series
         Distinct, stripped; "" is no time.
+    order : {"", "day first", "month first"}
+        Order of numbers, where it is known.
     near : datetime64, optional
         Where the times should lie: settles what would be ambiguous.
     """
@@ -83,7 +85,7 @@ def read_dates(text: pd.Series[str], *, near: np.datetime64 | None = None) -> Da
         form = _form_of_numbers(filled)
         if form:
             return Dates(of_numbers(numbers, form), _offset_of(form, len(text)), form)
-    return _of_text(text, near)
+    return _of_text(text, order, near)
 
 
 def _form_of_numbers(filled: pd.Series[str]) -> str:
@@ -109,7 +111,7 @@ def of_numbers(numbers: Floats, form: str) -> Times:
     return np.where(known, start + whole.astype(np.int64).astype("timedelta64[s]"), _NAT)
 
 
-def _of_text(text: pd.Series[str], near: np.datetime64 | None) -> Dates:
+def _of_text(text: pd.Series[str], order: str, near: np.datetime64 | None) -> Dates:
     own, offset = _of_iso(text)
     form, unclear = "", tuple[str, ...]()
     left = text.ne("").to_numpy() & np.isnat(own)
@@ -126,7 +128,7 @@ def _of_text(text: pd.Series[str], near: np.datetime64 | None) -> Dates:
         if name in ("year first", "compact"):
             year, month, day = day, month, year
         if name == "numbers":
-            form = _order(day, month) or ("" if near is None else _nearer(year, day, month, near))
+            form = order or _order(day, month) or ("" if near is None else _nearer(year, day, month, near))
             if not form:
                 unclear = tuple(text.iloc[rows][(day.astype(int) != month.astype(int)).to_numpy()].head(3))
             if form != "day first":

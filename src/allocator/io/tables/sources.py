@@ -201,7 +201,11 @@ def _probe(source: str | Path, roles: dict[str, str], section: DataSection) -> P
     def probe(rows: pd.DataFrame) -> None:
         kinds.update(rows[kind])
         if column is not None:
-            seen.append(parse_times(without_codes(rows[column], section.missing), time_format=section.time_format))
+            seen.append(
+                parse_times(
+                    without_codes(rows[column], section.missing), time_format=section.time_format, order=section.dates
+                )
+            )
         bad, total = sum(int(times.bad.sum()) for times in seen), sum(len(times.bad) for times in seen)
         if total >= 1_000 and bad > total / 2:
             last = seen[-1]

@@ -96,7 +96,7 @@ def _midnights(times: Times) -> float:
 
 
 def parse_times(
-    values: pd.Series[Any], *, time_format: str | None = None, near: np.datetime64 | None = None
+    values: pd.Series[Any], *, time_format: str | None = None, order: str = "", near: np.datetime64 | None = None
 ) -> ParsedTimes:
     """Return the times of a column: text in `time_format` (found out if None), or typed dates and times.
 
@@ -106,6 +106,8 @@ def parse_times(
         As they stand in the file.
     time_format : str, optional
         A strptime format, or one of "epoch s", "epoch ms" (since 1970, UTC) and "excel" (days since 1900).
+    order : {"", "auto", "day first", "month first"}
+        Order of the numbers of dates, where it is known.
     near : datetime64, optional
         Where the times should lie, for texts such as 03/04/2025 that mean two dates.
     """
@@ -116,7 +118,7 @@ def parse_times(
     text = as_text(values)
     missing = text.eq("").to_numpy()
     distinct, row = _distinct(text)
-    dates = _read(distinct, time_format, near)
+    dates = _read(distinct, time_format, order.removeprefix("auto"), near)
     utc = np.isfinite(dates.offset) & ~np.isnat(dates.own)
     shift = np.where(utc, dates.offset, 0).astype(np.int64).astype("timedelta64[s]")
     time = _in_range(dates.own - shift)[row]
@@ -139,7 +141,7 @@ def _in_range(times: Times) -> Times:
     return np.where(times > _LAST, _LAST, np.where(times < _FIRST, _FIRST, times))
 
 
-def _read(distinct: pd.Series[str], time_format: str | None, near: np.datetime64 | None) -> Dates:
+def _read(distinct: pd.Series[str], time_format: str | None, order: str, near: np.datetime64 | None) -> Dates:
     """Return distinct texts as times."""
     if time_format in FORMS:
         numbers = pd.to_numeric(distinct, errors="coerce").to_numpy(np.float64)
@@ -155,7 +157,7 @@ def _read(distinct: pd.Series[str], time_format: str | None, near: np.datetime64
         return Dates(utc + ahead.astype(np.int64).astype("timedelta64[s]"), ahead)
     if len(distinct) and distinct[distinct.ne("")].str.fullmatch(r"\d{4}-\d{2}").all():
         return Dates(_strptime(distinct, "%Y-%m"), np.full(len(distinct), np.nan))
-    return read_dates(distinct, near=near)
+    return read_dates(distinct, order=order, near=near)
 
 
 def combine_date_and_clock(

@@ -40,9 +40,9 @@ def times_of(
     """Return the times of events, from one column, from date and clock, or from parts; rows without one are dropped."""
     form = section.time_format
     if "time" in frame:
-        times, name = parse_times(frame["time"], time_format=form, near=near), section.columns.time
+        times, name = parse_times(frame["time"], time_format=form, order=section.dates, near=near), section.columns.time
     elif "date" in frame:
-        times, name = parse_times(frame["date"], time_format=form, near=near), section.columns.date
+        times, name = parse_times(frame["date"], time_format=form, order=section.dates, near=near), section.columns.date
     else:
         times, name = parse_times(_date_of_parts(frame)), section.columns.year
     clock = frame.get("clock") if "clock" in frame else _clock_of_parts(frame)
@@ -53,7 +53,7 @@ def times_of(
             book.notes.append(note("history.clocks_taken", column=section.columns.clock, form=taken))
     if section.offsets == "ignore":
         times = times.on_own_clock()
-    _tell_form(times, str(name), book)
+    _tell_form(times, str(name), section, book)
     fault = times.fault(str(name))
     if fault:
         way_out = "" if form else "data.time_format, or "
@@ -65,17 +65,14 @@ def times_of(
     return times
 
 
-def _tell_form(times: ParsedTimes, name: str, book: Book) -> None:
+def _tell_form(times: ParsedTimes, name: str, section: DataSection, book: Book) -> None:
     """Say how times were taken where that had to be found out; refuse dates that mean two days."""
     if times.ambiguous:
-        clock = " %H:%M" if times.ambiguous[0].count(":") == 1 else " %H:%M:%S" if ":" in times.ambiguous[0] else ""
-        mark = next(sign for sign in "/-." if sign in times.ambiguous[0])
-        formats = [f'"{mark.join(parts)}{clock}"' for parts in (("%d", "%m", "%Y"), ("%m", "%d", "%Y"))]
         book.faults.append(
             f"column {name!r}: dates such as {some(times.ambiguous)} can be read day first or month first, and no "
-            f"number above 12 tells which: set data.time_format, such as {formats[0]} or {formats[1]}"
+            'number above 12 tells which: set data.dates to "day first" or "month first", or data.time_format'
         )
-    elif times.form and times.form != "month first":
+    elif times.form and times.form not in ("month first", section.dates):
         book.notes.append(note("history.times_taken", column=name, form=times.form))
 
 
@@ -102,10 +99,10 @@ def other_times_of(frame: pd.DataFrame, role: str, *, section: DataSection, book
     """Return the times of a further role, such as the end; None where the file has no such column."""
     if role not in frame:
         return None
-    times = parse_times(frame[role])
+    times = parse_times(frame[role], order=section.dates)
     if times.ambiguous:  # the format of the column of times is hardly another
         times = parse_times(frame[role], time_format=section.time_format)
-        _tell_form(times, str(getattr(section.columns, role)), book)
+        _tell_form(times, str(getattr(section.columns, role)), section, book)
     fault = times.fault(str(getattr(section.columns, role)))
     book.refuse(times.bad, fault, reason=f"{role} cannot be read")
     odd = (times.time < _EARLIEST) | (times.time >= _LATEST)
@@ -252,7 +249,7 @@ def _repeats(kept: pd.DataFrame, ids: pd.Series[str], section: DataSection, book
     if "version" in kept:
         numbers, odd = as_numbers(kept["version"])
         if odd.any() or not np.isfinite(numbers).all():
-            times = parse_times(kept["version"], time_format=None)
+            times = parse_times(kept["version"], order=section.dates)
             if times.bad.any() or times.ambiguous:
                 times = parse_times(kept["version"], time_format=section.time_format)
             if fault := times.fault(str(section.columns.version)):

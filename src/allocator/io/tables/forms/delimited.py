@@ -126,11 +126,12 @@ def _evenness(rows: list[tuple[int, list[str]]]) -> tuple[float, int]:
 
 def _header_row(rows: list[tuple[int, list[str]]]) -> int:
     """Return which row is the header: the first, unless it is a title: narrower than the rows, or mostly blank."""
-    _, width = _evenness(rows)
+    widths = Counter(len(row) for _, row in rows if any(row))
+    width = max((one for one, n in widths.items() if n > 1), key=lambda one: (widths[one], one), default=0)
     filled = [sum(bool(cell.strip()) for cell in row) for _, row in rows]
     plain = [n for n, (_, row) in enumerate(rows) if filled[n] and not _NO_ROW.match(row[0])]
     first = plain[0] if plain else 0
-    if len(rows[first][1]) >= width and filled[first] > len(rows[first][1]) / 2:
+    if not width or (len(rows[first][1]) >= width and filled[first] > len(rows[first][1]) / 2):
         return first
     return next((n for n in plain if len(rows[n][1]) == width and filled[n] > width / 2), first)
 
