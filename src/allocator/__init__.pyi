@@ -38,7 +38,9 @@ from .evaluation import delivery_report as delivery_report
 from .evaluation import hotspots as hotspots
 from .evaluation import outreach_effect as outreach_effect
 from .evaluation import plan_backtest as plan_backtest
+from .io import Look as Look
 from .io import load_run as load_run
+from .io import look_at as look_at
 from .io import read_area as read_area
 from .io import read_calls as read_calls
 from .io import read_covariates as read_covariates

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -40,6 +41,29 @@ def explore(
             return history
 
         tail.study("folder", checked, target, work, {"explore.html": "page"})
+
+
+@app.command()
+def look(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of events, in any form.")],
+    timezone: Annotated[str, typer.Option(metavar="ZONE", help="Local time zone, such as America/Chicago.")] = "UTC",
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="ROLE=NAME", help="What a column holds, where the guess is wrong.")
+    ] = None,
+    crs: Annotated[str | None, typer.Option(metavar="EPSG:…", help="Coordinate system of x and y.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer of a GeoPackage, or sheet of a workbook.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a file of events seems to hold, what would be dropped, and the [data] section for it."""
+    from allocator.errors import ConfigError
+    from allocator.io import look_at
+    from allocator.report import look_figures, look_text
+
+    pairs = [text.partition("=") for text in column or ()]
+    if wrong := [text for text, (role, _, name) in zip(column or (), pairs, strict=True) if not role or not name]:
+        raise ConfigError(f"--column {wrong[0]!r}: write role=column, such as time=occurred_at")
+    found = look_at(file, timezone=timezone, columns={role: name for role, _, name in pairs}, crs=crs, layer=layer)
+    typer.echo(json.dumps(look_figures(found), ensure_ascii=False) if as_json else look_text(found))
 
 
 @app.command()

@@ -6,10 +6,12 @@ from allocator.report.outreach import outreach_files
 from allocator.report.products import check_products, products
 from allocator.report.routes import route_files
 from allocator.report.run import Draft, figures, replan_figures
-from allocator.report.studies import Exploration, Presented, presented, staffing_figures, staffing_summary
+from allocator.report.studies import (
+    Exploration, Presented, look_figures, look_text, presented, staffing_figures, staffing_summary,
+)  # fmt: skip
 
 __all__ = [
     "Bulletins", "Draft", "Exploration", "Presented", "bulletin_references", "bulletins", "check_products", "figures",
-    "outreach_files", "presented", "products", "replan_figures", "route_files", "staffing_figures", "staffing_summary",
-    "stamp",
+    "look_figures", "look_text", "outreach_files", "presented", "products", "replan_figures", "route_files",
+    "staffing_figures", "staffing_summary", "stamp",
 ]  # fmt: skip

@@ -51,7 +51,7 @@ def preset_names() -> tuple[str, ...]:
     """Return the names of all presets, sorted."""
     folder = resources.files(__package__) / "presets"
     names = (entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
-    return tuple(sorted(name for name in names if name != "families"))
+    return tuple(sorted(name for name in names if name not in ("families", "look")))
 
 
 def preset(name: str) -> Preset:

@@ -31,6 +31,7 @@ from allocator.io.tables.forms import (
     is_geojson,
     layer_of,
     read_delimited,
+    read_head,
     read_points,
     read_records,
     read_sheet,
@@ -103,6 +104,22 @@ class OpenTable:
         if not len(table.frame):
             raise DataError(f"{self.path.name} has a header but no rows")
         return table
+
+    def head(self, wanted: Sequence[str], rows: int) -> pd.DataFrame:
+        """Return the first rows of columns, of large files without reading on.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be read.
+        """
+        with explained(self.path, *_ENGINES):
+            if self.form.kind == "delimited":
+                return read_head(self.path, self.form, list(wanted), rows)
+            if self.form.kind == "parquet":
+                batch = next(pa.parquet.ParquetFile(self.path).iter_batches(rows, columns=list(wanted)))
+                return batch.to_pandas(ignore_metadata=True)
+        return self.columns(wanted).frame.head(rows)
 
     def _read(self, wanted: list[str], probe: Probe | None) -> Table:
         if self.whole is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import itertools
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -152,6 +153,28 @@ def read_delimited(path: Path, form: Form, wanted: list[str], probe: Probe | Non
             check_quotes(path, form, dialect)
             raise
         return _read(path, form, wanted, dialect=dataclasses.replace(dialect, encoding="latin-1"), probe=probe)
+
+
+def read_head(path: Path, form: Form, wanted: list[str], rows: int) -> pd.DataFrame:
+    """Return the first rows of columns as text; rows of another width are passed over."""
+    dialect = dialect_of(path, form)
+    with opened(path, form) as file:
+        lines = iter(io.TextIOWrapper(file, dialect.encoding, errors="replace", newline=""))
+        for _ in range(dialect.skip):
+            next(lines, "")
+        width = len(dialect.names)
+        try:
+            body = [
+                row
+                for row in itertools.islice(csv.reader(lines, delimiter=dialect.delimiter), rows)
+                if len(row) == width
+            ]
+        except csv.Error:  # a cell of more than 128 KiB
+            check_quotes(path, form, dialect)
+            raise DataError(f"{path.name} is no table: a cell of it is longer than 128 KiB") from None
+        frame = pd.DataFrame(body, columns=range(width), dtype="str")
+    places = {name: dialect.names.index(name) for name in wanted}
+    return pd.DataFrame({name: frame[place] for name, place in places.items()})
 
 
 class _BadRows:
