@@ -123,6 +123,7 @@ class Job(Section):
         for name in self.roster.make.demand if self.roster.make else ():
             if name not in names:
                 faults.append(_unknown_shift("roster.make.demand", name, names))
+        faults += _short_windows(self)
         shares = [shift.share for shift in self.shifts if shift.share is not None]
         hours = sum(_hours(shift) for shift in self.shifts)
         whole_day = len(shares) == len(self.shifts) and abs(hours - 24) < 1e-6
@@ -140,6 +141,16 @@ class Job(Section):
 def _hours(shift: ShiftSection) -> float:
     start, stop = (time.hour + time.minute / 60 + time.second / 3600 for time in (shift.start, shift.stop))
     return (stop - start) % 24
+
+
+def _short_windows(job: Job) -> list[str]:
+    visit = job.allocation.block_minutes
+    return [
+        f"routes.windows.{n}: {window.minutes} minutes from {window.earliest:%H:%M} to {window.latest:%H:%M} are "
+        f"shorter than a visit of {visit} (allocation.block_minutes)"
+        for n, window in enumerate(job.routes.windows)
+        if window.minutes < visit
+    ]
 
 
 def _unknown_shift(where: str, name: str, names: list[str]) -> str:

@@ -178,6 +178,12 @@ class PlaceWindow(Place):
     reason: str = ""
     """Why, for the planner: school hours, market days."""
 
+    @property
+    def minutes(self) -> int:
+        """Length by the clock."""
+        first, last = (60 * time.hour + time.minute for time in (self.earliest, self.latest))
+        return (last - first - 1) % (24 * 60) + 1
+
     @model_validator(mode="after")
     def _not_empty(self) -> PlaceWindow:
         if self.earliest == self.latest:

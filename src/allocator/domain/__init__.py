@@ -23,7 +23,9 @@ from allocator.domain.patrol import (
     ASSIGNMENT_COLUMNS, CHANGE_COLUMNS, LIMIT_COLUMNS, LOTTERY_COLUMNS, STAFFING_COLUMNS, VISIT_COLUMNS, WORTH_COLUMNS,
     Allocation, AllocationProblem, AllocationTerms, Givens, Limit, Openings, Plan, empty_table, one_more_unit,
 )  # fmt: skip
-from allocator.domain.roster import DutyWishes, Edit, OutreachTeam, Roster, Shift, Unit, hours_of, shifts_of
+from allocator.domain.roster import (
+    DutyWishes, Edit, OutreachTeam, Roster, Shift, Unit, hours_of, overlap, shifts_of, stretches_of,
+)  # fmt: skip
 from allocator.domain.run import Run
 from allocator.domain.space import Area, Lattice, Streets, Tessellation, Travel, dissolved
 from allocator.domain.staffing import HOURS, Staffing
@@ -40,5 +42,5 @@ __all__ = [
     "Partner", "Plan", "Point", "Reasons", "Record", "Requests", "RiskSurface", "Roster", "Run", "Shift", "Staffing",
     "Streets", "Survey", "Tessellation", "Times", "Travel", "Unit", "Venue", "called_off", "count_interval", "date_of",
     "day_number", "delivery_table", "dissolved", "empty_table", "freeze", "harm_classes", "hours_of", "item_ids",
-    "item_key", "local_clock", "one_more_unit", "shifts_of", "typed_table", "with_sequences",
+    "item_key", "local_clock", "one_more_unit", "overlap", "shifts_of", "stretches_of", "typed_table", "with_sequences",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ import datetime as dt
 import itertools
 import math
 import zoneinfo
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -77,6 +77,26 @@ def shifts_of(sections: Iterable[ShiftSection], *, first_day: dt.date, days: int
             stop = _to_utc(dt.datetime.combine(stop_day, one.stop), zone)
             shifts.append(Shift(f"{day.isoformat()}/{one.name}", one.name, day, start, stop, one.share))
     return tuple(sorted(shifts, key=lambda shift: (shift.start, shift.stop, shift.id)))
+
+
+def stretches_of(shifts: Sequence[Shift]) -> list[tuple[dt.datetime, dt.datetime, tuple[int, ...]]]:
+    """Return the stretches between all starts and stops that some shift covers, each with the rows of those shifts."""
+    order = sorted(range(len(shifts)), key=lambda row: shifts[row].start)
+    moments = sorted({moment for shift in shifts for moment in (shift.start, shift.stop)})
+    stretches, running, at = [], list[int](), 0
+    for start, stop in itertools.pairwise(moments):
+        while at < len(order) and shifts[order[at]].start <= start:
+            running.append(order[at])
+            at += 1
+        running = [row for row in running if shifts[row].stop > start]
+        if running:
+            stretches.append((start, stop, tuple(sorted(running))))
+    return stretches
+
+
+def overlap(shifts: Sequence[Shift]) -> bool:
+    """Return whether any two shifts overlap."""
+    return any(len(rows) > 1 for _, _, rows in stretches_of(shifts))
 
 
 def hours_of(first_day: dt.date, *, days: int, timezone: str) -> tuple[Shift, ...]:

@@ -4,6 +4,10 @@ WORDS: dict[str, str] = {
     "sheets_not_read": "{file}: sheets not read: {sheets:some}",
     "rows_outside_days": "{file}: {count:,} rows outside {first} … {last} are ignored",
     "rows_of_no_shift": "{file}: {count:,} rows are of no planned shift and left out",
+    "empty_shifts": (
+        "no unit is on duty in {count} of {total} shifts: {shifts:some6}; no patrol is planned in them, and what is "
+        "expected there is covered by overlapping shifts at most"
+    ),
     "no_roster": (
         "unit {unit}: no choice of its {free} shifts on {days} days it can work keeps its rest, most and fewest "
         "shifts, hours and days off ({held})"

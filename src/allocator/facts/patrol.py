@@ -35,6 +35,11 @@ WORDS: dict[str, str] = {
         "{count:,} of {total:,} visits were dropped because travel, breaks and return gaps leave no time for "
         "them ({share:.1%} of the harm covered)"
     ),
+    "not_delivered": "{limit}: {count:,.4g} of {asked:,.4g} {unit} are delivered: there is no time for the rest",
+    "floors_not_delivered": (
+        "floors of {count:,} {count:cell|cells} are not delivered: {visits:,} of {asked:,} visits find no time "
+        "(cells {cells})"
+    ),
     "dropped_again": (
         "{count:,} of {total:,} visits of the tours made again were dropped because travel, breaks and return gaps "
         "leave no time for them"

@@ -170,7 +170,8 @@ def plan_patrol(
     )
     routed = route_tasks(tasks_of(terms, answer.blocks, posting), terms)
     visits = routed.visits
-    gained = covered(problem, visits.delivered_blocks(problem.value.shape))
+    blocks = visits.delivered_blocks(problem.value.shape)
+    gained = covered(problem, blocks)
     return Plan(
         visits=visits_frame(visits, problem, surface, roster, minutes=allocation.block_minutes),
         assignments=assignments_frame(posting, roster, problem.districts),
@@ -183,24 +184,52 @@ def plan_patrol(
         unmet=(
             *_reserves(problem, answer, posting),
             *_dropped(answer, visits, float(gained.sum())),
+            *undelivered(problem, blocks, answer.units),
             *problem.notes,
             *ways.notes,
         ),
-        limits=_limits_frame(problem, answer),
+        limits=limits_frame(problem, blocks, answer.units),
         worth=_worth_frame(problem, answer) if allocation.worth else empty_table(WORTH_COLUMNS),
         softened=settings.softened,
         lottery=routed.lottery,
     )
 
 
-def _limits_frame(problem: AllocationProblem, answer: Allocation) -> pd.DataFrame:
-    harm = covered(problem, answer.blocks)
+def limits_frame(
+    problem: AllocationProblem, blocks: npt.NDArray[np.int16], units: npt.NDArray[np.int32]
+) -> pd.DataFrame:
+    """Return `LIMIT_COLUMNS`: each limit with what the visits that are made, (n_shifts, n_cells), come to."""
+    harm = covered(problem, blocks)
     rows = [
         (one.name, one.source, one.least / one.scale, one.most / one.scale,
-         one.total(answer.blocks, harm, answer.units) / one.scale, one.unit)
+         one.total(blocks, harm, units) / one.scale, one.unit)
         for one in (*problem.limits, *problem.fair)
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=list(LIMIT_COLUMNS)).astype(empty_table(LIMIT_COLUMNS).dtypes.to_dict())
+
+
+def undelivered(problem: AllocationProblem, blocks: npt.NDArray[np.int16], units: npt.NDArray[np.int32]) -> list[Note]:
+    """Return a note on each limit of which the visits that are made, (n_shifts, n_cells), fall short.
+
+    The allocation keeps every limit; visits for which travel, breaks and windows leave no time may break it.
+    """
+    harm, notes = covered(problem, blocks), []
+    for one in problem.limits:
+        made = one.total(blocks, harm, units)
+        if made < one.least - 1e-6 * max(1.0, abs(one.least)):
+            notes.append(
+                note("patrol.not_delivered", limit=one.name, count=made / one.scale, asked=one.least / one.scale,
+                     unit=one.unit)
+            )  # fmt: skip
+    if problem.week_least is not None:
+        short = np.maximum(problem.week_least - blocks.sum(axis=0, dtype=np.int64), 0)
+        if short.any():
+            cells = np.flatnonzero(short)
+            notes.append(
+                note("patrol.floors_not_delivered", count=len(cells), visits=short.sum(),
+                     asked=problem.week_least[cells].sum(), cells=cells[:8])
+            )  # fmt: skip
+    return notes
 
 
 def _worth_frame(problem: AllocationProblem, answer: Allocation) -> pd.DataFrame:

@@ -153,6 +153,11 @@ class AllocationTerms:
         Classes that count for a need.
     need_names : tuple of str
         What each need asks for, such as "units with skill bike".
+    stretch : (n_stretches, n_shifts) float64, optional
+        Where shifts overlap: the share of each shift's value that falls into each stretch of time between their starts
+        and stops. A stretch is worth what all shifts in it have of it together, and visits of all of them protect it.
+    turn : (n_shifts,) int32, optional
+        With `stretch`: the turn in which each shift is planned, from 0; no two of a turn overlap.
     spillover : float
         Share of a visit's effect that each neighbouring cell has of it; needs `indptr`, `indices`.
     indptr, indices : int32, optional
@@ -181,6 +186,8 @@ class AllocationTerms:
     needs: npt.NDArray[np.int32] | None = None
     need_classes: Bools | None = None
     need_names: tuple[str, ...] = ()
+    stretch: Floats | None = None
+    turn: npt.NDArray[np.int32] | None = None
     spillover: float = 0.0
     indptr: npt.NDArray[np.int32] | None = None
     indices: npt.NDArray[np.int32] | None = None
@@ -200,7 +207,8 @@ class AllocationProblem(AllocationTerms):
     Parameters
     ----------
     value : (n_shifts, n_cells) float64
-        Expected harm; the value of covering the cell fully in that shift.
+        Expected harm; the value of covering the cell fully in that shift. What falls into several overlapping shifts
+        counts in each in equal parts, so that the sum is the harm of the plan.
     notes : tuple of Note
         What the policy leaves out, in plain words; shown with the plan.
     fair : tuple of Limit

@@ -28,7 +28,7 @@ def read_roster(section: RosterSection, *, shifts: tuple[Shift, ...], districts:
     Raises
     ------
     DataError
-        With every fault of a file at once; also if a planned shift has no unit on duty.
+        With every fault of a file at once; also if no planned shift has a unit on duty.
     """
     units, unit_notes = _read_units(section.units, districts)
     teams, team_notes = _read_teams(section.teams) if section.teams else ((), ())
@@ -36,9 +36,9 @@ def read_roster(section: RosterSection, *, shifts: tuple[Shift, ...], districts:
         return Roster(units, shifts, frozenset(), teams, (*unit_notes, *team_notes))
     duty, duty_notes = _read_duty(section.duty, units=tuple(unit.name for unit in units), shifts=shifts)
     covered = {shift for _, shift in duty}
-    if empty := [shift.id for shift in shifts if shift.id not in covered]:
-        raise DataError(f"no unit on duty in {len(empty)} of {len(shifts)} shifts: {some(empty, 6)}", count=len(empty))
-    return Roster(units, shifts, duty, teams, (*unit_notes, *duty_notes, *team_notes))
+    empty = [shift.id for shift in shifts if shift.id not in covered]
+    told = (note("duty.empty_shifts", count=len(empty), total=len(shifts), shifts=empty),) if empty else ()
+    return Roster(units, shifts, duty, teams, (*unit_notes, *duty_notes, *team_notes, *told))
 
 
 def _read_units(path: str, districts: tuple[str, ...]) -> tuple[tuple[Unit, ...], tuple[Note, ...]]:

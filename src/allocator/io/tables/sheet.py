@@ -16,6 +16,12 @@ from allocator.io.tables.personal import personal_columns
 
 _MOST_NUMBER = 1e9
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_FOREIGN_DAYS = (
+    "lunes lun segunda segunda-feira lundi montag mo", "martes mar terça terca terça-feira mardi dienstag di",
+    "miércoles miercoles mié mie quarta quarta-feira mercredi mer mittwoch mi",
+    "jueves jue quinta quinta-feira jeudi jeu donnerstag do", "viernes vie sexta sexta-feira vendredi ven freitag fr",
+    "sábado sabado sáb sab samedi sam samstag sonnabend sa", "domingo dom dimanche dim sonntag so",
+)  # fmt: skip
 _DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -191,15 +197,22 @@ def days_of(sheet: Sheet, days: list[dt.date]) -> list[dt.date]:
     """Return the days that fall on the weekday in column `weekday`."""
     number = weekday_of(sheet.text("weekday"))
     if number is None:
-        sheet.fault(f"unknown weekday {sheet.text('weekday')!r}; use mon … sun, or 0 (Monday) … 6")
+        sheet.fault(
+            f"unknown weekday {sheet.text('weekday')!r}; use names, mon … sun: numbers mean other days from one "
+            "program to the next"
+        )
     return [day for day in days if day.weekday() == number]
 
 
 def weekday_of(text: str) -> int | None:
-    """Return the number of a weekday, Monday 0; None for no weekday."""
+    """Return the number of a weekday by its name in English, Spanish, Portuguese, French or German, Monday 0.
+
+    None for anything else; numbers are not taken, as 0 is Sunday here and Monday there.
+    """
     name = text.strip().lower()
-    if name in ("0", "1", "2", "3", "4", "5", "6"):
-        return int(name)
+    for row, names in enumerate(_FOREIGN_DAYS):
+        if name in names.split():
+            return row
     for row, (short, full) in enumerate(zip(WEEKDAYS, _DAY_NAMES, strict=True)):
         if len(name) >= 3 and full.startswith(name) and name.startswith(short):
             return row

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,9 @@ from allocator.domain import (
     Ints,
     RiskSurface,
     Roster,
+    Shift,
     Tessellation,
+    stretches_of,
 )  # fmt: skip
 from allocator.errors import ConfigError, DataError, nearest, some
 from allocator.facts import Note, note
@@ -94,6 +97,28 @@ class Terms:
         return note(cause, **what, harm=harm, share=harm / total)
 
 
+def _overlaps(shifts: Sequence[Shift]) -> dict[str, Any]:
+    """Return `stretch` and `turn` of the terms; nothing where no two shifts overlap.
+
+    The value of a shift spreads evenly over its minutes, as each stretch has its equal part of it. A shift belongs to
+    the first turn of which no shift that begins before overlaps it.
+    """
+    stretches = stretches_of(shifts)
+    if all(len(rows) == 1 for _, _, rows in stretches):
+        return {}
+    share = np.zeros((len(stretches), len(shifts)))
+    turn = np.zeros(len(shifts), np.int32)
+    for n, (start, stop, rows) in enumerate(stretches):
+        share[n, list(rows)] = (stop - start).total_seconds() / len(rows)
+    beside = (share > 0).T.astype(np.int64) @ (share > 0) > 0
+    done: list[int] = []
+    for s in sorted(range(len(shifts)), key=lambda row: shifts[row].start):
+        taken = {int(turn[other]) for other in done if beside[s, other]}
+        turn[s] = next(n for n in range(len(shifts)) if n not in taken)
+        done.append(s)
+    return {"stretch": share / share.sum(axis=0), "turn": turn}
+
+
 def terms_of(
     city: Tessellation, roster: Roster, policy: Policy, *, allocation: AllocationSection, staffing: StaffingSection,
     givens: Givens | None = None,
@@ -136,7 +161,7 @@ def terms_of(
         districts=city.districts, shifts=tuple(shift.id for shift in roster.shifts), busy=busy,
         day=np.array([(shift.day - roster.shifts[0].day).days for shift in roster.shifts], np.int32),
         spillover=allocation.spillover, indptr=np.asarray(city.indptr, np.int32) if allocation.spillover else None,
-        indices=np.asarray(city.indices, np.int32) if allocation.spillover else None,
+        indices=np.asarray(city.indices, np.int32) if allocation.spillover else None, **_overlaps(roster.shifts),
     )  # fmt: skip
     return Terms(city, roster, policy, allocation, givens, staffing, plain)
 

@@ -123,11 +123,36 @@ def blocks_of(problem: AllocationProblem, reduction: Reduction, units: npt.NDArr
 def covered(problem: AllocationProblem, blocks: npt.NDArray[np.int16]) -> Floats:
     """Return the expected harm covered per (shift, cell), value × (1 - exp(-a dose)).
 
-    The dose of a cell is its blocks, and with spillover a share of those around.
+    The dose of a cell is its blocks, and with spillover a share of those around. Where shifts overlap, the doses of all
+    of them protect the stretch that they share; it is credited to them in turn (see `value_left`).
     """
-    dose: Ints = np.asarray(blocks)
-    if problem.spillover and problem.indptr is not None and problem.indices is not None:
-        n = len(problem.district)
-        around = sp.csr_array((np.ones(len(problem.indices)), problem.indices, problem.indptr), shape=(n, n))
-        dose = dose + problem.spillover * (blocks @ around)
-    return np.asarray(problem.value * -np.expm1(-problem.diminishing * dose))
+    dose = dose_of(problem, blocks)
+    return np.asarray(value_left(problem, dose) * -np.expm1(-problem.diminishing * dose))
+
+
+def dose_of(problem: AllocationProblem, blocks: npt.NDArray[np.int16]) -> Ints | Floats:
+    """Return the dose of each cell per shift: its blocks, and with spillover a share of those around."""
+    if not problem.spillover or problem.indptr is None or problem.indices is None:
+        return np.asarray(blocks)
+    n = len(problem.district)
+    around = sp.csr_array((np.ones(len(problem.indices)), problem.indices, problem.indptr), shape=(n, n))
+    return np.asarray(blocks + problem.spillover * (blocks @ around))
+
+
+def value_left(problem: AllocationProblem, dose: Ints | Floats) -> Floats:
+    """Return what each shift can still protect, (n_shifts, n_cells): its value, less what overlapping shifts do.
+
+    A shift has the whole value of its stretches, of which those of earlier turns, with their doses, leave exp(-a dose).
+    Added up in turn, the shifts cover Σ value × (1 - exp(-a Σ doses)) of each stretch: visits of a second shift never
+    take from a first.
+    """
+    if problem.stretch is None or problem.turn is None:
+        return problem.value
+    worth, turn = problem.stretch @ problem.value, problem.turn
+    left = np.zeros_like(problem.value)
+    for shares, harm in zip(problem.stretch, worth, strict=True):
+        remaining = harm
+        for s in sorted(np.flatnonzero(shares), key=lambda row: int(turn[row])):
+            left[s] += remaining
+            remaining = remaining * np.exp(-problem.diminishing * dose[s])
+    return left

@@ -6,9 +6,12 @@ import dataclasses
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from allocator.domain import Allocation, AllocationProblem
 from allocator.errors import ConfigError, nearest
 from allocator.planning.allocation.conflicts import check_feasible, explain_conflict
+from allocator.planning.allocation.reduction import covered, dose_of, value_left
 from allocator.planning.allocation.solvers import flow, greedy, limited, proportional, spillover
 from allocator.planning.allocation.solvers.bundles import NoAllocation
 
@@ -46,6 +49,8 @@ def solve(problem: AllocationProblem, solver: str = "flow") -> Allocation:
     """
     check_solver(solver)
     check_feasible(problem)
+    if problem.turn is not None:
+        return _solve_in_turn(problem, solver)
     if problem.spillover:
         return _solve_spilling(problem, solver)
     if not problem.is_network:
@@ -54,6 +59,22 @@ def solve(problem: AllocationProblem, solver: str = "flow") -> Allocation:
     if math.isfinite(allocation.bound):
         return allocation
     return dataclasses.replace(allocation, bound=max(flow.solve(problem).bound, allocation.objective))
+
+
+def _solve_in_turn(problem: AllocationProblem, solver: str) -> Allocation:
+    """Return the answer where shifts overlap: those of a turn are planned for what the turns before leave.
+
+    The bound is that of the last turn, given the visits of those before.
+    """
+    assert problem.turn is not None
+    blocks = np.zeros(problem.value.shape, np.int16)
+    for turn in range(int(problem.turn.max()) + 1):
+        dose = np.where((problem.turn < turn)[:, None], dose_of(problem, blocks), 0.0)
+        value = np.where((problem.turn <= turn)[:, None], value_left(problem, dose), 0.0)
+        answer = solve(problem.replace(value=value, stretch=None, turn=None), solver)
+        blocks = answer.blocks
+    objective = float(covered(problem, blocks).sum())
+    return dataclasses.replace(answer, objective=objective, bound=max(answer.bound, objective))
 
 
 def _solve_spilling(problem: AllocationProblem, solver: str) -> Allocation:
@@ -79,6 +100,9 @@ def _solve_limited(problem: AllocationProblem, solver: str) -> Allocation:
 
 def rivals_of(problem: AllocationProblem, solver: str) -> dict[str, float]:
     """Return the harm that others cover: the other solvers on a network, or the network without the further limits."""
+    if problem.turn is not None:
+        others = ("flow", "greedy", "proportional") if problem.is_network and not problem.spillover else ()
+        return {name: solve(problem, name).objective for name in others if name != solver}
     if not problem.is_network:
         return {"without the further limits": flow.solve(problem.network()).objective}
     return {name: SOLVERS[name](problem).objective for name in ("flow", "greedy", "proportional") if name != solver}

@@ -23,7 +23,7 @@ from allocator.domain import (
 from allocator.facts import Note, note
 from allocator.planning.allocation import block_share, covered
 from allocator.planning.duty import OFF_DUTY, RESERVE, assignments_frame, posting_cost
-from allocator.planning.patrol import margins_of, staffing_frame, visits_frame
+from allocator.planning.patrol import limits_frame, margins_of, staffing_frame, undelivered, visits_frame
 from allocator.planning.replan.now import (
     Change,
     Now,
@@ -39,6 +39,9 @@ from allocator.planning.replan.now import (
 from allocator.planning.replan.rest import remaining, solved
 from allocator.planning.replan.urgent import URGENT, visit_at_once
 from allocator.planning.routes import RouteTerms, route_tasks
+
+_JUDGED = ("patrol.visits_dropped", "patrol.dropped_again", "patrol.not_delivered", "patrol.floors_not_delivered")
+"""What is told of the visits made, and has to be judged anew."""
 
 
 def replan(plan: Plan, surface: RiskSurface, *, terms: RouteTerms, before: AllocationProblem, change: Change) -> Plan:
@@ -88,12 +91,13 @@ def replan(plan: Plan, surface: RiskSurface, *, terms: RouteTerms, before: Alloc
     for cell in (*change.urgent, *now.cell[pending].tolist()):
         frame, said = visit_at_once(frame, cell, terms=terms, posting=posting, minute=change.minute, clock=change.clock)
         notes.append(said)
-    stands = plan.unmet
-    if touched:  # how many visits the tours made before had to drop is no longer true
-        stands = tuple(told for told in stands if told.cause not in ("patrol.visits_dropped", "patrol.dropped_again"))
+    stands = tuple(told for told in plan.unmet if not touched or told.cause not in _JUDGED)
+    if touched:
         notes += _dropped_again(sum(len(task.cell) for task in tasks if len(task.crew)), len(routed.visits.unit))
     causes = _causes(problem, terms.roster, now, posting, touched, change)
     made = _plan_of(plan, in_order(frame, terms.roster), terms=terms, posting=posting, now=now, affected=affected)
+    if touched:
+        notes += _undelivered(problem, made, terms.roster, now, posting)
     bound = _most(problem, now, open_shifts, change)
     if not len(affected):  # no forecast, unit or cell differs: what was proven of the first plan holds
         bound = min(bound, plan.delivered_bound)
@@ -102,6 +106,15 @@ def replan(plan: Plan, surface: RiskSurface, *, terms: RouteTerms, before: Alloc
         made, bound=bound, delivered_bound=bound, unmet=(*notes, *stands), changes=causes,
         lottery=_drawn(plan.lottery, routed.lottery, problem),
     )  # fmt: skip
+
+
+def _undelivered(
+    problem: AllocationProblem, made: Plan, roster: Roster, now: Now, posting: npt.NDArray[np.int32]
+) -> list[Note]:
+    shift = rows_of(made.visits["shift"], (each.id for each in roster.shifts))
+    blocks = np.zeros(problem.value.shape, np.int16)
+    np.add.at(blocks, (shift, made.visits["cell"].to_numpy(np.int64)), 1)
+    return undelivered(problem, blocks, dataclasses.replace(now, posting=posting).units(len(problem.districts)))
 
 
 def _dropped_again(planned: int, made: int) -> list[Note]:
@@ -171,7 +184,8 @@ def _plan_of(
     for name in ("utilisation", "wait_min", "free_share"):  # of other numbers of units nothing is claimed
         staffing[name] = np.where(same, plan.staffing[name].to_numpy(), np.nan)
     return dataclasses.replace(
-        plan, visits=frame, assignments=assignments_frame(posting, roster, problem.districts), staffing=staffing,
+        plan, limits=limits_frame(problem, blocks, units), visits=frame,
+        assignments=assignments_frame(posting, roster, problem.districts), staffing=staffing,
         objective=delivered, delivered=delivered,
     )  # fmt: skip
 

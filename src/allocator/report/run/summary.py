@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from allocator.domain import (
     Plan,
     Run,
     one_more_unit,
+    overlap,
 )
 from allocator.evaluation import Case, coverage, hit_rate
 from allocator.facts import Note, records
@@ -209,11 +209,15 @@ def _harm_words(m: Draft) -> str:
     return m.run.job.policy.harm_source
 
 
+def _given(m: Draft) -> str:
+    """Return what the bound rests on: overlapping shifts are planned in turn."""
+    return "" if m.run.problem.turn is None else "with the overlapping shifts planned in turn, "
+
+
 def _overlap(m: Draft) -> str:
-    shifts = m.run.roster.shifts
-    if all(a.stop <= b.start for a, b in itertools.pairwise(shifts)):
+    if not overlap(m.run.roster.shifts):
         return ""
-    return " (shifts overlap: what falls into two of them is counted in both)"
+    return " (shifts overlap: what falls into several counts in each in equal parts; visits of all protect it)"
 
 
 def _windows(m: Draft, values: Figures) -> str:
@@ -234,7 +238,8 @@ def _plan_lines(m: Draft, values: Figures) -> list[tuple[str, str]]:
                         else "no district has a minimum")),
         ("patrol", f"{values['visits']:,} visits of {m.run.job.allocation.block_minutes} minutes at "
                    f"{values['places']:,} places cover {values['covered']:.2%} of the expected harm"),
-        ("", f"no plan can cover more than {values['covered_bound']:.2%} (gap {percent(values['gap'])}); {rivals}"),
+        ("", f"{_given(m)}no plan can cover more than {values['covered_bound']:.2%} (gap "
+             f"{percent(values['gap'])}); {rivals}"),
         ("", f"expected in those places during those shifts: {hits['mean']:,.0f} events, "
              f"{m.run.surface.interval:.0%} interval {hits['lower']:,.0f} to {hits['upper']:,.0f}"),
         ("delivered", f"{values['delivered']:.2%} after travel and time (gap {percent(values['delivered_gap'])})"),

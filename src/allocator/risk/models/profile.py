@@ -13,7 +13,7 @@ import pandas as pd
 from pyproj import Transformer
 from scipy.special import gammaln
 
-from allocator.domain import Floats, Ints, Panel, Shift
+from allocator.domain import Floats, Ints, Panel, Shift, stretches_of
 from allocator.errors import DataError, some
 from allocator.risk.features import daylight_hours, feast_days
 
@@ -38,7 +38,8 @@ def shift_shares(panel: Panel, shifts: Sequence[Shift], country: str = "") -> tu
     The share of a shift is that of its local minutes of the week in past events, scaled by its real length
     (a shift across a daylight-saving change is shorter or longer). Each level is a Dirichlet-multinomial with
     the level above as its mean; the strength of the parent is the one of greatest likelihood. Shifts may
-    overlap: then shares add up to more than 1. An event whose time is an interval counts in each shift by the
+    overlap: what falls into several counts in each in equal parts, so that shares add up to those of the time that
+    they cover, however it is cut. An event whose time is an interval counts in each shift by the
     part of the interval that lies in it (aoristic weights: Ratcliffe & McCullagh 1998, IJGIS 12). Light and public
     holidays of the planned days move the shares of the whole city; see `_day_factors`.
 
@@ -68,9 +69,10 @@ def shift_shares(panel: Panel, shifts: Sequence[Shift], country: str = "") -> tu
         rows = np.flatnonzero((panel.minute >= 0) & (span < WEEK_MINUTES))
         minute = weekday[rows].astype(np.int64) * DAY_MINUTES + panel.minute[rows]
         if len(rows):
-            windows = [_window(shift, panel.timezone) for shift in shifts]
-            slots = [partial(part_inside, minute, span[rows], start, length) for start, length in windows]
-            prior = np.array([length / WEEK_MINUTES for _, length in windows])
+            windows = [_window(shift.start, shift.stop, panel.timezone) for shift in shifts]
+            pieces = _pieces(shifts, windows, panel.timezone)
+            slots = [partial(_parts_inside, minute, span[rows], own) for own in pieces]
+            prior = np.array([sum(weight * length for _, length, weight in own) / WEEK_MINUTES for own in pieces])
             shares = (
                 _shrunk(panel, rows, slots, prior, minute // BLOCK_MINUTES)
                 * _stretch(shifts, [n for _, n in windows])[:, None, None]
@@ -111,10 +113,31 @@ def part_inside(minute: Ints, span: Ints, start: int, length: int) -> npt.NDArra
     return part
 
 
-def _window(shift: Shift, timezone: str) -> tuple[int, int]:
+def _parts_inside(minute: Ints, span: Ints, pieces: Sequence[Piece]) -> npt.NDArray[np.float32]:
+    """Return the weighted part of each event's interval that lies in several windows, (n,) float32."""
+    first, *others = (part_inside(minute, span, start, length) * np.float32(weight) for start, length, weight in pieces)
+    for part in others:
+        first += part
+    return first
+
+
+def _pieces(shifts: Sequence[Shift], windows: Sequence[tuple[int, int]], timezone: str) -> list[list[Piece]]:
+    """Return the windows of each shift, each with the part of its events that is the shift's own."""
+    pieces: list[list[Piece]] = [[(start, length, 1.0)] for start, length in windows]
+    stretches = stretches_of(shifts)
+    shared = {row for _, _, rows in stretches if len(rows) > 1 for row in rows}
+    for row in shared:
+        pieces[row] = []
+    for start, stop, rows in stretches:
+        for row in shared.intersection(rows):
+            pieces[row].append((*_window(start, stop, timezone), 1 / len(rows)))
+    return pieces
+
+
+def _window(start_at: dt.datetime, stop_at: dt.datetime, timezone: str) -> tuple[int, int]:
     """Return the first local minute of the week and the local length in minutes."""
     zone = zoneinfo.ZoneInfo(timezone)
-    start, stop = (time.astimezone(zone).replace(tzinfo=None) for time in (shift.start, shift.stop))
+    start, stop = (time.astimezone(zone).replace(tzinfo=None) for time in (start_at, stop_at))
     begin = start.weekday() * DAY_MINUTES + start.hour * 60 + start.minute
     return begin, max(1, int((stop - start) / dt.timedelta(minutes=1)))
 
@@ -123,6 +146,9 @@ def _stretch(shifts: Sequence[Shift], local_minutes: Sequence[int]) -> npt.NDArr
     real = np.array([shift.minutes for shift in shifts])
     return np.asarray(real / np.asarray(local_minutes), np.float32)
 
+
+Piece = tuple[int, int, float]
+"""First local minute of the week, length in minutes, and the weight of what falls into it."""
 
 Slot = Callable[[], npt.NDArray[np.float32]]
 """Gives the weight of each event in one slot of the week."""
