@@ -103,6 +103,8 @@ class DataSection(Section):
     """Codes that stand for nothing in any mapped column, such as "-999" or "NSA"."""
     leave_out: Annotated[tuple[LeaveOut, ...], Field(strict=False)] = ()
     """Rows that are not events: unfounded ones, or those heaped at one place."""
+    not_personal: Texts = ()
+    """Columns that may be mapped although their names look personal, as they hold nothing about persons."""
     timezone: str | None = None
     """Time zone of the times in the file, if not the job's ("UTC" for instance)."""
     time_precision: Literal["auto", "minute", "day", "month"] = "auto"

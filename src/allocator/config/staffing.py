@@ -88,6 +88,8 @@ class StaffingSection(Section):
     """Renames priorities: label in the file = label used; several may map to one, "" leaves such calls out."""
     missing: Texts = ()
     """Codes that stand for nothing in any mapped column, such as "-999"."""
+    not_personal: Texts = ()
+    """Columns that may be mapped although their names look personal, as they hold nothing about persons."""
     repeats: Literal["fold", "drop"] = "fold"
     """Rows that repeat a call number: one row per unit sent, folded to the call; or mere repeats, dropped."""
     bad_rows: Literal["refuse", "drop"] = "refuse"

@@ -50,7 +50,9 @@ def test_a_sound_roster(tmp_path):
     assert tuple(texts(found.notes)) == ("duty.csv: 1 rows outside 2017-12-25 … 2017-12-26 are ignored",)
 
 
-@pytest.mark.parametrize(("monday", "tuesday"), [("mon", "Tuesday"), ("0", "1"), ("MON", "tues")])
+@pytest.mark.parametrize(
+    ("monday", "tuesday"), [("mon", "Tuesday"), ("lunes", "martes"), ("Mo", "dienstag"), ("MON", "tues")]
+)
 def test_a_rota_by_weekday(tmp_path, monday, tuesday):
     duty = ["unit,weekday,shift"]
     duty += [f"A1,{day},{shift}" for day in (monday, tuesday) for shift in ("day", "night")]
@@ -68,9 +70,10 @@ def test_a_rota_by_weekday(tmp_path, monday, tuesday):
          ["row 2: unknown unit 'A11' (did you mean 'A1'?)", "row 3: unknown shift 'dya' (did you mean",
           "row 3: date = '25.12.17'"]),
         ({"duty": (DUTY[0], "A1,2016-12-25,day")}, ["covers 2016-12-25", "2017-12-25 … 2017-12-26"]),
-        ({"duty": DUTY[:-1]}, ["no unit on duty in 1 of 4 shifts: '2017-12-26/night'"]),
         ({"duty": ("unit,shift", "A1,day")}, ["needs a column date or weekday"]),
-        ({"duty": ("unit,weekday,shift", "A1,mo,day")}, ["unknown weekday 'mo'"]),
+        ({"duty": ("unit,weekday,shift", "A1,xx,day", "A1,0,day")},
+         ["unknown weekday 'xx'", "row 3: unknown weekday '0'; use names"]),
+        ({"units": (UNITS[0], "Ofc. Miller,,1,,")}, ["unit seems to name a person (Ofc. Miller): give its call sign"]),
         ({"teams": ("team,hours_per_week", "T1,-3", "T1,nan", "T2,x")},
          ["row 2: hours_per_week = '-3'", "row 3", "used twice", "row 4"]),
         ({"teams": ("team,hours_per_week,contact,email", "T1,3,x,y")}, ["'contact', 'email'"]),
@@ -81,6 +84,12 @@ def test_every_fault_of_a_roster_file_at_once(tmp_path, change, words):
         roster(tmp_path, **change)
     for word in words:
         assert word in str(error.value)
+
+
+def test_a_shift_without_units_is_told(tmp_path):
+    found = roster(tmp_path, duty=DUTY[:-1])
+    (told,) = [one for one in found.notes if one.cause == "duty.empty_shifts"]
+    assert (told.get("count"), told.get("total"), told.get("shifts")) == (1, 4, ("2017-12-26/night",))
 
 
 def test_a_long_list_of_faults_is_kept_whole_and_shown_short(tmp_path):

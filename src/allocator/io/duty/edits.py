@@ -10,7 +10,7 @@ from allocator.domain import Edit, Roster, Shift, Tessellation
 from allocator.facts import Note
 from allocator.io.duty.wishes import DATE, EMAIL, PHONE, Pair, check_shift, outside_note
 from allocator.io.duty.workbook import read_workbook
-from allocator.io.tables import CSV_SUFFIXES, PARQUET_SUFFIXES, Sheet, raise_faults
+from allocator.io.tables import CSV_SUFFIXES, PARQUET_SUFFIXES, Sheet, names_person, raise_faults
 
 _Placed = tuple[str, Edit]
 """Where an edit stands, such as "row 4", and the edit."""
@@ -107,6 +107,8 @@ def _edit_of(sheet: Sheet, roster: Roster, city: Tessellation) -> Edit | None:
     for column, value in (("who", edit.who), ("why", edit.why)):
         if EMAIL.search(value) or PHONE.search(DATE.sub("date", value)):
             sheet.fault(f"{column} looks like an e-mail address or a telephone number: name a desk or a rank")
+        elif person := names_person(value):
+            sheet.fault(f"{column} seems to name a person ({person}): state a role, such as watch commander")
     return edit if len(sheet.faults) == before else None
 
 

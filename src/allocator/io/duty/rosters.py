@@ -48,6 +48,8 @@ def _read_units(path: str, districts: tuple[str, ...]) -> tuple[tuple[Unit, ...]
     units, seen = [], set[str]()
     for _ in sheet.rows():
         speed = sheet.number("speed_kmh", above=0) if sheet.text("speed_kmh") else math.nan
+        if found := names_person(sheet.text("unit")):
+            sheet.fault(f"unit seems to name a person ({found}): give its call sign")
         units.append(
             Unit(
                 name=sheet.fresh("unit", seen),

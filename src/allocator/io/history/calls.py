@@ -34,9 +34,9 @@ from allocator.io.tables import (
     known_crs,
     known_format,
     label,
-    looks_personal,
     open_table,
     personal_columns,
+    personal_faults,
     refuse_repeated,
     require_columns,
     without_codes,
@@ -129,11 +129,7 @@ def _read(sources: list[Source], section: StaffingSection, *, timezone: str) -> 
 def _check_map(section: StaffingSection, timezone: str) -> None:
     """Refuse a column map that cannot work, with all its faults."""
     columns = section.columns.model_dump(exclude_none=True)
-    faults = [
-        f"columns.{role} = {name!r} looks personal: allocator plans for places, never persons"
-        for role, name in columns.items()
-        if looks_personal(name)
-    ]
+    faults = personal_faults(columns, meant=section.not_personal)
     faults += [
         f"columns.{role} is required: {what}"
         for role, what in {

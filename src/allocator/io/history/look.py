@@ -106,6 +106,8 @@ class Look:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
@@ -144,9 +146,11 @@ def look_at(
     if {"time", "date", "year"} & set(given):
         guessed = {role: name for role, name in guessed.items() if role not in ("time", "date", "clock", "year")}
     guessed |= given
+    options: dict[str, Any] = {key: value for key, value in (("crs", crs), ("layer", layer)) if value is not None}
+    if meant := [name for name in guessed.values() if name in personal]:
+        options["not_personal"] = meant
     known = [name for name in guessed.values() if name in sample]
     examples = {name: tuple(as_text(sample[name])[lambda text: text.ne("")].unique()[:_SHOWN]) for name in known}
-    options: dict[str, Any] = {key: value for key, value in (("crs", crs), ("layer", layer)) if value is not None}
     events, error = None, ""
     try:
         events = read_events(path, timezone=timezone, columns=guessed, bad_rows="drop", **options)

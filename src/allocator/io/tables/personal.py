@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 _PERSON_WORDS = frozenset([
     "victim", "victims", "vict", "vic", "suspect", "suspects", "susp", "offender", "offenders", "arrestee",
@@ -48,6 +48,24 @@ def looks_personal(column: str) -> bool:
 def personal_columns(columns: Iterable[str]) -> tuple[str, ...]:
     """Return those of the columns that look personal, in their order."""
     return tuple(name for name in columns if looks_personal(name))
+
+
+def personal_faults(columns: Mapping[str, str], *, meant: Iterable[str] = ()) -> list[str]:
+    """Return a fault for each mapped column that looks personal and is not meant to be read all the same.
+
+    Parameters
+    ----------
+    columns : mapping of str to str
+        Role → column.
+    meant : iterable of str
+        Columns that a job says hold nothing about persons (`not_personal`).
+    """
+    return [
+        f"columns.{role} = {name!r} looks personal: allocator forecasts places, never persons; if it holds nothing "
+        "about persons, name it in not_personal"
+        for role, name in columns.items()
+        if looks_personal(name) and name not in set(meant)
+    ]
 
 
 _HONORIFICS = (

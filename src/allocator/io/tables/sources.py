@@ -18,7 +18,7 @@ from allocator.facts import Note
 from allocator.io.tables.dates import FORMS
 from allocator.io.tables.files import open_table, refuse_repeated, require_columns
 from allocator.io.tables.forms import GEOMETRY_X, GEOMETRY_Y, Probe
-from allocator.io.tables.personal import looks_personal
+from allocator.io.tables.personal import looks_personal, personal_faults
 from allocator.io.tables.times import ParsedTimes, parse_times
 from allocator.io.tables.values import without_codes
 
@@ -42,11 +42,7 @@ def check_map(section: DataSection, sources: list[Source], *, timezone: str) -> 
     columns = section.columns
     mapped = columns.model_dump(exclude_none=True)
     files = any(not isinstance(source, pd.DataFrame) for source in sources)  # which may hold a place for each row
-    faults = [
-        f"columns.{role} = {name!r} looks personal: allocator forecasts places, never persons"
-        for role, name in mapped.items()
-        if looks_personal(name)
-    ]
+    faults = personal_faults(mapped, meant=section.not_personal)
     if not columns.kind:
         faults.append("columns.kind is required: the column with the offence or call type")
     faults += _time_faults(section)
@@ -91,7 +87,7 @@ def _time_faults(section: DataSection) -> list[str]:
     elif columns.version and not columns.id:
         faults.append("columns.version needs columns.id")
     for n, rule in enumerate(section.leave_out):
-        if rule.column is not None and looks_personal(rule.column):
+        if rule.column is not None and looks_personal(rule.column) and rule.column not in section.not_personal:
             faults.append(
                 f"leave_out.{n}.column = {rule.column!r} looks personal: allocator forecasts places, never persons"
             )
