@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -31,15 +30,16 @@ from allocator.io.tables import (
     layers_of,
     open_table,
     opened,
+    quiet,
     require_columns,
 )
 
 _ENGINES = (
     pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError,
     pyogrio.errors.GeometryError, pyogrio.errors.CRSError, shapely.errors.GEOSException, pa.ArrowException,
-    OSError, EOFError, ValueError, KeyError, zlib.error, zipfile.BadZipFile, OverflowError, UnicodeError,
+    OSError, EOFError, ValueError, KeyError, IndexError, TypeError, zlib.error, zipfile.BadZipFile, OverflowError, UnicodeError,
 )  # fmt: skip
-"""What engines raise about maps: ValueError and KeyError are those of pyogrio and geopandas for damaged content."""
+"""What engines raise about maps: ValueError to TypeError are those of pyogrio and geopandas for damaged content."""
 _WKT_NAMES = ("wkt", "geometry", "geom", "the_geom", "shape", "polygon", "multipolygon", "geometry_wkt", "the_geom_wkt")
 _POLYGONS = ("Polygon", "MultiPolygon")
 
@@ -101,10 +101,10 @@ def _read_layer(
             notes = (note("history.layer_read", file=path.name, layer=name, others=[n for n in layers if n != name]),)
     wanted = None if columns is None else list(columns)
     if wanted:
-        fields = [str(field) for field in pyogrio.read_info(address, layer=name)["fields"]]
+        with quiet():
+            fields = [str(field) for field in pyogrio.read_info(address, layer=name)["fields"]]
         require_columns(wanted, fields, where=path.name)
-    with warnings.catch_warnings(record=True) as told:  # a library's warning is nothing for a terminal
-        warnings.simplefilter("always")
+    with quiet() as told:
         frame = pyogrio.read_dataframe(address, layer=name, columns=wanted, on_invalid="fix")
     if any("closed ring" in str(warning.message) for warning in told):
         notes = (*notes, note("history.rings_closed", file=path.name))

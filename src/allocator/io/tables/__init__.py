@@ -4,7 +4,7 @@ from allocator.io.tables.exports import csv_text, xml_text
 from allocator.io.tables.files import OpenTable, open_table, read_columns, read_header, refuse_repeated, require_columns
 from allocator.io.tables.forms import (
     CSV_SUFFIXES, GEOMETRY_X, GEOMETRY_Y, GIS_SUFFIXES, PARQUET_SUFFIXES, Form, Table, address_of, explained, form_of,
-    layers_of, local_file, opened,
+    layers_of, local_file, opened, quiet,
 )  # fmt: skip
 from allocator.io.tables.personal import (
     is_role_mailbox, looks_personal, names_person, personal_columns, personal_faults,
@@ -21,7 +21,7 @@ __all__ = [
     "OpenTable", "ParsedTimes", "Piece", "Sheet", "Source", "Table", "address_of", "as_numbers", "as_text", "check_map",
     "combine_date_and_clock", "csv_text", "date_of", "days_of", "explained", "form_of", "is_date", "is_role_mailbox",
     "known_crs", "known_format", "label", "layers_of", "local_file", "looks_personal", "names_person", "open_table",
-    "opened", "parse_times", "personal_columns", "personal_faults", "plain_name", "raise_faults", "read_columns",
-    "read_header", "read_piece", "refuse_repeated", "require_columns", "to_utc", "too_many_kinds", "weekday_of",
-    "without_codes", "xml_text",
+    "opened", "parse_times", "personal_columns", "personal_faults", "plain_name", "quiet", "raise_faults",
+    "read_columns", "read_header", "read_piece", "refuse_repeated", "require_columns", "to_utc", "too_many_kinds",
+    "weekday_of", "without_codes", "xml_text",
 ]  # fmt: skip

@@ -30,6 +30,7 @@ from allocator.io.tables.forms import (
     form_of,
     is_geojson,
     layer_of,
+    quiet,
     read_delimited,
     read_head,
     read_points,
@@ -40,9 +41,9 @@ from allocator.io.tables.values import as_text
 
 _ENGINES = (
     pa.ArrowException, pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError,
-    OSError, EOFError, zlib.error, zipfile.BadZipFile, UnicodeError, ValueError, OverflowError,
+    OSError, EOFError, zlib.error, zipfile.BadZipFile, UnicodeError, ValueError, OverflowError, IndexError, TypeError,
 )  # fmt: skip
-"""What engines raise about files: ValueError is that of pyogrio and pandas for what they cannot hold."""
+"""What engines raise about files: ValueError and those after it are of pyogrio and pandas, for what they cannot hold."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,8 @@ def open_table(path: str | Path, *, layer: str | None = None) -> OpenTable:
                 return _whole(path, form, read_records(path, form))
             case _:
                 name = layer_of(path, form, layer)[0] if form.kind != "json" else None
-                fields = pyogrio.read_info(address_of(path, form), layer=name)["fields"]
+                with quiet():
+                    fields = pyogrio.read_info(address_of(path, form), layer=name)["fields"]
                 return OpenTable(path, form, tuple(str(field) for field in fields), name)
 
 

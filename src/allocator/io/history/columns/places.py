@@ -18,12 +18,12 @@ _NUMBER = r"[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?"
 _WKT = rf"(?i)^\s*(?:SRID=\d+;)?POINT\s*Z?\s*\(\s*(?P<lon>{_NUMBER})\s+(?P<lat>{_NUMBER})(?:\s+{_NUMBER})?\s*\)\s*$"
 _GEOJSON = rf"\"coordinates\"\s*:\s*\[\s*(?P<lon>{_NUMBER})\s*,\s*(?P<lat>{_NUMBER})"
 _NAMED = (
-    rf"(?i)\"?(?:latitude|lat)\"?\s*[:=]\s*['\"]?(?P<lat>{_NUMBER}).*?"
-    rf"\"?(?:longitude|long|lon|lng)\"?\s*[:=]\s*['\"]?(?P<lon>{_NUMBER})"
+    rf"(?i)['\"]?(?:latitude|lat)['\"]?\s*[:=]\s*['\"]?(?P<lat>{_NUMBER}).*?"
+    rf"['\"]?(?:longitude|long|lon|lng)['\"]?\s*[:=]\s*['\"]?(?P<lon>{_NUMBER})"
 )
 _PAIR = r"^(?:[^()]*\n)*\s*[(\[]?\s*(?P<lat>[+-]?\d+(?:\.\d+)?)°?\s*[,;\s]\s*(?P<lon>[+-]?\d+(?:\.\d+)?)°?\s*[)\]]?\s*$"
 _DEGREES = (
-    r"(?i)^\s*(?P<d>\d{1,3})\s*[°d:\s]\s*(?P<m>\d{1,2}(?:[.,]\d+)?)?\s*['′m:]?\s*(?P<s>\d{1,2}(?:[.,]\d+)?)?\s*(?:\"|″|'')?\s*"
+    r"(?i)^\s*(?P<d>\d{1,3}(?:[.,]\d+)?)\s*[°d:\s]\s*(?P<m>\d{1,2}(?:[.,]\d+)?)?\s*['′m:]?\s*(?P<s>\d{1,2}(?:[.,]\d+)?)?\s*(?:\"|″|'')?\s*"
     r"(?P<side>[NSEWO])\s*$"
 )
 _HEAP, _HEAP_ROWS, _TOLD_HEAPS = 0.02, 50, 3

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -24,9 +27,18 @@ def address_of(path: Path, form: Form, *, json: str = "GeoJSON") -> str:
     return inside
 
 
+@contextmanager
+def quiet() -> Iterator[list[warnings.WarningMessage]]:
+    """Keep what GDAL warns of from the terminal; it is told where it matters."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        yield told
+
+
 def layers_of(path: Path, form: Form) -> dict[str, str]:
     """Return the layers of a file that have a geometry, each with its kind."""
-    listed = pyogrio.list_layers(address_of(path, form))
+    with quiet():
+        listed = pyogrio.list_layers(address_of(path, form))
     return {str(name): str(kind) for name, kind in listed if kind is not None}
 
 
@@ -55,7 +67,8 @@ def read_points(path: Path, form: Form, wanted: list[str], layer: str | None) ->
         If it holds no geometry, or anything but points.
     """
     name = layer_of(path, form, layer)[0] if form.kind != "json" else layer
-    frame = pyogrio.read_dataframe(address_of(path, form), layer=name, columns=wanted)
+    with quiet():
+        frame = pyogrio.read_dataframe(address_of(path, form), layer=name, columns=wanted)
     if not hasattr(frame, "geometry") or "geometry" not in frame:
         raise DataError(f"{path.name} holds no geometry")
     geometry = frame.geometry.to_numpy()
