@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import pytest
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does; see cli.main
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # As a background job has it, and every child inherits it: tests that interrupt children would wait in vain.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from allocator import cli, pipeline
 from allocator.io.history.events import read_events

@@ -124,6 +124,7 @@ def test_errors_carry_the_codes_of_the_design():
         "InfeasibleError": (4, 409),
         "SolverError": (5, 503),
         "OutputError": (6, 507),
+        "ProductError": (7, 500),
     }
     for name, (exit_code, http_status) in codes.items():
         kind = getattr(errors, name)

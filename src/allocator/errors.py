@@ -7,7 +7,8 @@
     ├── DataError         an input file breaks its contract           exit 3   HTTP 422
     ├── InfeasibleError   no plan can satisfy the job                 exit 4   HTTP 409
     ├── SolverError       the engine failed or found nothing          exit 5   HTTP 503
-    └── OutputError       output exists, no room, no permission       exit 6   HTTP 507
+    ├── OutputError       output exists, no room, no permission       exit 6   HTTP 507
+    └── ProductError      all is saved, but a product could not be made   exit 7   HTTP 500
 
 Each carries `faults`: one sentence per fault, all faults of one file at once. The sentences say what is
 wrong, where, how many, and what to do.
@@ -102,6 +103,25 @@ class OutputError(AllocatorError):
 
     exit_code = 6
     http_status = 507
+
+
+class ProductError(AllocatorError):
+    """Everything is saved, but a product of it could not be made, by a fault that nobody foresaw.
+
+    Parameters
+    ----------
+    message, faults
+        As for `AllocatorError`; a fault for each product.
+    folder : str
+        The folder where the rest is.
+    """
+
+    exit_code = 7
+    http_status = 500
+
+    def __init__(self, message: str, *, faults: Sequence[object] = (), folder: str = "") -> None:
+        super().__init__(message, faults=faults)
+        self.folder = folder
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -85,7 +85,9 @@ def test_pdf_is_refused_at_the_door_where_its_library_is_missing(demo_run, monke
 )  # fmt: skip
 def test_odd_cities_have_every_product(demo_run, columns, rows, districts, units, visits, kind):
     run = run_of(demo_run, city_of(columns, rows, districts, kind=kind), units=units, visits=visits)
-    files = pipeline.products_of(run, PRODUCTS)
+    made = pipeline.products_of(run, PRODUCTS)
+    files = made.files
+    assert not made.missing
     assert {"report.html", "roster.xlsx", "gis/plan.gpkg", "briefings/index.html"} <= set(files)
     assert sum(name.endswith(".pdf") for name in files) == len(run.roster.shifts)
 

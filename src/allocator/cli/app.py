@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -47,48 +48,121 @@ def main() -> None:
     # LightGBM's OpenMP threads wait by spinning unless told otherwise before they start: beside other work a
     # Chicago forecast took 107 s instead of 20 s. Alone it is 12 to 14 s either way.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _open_streams()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads spin too, for matrices of 60 columns
+    code: object = 0
     try:
+        _check_memory()
         code = app(standalone_mode=False)
+        sys.stdout.flush()
     except AllocatorError as error:
-        _complain(error)
-        code = error.exit_code
+        code = _complain(error)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+    except OSError as error:
+        code = _of_system(error)
     except Exception as error:
         code = _unexpected(error)
     if code == INTERRUPTED:
-        sys.stderr.write("stopped; nothing was written\n")
-    sys.exit(code if isinstance(code, int) else 0)
+        _say("stopped; nothing was written")
+    _leave(code if isinstance(code, int) else 0)
 
 
-def _complain(error: AllocatorError) -> None:
+def _open_streams() -> None:
+    """Open the standard streams that whoever started this has closed, onto nothing.
+
+    Else the next file that is opened takes their number, and engines that write to it write into that file.
+    """
+    for number, name, mode in ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_WRONLY), (2, "stderr", os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, mode)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
+
+
+LEAST_MB = 3000
+"""Address space that a run needs: of the demo city 2,800 MB, of which the engines themselves take 2,100."""
+
+
+def _check_memory() -> None:
+    """Refuse a limit on memory within which the engines cannot even start: they end in other ways, some by a crash."""
+    if {"--help", "doctor", "new"} & set(sys.argv[1:]) or len(sys.argv) < 2:
+        return
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < LEAST_MB * 1e6:
+        raise AllocatorError(
+            f"not enough memory: this process may use {limit / 1e6:,.0f} MB (ulimit -v), and the engines need "
+            f"{LEAST_MB:,} MB to start: raise the limit"
+        )
+
+
+def _of_system(error: OSError) -> int:
+    """Turn an error of the operating system into a line: who reads us has gone, or there is no room."""
+    if isinstance(error, BrokenPipeError):  # a reader that has seen enough, such as head: no fault
+        return 0
+    from allocator.errors import OutputError
+    from allocator.io.folders import is_output_failure, plain
+
+    if error.errno == errno.ENOMEM:
+        return _unexpected(MemoryError())
+    if not is_output_failure(error):
+        return _unexpected(error)
+    where = f" ({error.filename})" if error.filename else " (standard output, or the temporary folder)"
+    return _complain(OutputError(f"cannot write: {plain(error)}{where}"))
+
+
+def _leave(code: int) -> None:
+    """End with a code, whatever the standard streams still hold."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # else Python tries again at its end, and ends with 120
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(code)
+
+
+def _complain(error: AllocatorError) -> int:
     if "--json" in sys.argv:
         content = {"error": type(error).__name__, "message": error.message, "faults": list(error.faults)}
-        sys.stderr.write(json.dumps(content, ensure_ascii=False) + "\n")
-        return
-    sys.stderr.write(f"error: {error}\n")
+        _say(json.dumps(content, ensure_ascii=False))
+    else:
+        _say(f"error: {error}")
+    return error.exit_code
 
 
 def _unexpected(error: Exception) -> int:
     """Turn what nobody foresaw into one line; the traceback goes to ALLOCATOR_TRACEBACK=1 users only."""
     click_error = getattr(error, "format_message", None)
     if click_error is not None and hasattr(error, "exit_code"):  # a usage error of the command line itself
-        sys.stderr.write(f"error: {click_error()}\n")
+        _say(f"error: {click_error()}")
         return int(error.exit_code)
     if os.environ.get("ALLOCATOR_TRACEBACK"):
         raise error
-    if isinstance(error, MemoryError):
-        sys.stderr.write("error: not enough memory: use larger cells, fewer kinds or a shorter history\n")
+    if _is_memory(error):
+        _say("error: not enough memory: give it more, or use larger cells, fewer units, kinds or a shorter history")
         return 1
-    sys.stderr.write(
+    _say(
         f"error: an unforeseen fault ({type(error).__name__}: {error}). Please report it; "
-        "ALLOCATOR_TRACEBACK=1 shows where it happened\n"
+        "ALLOCATOR_TRACEBACK=1 shows where it happened"
     )
     return 1
+
+
+_NO_MEMORY = ("bad_alloc", "cannot allocate memory", "failed to map segment", "can't start new thread", "out of memory")
+"""How engines say that there is no memory: each raises another error."""
+
+
+def _is_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _NO_MEMORY)
 
 
 @dataclass(frozen=True)
@@ -131,13 +205,17 @@ class Tail:
         """Do the work of a study, save its answer, and print it."""
         from allocator import pipeline
 
-        place, told = pipeline.write_answer(work(), job, folder, overwrite=self.overwrite)
+        inputs = pipeline.inputs_of(job)
+        place, told = pipeline.write_answer(work(), job, folder, overwrite=self.overwrite, inputs=inputs)
         values: Any = told.figures["values"]
         self.answer(key, place, values=values, summary=told.summary, files=files)
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    """Tell a line on the standard error; a reader that has gone, or a full disk behind it, stops no work."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
 
 
 def _bar(console: Any) -> Any:

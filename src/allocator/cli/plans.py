@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,7 @@ from allocator.cli.app import (
     job_of,
     target_of,
 )  # fmt: skip
+from allocator.errors import ProductError
 
 if TYPE_CHECKING:
     from allocator.config import Job
@@ -101,7 +103,8 @@ def run(
 
         result = pipeline.run(checked, soften=soften, progress=tell)
         tell("run folder")
-        place = pipeline.save_run(result, target, overwrite=overwrite, before=pipeline.week_before(result, target))
+        before = pipeline.week_before(result, target)
+        place, missing = _saved(lambda: pipeline.save_run(result, target, overwrite=overwrite, before=before))
     seconds, peak = result.manifest["seconds"]["total"], result.manifest["peak_mb"]
     tail.answer(
         "run", place, values=result.figures["values"],
@@ -109,6 +112,16 @@ def run(
                if (place / name).exists() and (checked.outreach or what != "outreach")},
         summary=f"{result.summary()}\n{'took':<11}{seconds:.1f} s; peak memory {peak or 0:,.0f} MB",
     )  # fmt: skip
+    if missing is not None:
+        raise missing
+
+
+def _saved(save: Callable[[], Path]) -> tuple[Path, ProductError | None]:
+    """Return the folder that was saved, and what tells of products that are missing in it."""
+    try:
+        return save(), None
+    except ProductError as error:
+        return Path(error.folder), error
 
 
 @app.command()
@@ -145,11 +158,13 @@ def replan(
             closed=_cells_or_file(closed), events=events,
         )  # fmt: skip
         tell("new run folder")
-        place = pipeline.save_run(revised, target, overwrite=overwrite, earlier=earlier)
+        place, missing = _saved(lambda: pipeline.save_run(revised, target, overwrite=overwrite, earlier=earlier))
     tail.answer(
         "run", place, values=revised.figures["values"]["replan"], summary=revised.summary(),
         files={"": "run folder", "changes.csv": "differences", "map.png": "map"},
     )  # fmt: skip
+    if missing is not None:
+        raise missing
 
 
 def _cells_or_file(text: str | None) -> str | list[int] | tuple[int, ...]:

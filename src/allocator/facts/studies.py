@@ -82,6 +82,10 @@ WORDS: dict[str, str] = {
         "{count} {count:fold is|folds are} few: intervals over fewer than {few} folds are too narrow, and "
         "nothing is called better or worse below {least} that share no days"
     ),
+    "product_missing": "{product} could not be made and is missing: {because}; everything else is there",
+    "input_changed": (
+        "{key}: {file} changed after it was read: this is made of the file as it was, whose hash the manifest holds"
+    ),
     "of_kind": "{kind}: {because}.",
     "weeks_not_covered": (
         "the duty file does not cover {count} of {total} weeks: the units of {week} on stand, by day and shift"

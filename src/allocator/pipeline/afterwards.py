@@ -10,7 +10,8 @@ from allocator import evaluation, io, report
 from allocator.domain import Run
 from allocator.errors import ConfigError, DataError, OutputError
 from allocator.evaluation import DeliveryCard
-from allocator.pipeline.save import PRODUCT_HASHES, hashes_of, products_of
+from allocator.io import PRODUCT_HASHES
+from allocator.pipeline.save import hashes_of, products_of, tell_missing
 
 
 def remake_products(
@@ -34,6 +35,8 @@ def remake_products(
     ------
     ConfigError, DataError, OutputError
         If a product is unknown, a folder is not that of a whole run, or nothing can be written there.
+    ProductError
+        After the others are written, if a product could not be made.
     """
     place = Path(folder)
     if out is not None:
@@ -42,16 +45,25 @@ def remake_products(
         io.check_writable(place)
     run = io.load_run(place)
     names = run.job.output.products if wanted is None else wanted
+    if "gis" in names:
+        io.check_temporary()
     before = week_before(run, place) if against is None else io.load_run(against)
     if out is not None:
-        files = products_of(run, names, before=before)
-        return io.write_files(files, out), files
-    known = io.read_hashes(place / PRODUCT_HASHES)
-    there = {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()}
-    files = products_of(run, names, before=before, others=there)
-    _refuse_changed([name for name in files if name in there & set(known) and io.sha256(place / name) != known[name]])
-    io.replace_files({**files, PRODUCT_HASHES: hashes_of(files, known)}, place)
-    return place.absolute(), files
+        made = products_of(run, names, before=before)
+        target = io.write_files(made.files, out)
+        tell_missing(made.missing, target)
+        return target, made.files
+    known, there = io.read_hashes(place / PRODUCT_HASHES), dict(io.files_in(place))
+    made = products_of(run, names, before=before, others=there)
+    _refuse_changed([name for name in made.files if name in there and not _is_as_made(there[name], known.get(name))])
+    io.replace_files({**made.files, PRODUCT_HASHES: hashes_of(made.files, known)}, place)
+    tell_missing(made.missing, place.absolute())
+    return place.absolute(), made.files
+
+
+def _is_as_made(path: Path, known: str | None) -> bool:
+    """Return whether a file is one that was made here, as it was made; links are refused where they are met."""
+    return path.is_symlink() or path.is_dir() or (path.is_file() and io.sha256(path) == known)
 
 
 def _refuse_changed(names: Sequence[str]) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from allocator import io
 from allocator.config import Job
+from allocator.errors import DataError
+from allocator.facts import Note, note
 
 Progress = Callable[[str], None]
 """Called with the name of each stage as it starts."""
@@ -41,8 +43,8 @@ class Stopwatch:
         self.seconds[stage] = round(time.perf_counter() - start, 3)
 
 
-def origin(job: Job, *, files: Iterable[tuple[str, str]] | None = None) -> dict[str, object]:
-    """Return what every manifest begins with: versions, seed, time, and the hashes of the inputs that were read.
+def inputs_of(job: Job, files: Iterable[tuple[str, str]] | None = None) -> tuple[io.Input, ...]:
+    """Return the inputs of a job as they are now; called before they are read.
 
     Parameters
     ----------
@@ -51,12 +53,36 @@ def origin(job: Job, *, files: Iterable[tuple[str, str]] | None = None) -> dict[
     files : iterable of (key, path), optional
         The inputs; by default every file that the job names.
     """
-    files = io.input_files(job) if files is None else files
+    return tuple(io.Input.of(key, path) for key, path in (io.input_files(job) if files is None else files))
+
+
+def refuse_changed(inputs: Iterable[io.Input]) -> None:
+    """Refuse inputs that changed while they were read: which of both was read, nobody knows.
+
+    Raises
+    ------
+    DataError
+        With every such file.
+    """
+    if faults := [f"{one.key}: {one.path}" for one in inputs if one.has_changed()]:
+        raise DataError("input files changed while they were read: wait until they are whole, and run again",
+                        faults=faults)  # fmt: skip
+
+
+def changed_since(inputs: Iterable[io.Input]) -> tuple[Note, ...]:
+    """Return a note on each input that changed after it was read."""
+    return tuple(
+        note("studies.input_changed", key=one.key, file=Path(one.path).name) for one in inputs if one.has_changed()
+    )
+
+
+def origin(job: Job, inputs: Iterable[io.Input]) -> dict[str, object]:
+    """Return what every manifest begins with: versions, seed, time, and the hashes of the inputs as they were read."""
     return {
         "versions": versions(),
         "seed": job.job.seed,
         "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "inputs": {key: {"path": path, "sha256": io.sha256(path)} for key, path in files},
+        "inputs": {one.key: {"path": one.path, "sha256": one.sha256} for one in inputs},
     }
 
 

@@ -31,7 +31,7 @@ from allocator.domain import (
 )  # fmt: skip
 from allocator.errors import DataError, nearest, some
 from allocator.keywords import keywords
-from allocator.pipeline.record import Stopwatch, origin, peak_mb
+from allocator.pipeline.record import Stopwatch, changed_since, inputs_of, origin, peak_mb, refuse_changed
 
 Added: TypeAlias = Iterable[str | Unit] | Mapping[str, str | Sequence[str]]
 Closed: TypeAlias = str | Path | Iterable[int]
@@ -95,6 +95,8 @@ def replan(
         if isinstance(given, str):
             raise DataError(f"{name} = {given!r} is one text: give a list, such as [{given!r}]")
     stopwatch, (minute, clock) = Stopwatch(), _moment(run, at)
+    inputs = inputs_of(run.job, [(name, str(given)) for name, given in (("events", events), ("closed", happened.closed))
+                                 if isinstance(given, str | Path)])  # fmt: skip
     gone, urgent = tuple(happened.out_of_service), tuple(happened.urgent)
     cells, polygons = _closed_cells(run, happened.closed)
     before = [cell for one in run.manifest.get("replanned", []) for cell in one["closed_cells"]]
@@ -102,6 +104,7 @@ def replan(
     duty = _check(run, gone=gone, duty=_new_duty(run, happened.added, minute), urgent=urgent, closed=cells)
     roster = _roster_after(run.roster, gone, duty, minute)
     surface, state, news = _renewed(run, events, minute)
+    refuse_changed(inputs)
     row = {unit.name: u for u, unit in enumerate(roster.units)}
     shifts = {shift.id: s for s, shift in enumerate(roster.shifts)}
     change = planning.Change(
@@ -123,14 +126,13 @@ def replan(
         "urgent": list(urgent), "closed": int(cells.sum()), "closed_cells": np.flatnonzero(cells).tolist(),
         "events": news,
     }  # fmt: skip
-    files = [(name, str(given)) for name, given in (("events", events), ("closed", happened.closed))
-             if isinstance(given, str | Path)]  # fmt: skip
-    record = {**asked, **origin(job, files=files), "seconds": stopwatch.seconds, "peak_mb": peak_mb()}
+    record = {**asked, **origin(job, inputs), "seconds": stopwatch.seconds, "peak_mb": peak_mb()}
     revised = dataclasses.replace(
         run, roster=roster, surface=surface, problem=problem, plan=plan, state=state,
         manifest={**run.manifest, "replanned": [*run.manifest.get("replanned", []), record]},
     )  # fmt: skip
-    return dataclasses.replace(revised, figures=report.replan_figures(revised, run, asked))
+    figures = report.with_notes(report.replan_figures(revised, run, asked), changed_since(inputs), "changed")
+    return dataclasses.replace(revised, figures=figures)
 
 
 def _budget(routes: RoutesSection) -> dict[str, int]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
-from allocator import evaluation, planning, report, risk
+from allocator import evaluation, io, planning, report, risk
 from allocator.config import Job
 from allocator.domain import Plan, RiskSurface, Run, Staffing
 from allocator.facts import Note, texts
 from allocator.pipeline.inputs import Asked, Known, asked_of, check_kinds, duty_of, ground_of, known_of
 from allocator.pipeline.outreach import season_of, with_event_visits
-from allocator.pipeline.record import Progress, Stopwatch, origin, peak_mb
+from allocator.pipeline.record import Progress, Stopwatch, changed_since, inputs_of, origin, peak_mb, refuse_changed
 
 
 def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> Run:
@@ -31,7 +31,11 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         With every fault that can be told at once.
     """
     clock = Stopwatch(progress)
+    if "gis" in job.output.products:
+        io.check_temporary()
+    inputs = inputs_of(job)
     asks, history = first_stage(job, clock, soften=soften)
+    refuse_changed(inputs)
     edits = asks.duty.roster.edits
     with clock("forecast"):
         fitted, surface = forecast_of(asks, history)
@@ -60,8 +64,11 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         draft = report.Draft(
             made, fitted, history.events, rivals, history.covariates, calls=asks.calls, area=history.ground.notes
         )
-        figures = report.figures(draft)
-    return dataclasses.replace(made, figures=figures, manifest=_manifest(asks, history, clock))
+        late = changed_since(inputs)
+        figures = report.with_notes(report.figures(draft), late, "changed")
+    told = texts(note for part in (history.ground, history, asks.duty, asks) for note in part.notes)
+    manifest = {**origin(job, inputs), **_manifest(asks, history, clock), "notes": [*told, *texts(late)]}
+    return dataclasses.replace(made, figures=figures, manifest=manifest)
 
 
 def first_stage(job: Job, clock: Stopwatch, *, soften: bool = False) -> tuple[Asked, Known]:
@@ -105,12 +112,9 @@ def _with_waits(plan: Plan, workload: Staffing | None, short: tuple[Note, ...]) 
 
 
 def _manifest(asked: Asked, known: Known, clock: Stopwatch) -> dict[str, object]:
-    ground = known.ground
     return {
-        **origin(ground.job),
         "rows": {**known.rows, **asked.rows},
         "dropped_columns": list(known.events.dropped_columns),
-        "notes": texts(note for part in (ground, known, asked.duty, asked) for note in part.notes),
         "wall_clock_stops": [],  # every budget is one of iterations or deterministic work
         "seconds": {**clock.seconds, "total": round(sum(clock.seconds.values()), 3)},
         "peak_mb": peak_mb(),

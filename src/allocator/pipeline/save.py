@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,11 +13,10 @@ import pandas as pd
 from allocator import io, report
 from allocator.config import Job
 from allocator.domain import Run
-from allocator.facts import texts
-from allocator.pipeline.record import origin, peak_mb, versions_in_words
-
-PRODUCT_HASHES = "products.json"
-"""File of a run folder with the SHA-256 of each product: one that was changed by hand since is never replaced."""
+from allocator.errors import ProductError, some
+from allocator.facts import Note, records, texts
+from allocator.io import PRODUCT_HASHES
+from allocator.pipeline.record import changed_since, inputs_of, origin, peak_mb, versions_in_words
 
 
 def save(answer: object, job: Job, folder: str | Path, *, overwrite: bool = False) -> Path:
@@ -43,14 +42,24 @@ def save(answer: object, job: Job, folder: str | Path, *, overwrite: bool = Fals
 
 
 def write_answer(
-    answer: object, job: Job, folder: str | Path, *, overwrite: bool = False
+    answer: object,
+    job: Job,
+    folder: str | Path,
+    *,
+    overwrite: bool = False,
+    inputs: Sequence[io.Input] | None = None,
 ) -> tuple[Path, report.Presented]:
-    """Do as `save` does, and also return what was written and can be said of the answer."""
+    """Do as `save` does, and also return what was written and can be said of the answer.
+
+    The manifest holds the hashes of `inputs`, taken before they were read; without them, those of the files as they
+    are now.
+    """
     io.check_output(folder, overwrite=overwrite)
     heading = [text for text in (report.stamp(job), job.job.note, f"Made by {versions_in_words()}") if text]
     shown = report.presented(answer, job, heading)
-    begun = origin(job, files=None if shown.of_job else ())
-    manifest = {**begun, "notes": texts(shown.notes), "peak_mb": peak_mb(), **shown.record}
+    read = (inputs_of(job) if inputs is None else inputs) if shown.of_job else ()
+    notes = [*texts(shown.notes), *texts(changed_since(read))]
+    manifest = {**origin(job, read), "notes": notes, "peak_mb": peak_mb(), **shown.record}
     place = io.write_results(
         folder, tables=shown.tables, pages=shown.pages, figures=shown.figures, manifest=manifest, overwrite=overwrite
     )
@@ -84,20 +93,54 @@ def save_run(
     ------
     OutputError
         If the folder exists (and `overwrite` is not given) or cannot be written.
+    ProductError
+        After all else is saved, if a product could not be made; `folder` is where it would be.
     """
     io.check_output(folder, overwrite=overwrite)
-    pages = {**report.route_files(run), **_duty_pages(run), **_outreach_pages(run)}
+    report.check_products(run.job.output.products)
+    made = report.Made()
+    for name, make in _makers(run, earlier).items():
+        made.add(name, make)
+    more = report.products(run, run.job.output.products, before=before, others=made.files)
+    missing = [*made.missing, *more.missing]
+    if missing:
+        figures = report.with_notes(run.figures, missing, "missing")
+        run = dataclasses.replace(run, figures=figures, manifest={**run.manifest, "missing": records(missing)})
+    pages = made.files | more.files
+    place = io.write_run(run, folder, pages=pages | {PRODUCT_HASHES: hashes_of(pages)}, overwrite=overwrite)
+    tell_missing(missing, place)
+    return place
+
+
+def tell_missing(missing: Sequence[Note], place: Path) -> None:
+    """Raise what tells of products that are missing in a folder where everything else is.
+
+    Raises
+    ------
+    ProductError
+        If there are any.
+    """
+    if missing:
+        names = [str(one.get("product")) for one in missing]
+        raise ProductError(
+            f"{place} is saved, but {some(names, 9)} could not be made: please report it; allocator report makes "
+            "products again, and ALLOCATOR_TRACEBACK=1 shows where it happened",
+            faults=missing, folder=str(place),
+        )  # fmt: skip
+
+
+def _makers(run: Run, earlier: Run | None) -> dict[str, Callable[[], dict[str, bytes]]]:
+    """Return what makes the files of a run beside its products, by what they are."""
+    makers = {"routes": lambda: report.route_files(run), "duty": lambda: _duty_pages(run), **_outreach_makers(run)}
     if earlier is not None:
-        pages["changes.csv"] = io.csv_text(run.plan.diff(earlier.plan)).encode("utf-8")
-    made = products_of(run, run.job.output.products, before=before, others=pages)
-    pages |= made | {PRODUCT_HASHES: hashes_of(made)}
-    return io.write_run(run, folder, pages=pages, overwrite=overwrite)
+        makers["changes"] = lambda: {"changes.csv": io.csv_text(run.plan.diff(earlier.plan)).encode("utf-8")}
+    return makers
 
 
 def products_of(
     run: Run, wanted: Sequence[str], *, before: Run | None = None, others: Collection[str] = ()
-) -> dict[str, bytes]:
-    """Return what people look at, print, edit and load of a run, by path in its folder.
+) -> report.Made:
+    """Return what people look at, print, edit and load of a run, by path in its folder, and what could not be made.
 
     Parameters
     ----------
@@ -125,21 +168,20 @@ def hashes_of(files: Mapping[str, bytes], known: Mapping[str, str] | None = None
     return (json.dumps(dict(sorted(hashes.items())), indent=1, ensure_ascii=False) + "\n").encode("utf-8")
 
 
-def _outreach_pages(run: Run) -> dict[str, bytes]:
-    """Return calendars, partner packages, funder reports, and the form in which delivery is told."""
+def _outreach_makers(run: Run) -> dict[str, Callable[[], dict[str, bytes]]]:
+    """Return what makes calendars, partner packages, funder reports, and the form in which delivery is told."""
     job, plan = run.job, run.outreach
     if job.outreach is None:
         return {}
     notes = [text for text in (report.stamp(job), job.job.note) if text]
-    form = io.delivery_template(plan.items, timezone=job.job.timezone)
-    return {
-        **report.outreach_files(
-            plan, timezone=job.job.timezone, title=job.job.name, notes=notes, offers=plan.offers,
-            earlier=plan.earlier if len(plan.earlier) else None,
-            contact=job.outreach.bulletin.contact,
-        ),
-        "delivery.csv": io.csv_text(form).encode("utf-8"),
-    }  # fmt: skip
+    makers = report.outreach_makers(
+        plan, timezone=job.job.timezone, title=job.job.name, notes=notes, offers=plan.offers,
+        earlier=plan.earlier if len(plan.earlier) else None,
+        contact=job.outreach.bulletin.contact,
+    )  # fmt: skip
+    return {**makers, "delivery form": lambda: {
+        "delivery.csv": io.csv_text(io.delivery_template(plan.items, timezone=job.job.timezone)).encode("utf-8")
+    }}  # fmt: skip
 
 
 def _duty_pages(run: Run) -> dict[str, bytes]:

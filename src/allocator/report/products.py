@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 
 from allocator.domain import Run
-from allocator.errors import ConfigError, nearest
-from allocator.io import csv_text, gis_files
+from allocator.errors import ConfigError, OutputError, nearest
+from allocator.facts import Note, note
+from allocator.io import csv_text, gis_files, is_output_failure, plain
 from allocator.report.briefings import briefing_pages, briefing_pdfs, check_pdf
 from allocator.report.look import RISK, risk_names
 from allocator.report.outreach import outreach_page
@@ -14,6 +18,46 @@ from allocator.report.roster import roster_xlsx
 from allocator.report.run import compared, map_png, page_links, run_page
 
 Files = dict[str, bytes]
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class Made:
+    """Products of a run, and those that could not be made.
+
+    Parameters
+    ----------
+    files : dict of str to bytes
+        By path in the run folder.
+    missing : list of Note
+        One for each product that failed.
+    """
+
+    files: Files = field(default_factory=dict)
+    missing: list[Note] = field(default_factory=list)
+
+    def add(self, product: str, make: Callable[[], Files]) -> None:
+        """Add the files of a product; a fault that nobody foresaw costs this product alone, never the run.
+
+        Raises
+        ------
+        OutputError
+            If there is no room left: the run itself could not be written either.
+        """
+        try:
+            self.files |= make()
+        except OSError as error:
+            if is_output_failure(error):
+                raise OutputError(f"{product} cannot be made: {plain(error)}") from error
+            self._miss(product, error)
+        except Exception as error:
+            self._miss(product, error)
+
+    def _miss(self, product: str, error: Exception) -> None:
+        _LOG.warning("%s could not be made", product, exc_info=error)
+        because = "not enough memory" if isinstance(error, MemoryError) else f"{type(error).__name__}: {error}"
+        self.missing.append(note("studies.product_missing", product=product, because=" ".join(because.split())[:200]))
 
 
 def _report(run: Run, made: Files) -> Files:
@@ -35,7 +79,7 @@ def _gis(run: Run, made: Files) -> Files:
 
 
 def _roster(run: Run, made: Files) -> Files:
-    return {"roster.xlsx": roster_xlsx(run, map_png=made["map.png"])}
+    return {"roster.xlsx": roster_xlsx(run, map_png=made.get("map.png"))}
 
 
 PRODUCTS: Mapping[str, Callable[[Run, Files], Files]] = {
@@ -60,8 +104,8 @@ def check_products(wanted: Collection[str]) -> None:
         check_pdf()
 
 
-def products(run: Run, wanted: Collection[str], *, before: Run | None = None, others: Collection[str] = ()) -> Files:
-    """Return the products of a run, by path in the run folder.
+def products(run: Run, wanted: Collection[str], *, before: Run | None = None, others: Collection[str] = ()) -> Made:
+    """Return the products of a run, by path in the run folder, and those that could not be made.
 
     Parameters
     ----------
@@ -79,17 +123,21 @@ def products(run: Run, wanted: Collection[str], *, before: Run | None = None, ot
     ConfigError
         As `check_products`.
     """
-    files: Files = {"map.png": map_png(run)} if not wanted or {"report", "roster"} & set(wanted) else {}
-    for name, made in PRODUCTS.items():
+    made = Made()
+    if not wanted or {"report", "roster"} & set(wanted):
+        made.add("map", lambda: {"map.png": map_png(run)})
+    for name, make in PRODUCTS.items():
         if name in wanted:
-            files |= made(run, files)
+            made.add("outreach page" if name == "report" else name, functools.partial(make, run, made.files))
     if "report" in wanted:
         against = None
         if before is not None:
-            table = compared(run, before)
-            files["against.csv"] = csv_text(table).encode("utf-8")
-            against = f"the plan of {before.job.job.week}", table
-        links = page_links([*files, *others], has_outreach=run.job.outreach is not None)
-        text = run_page(run, against=against, links=links, map_picture=files["map.png"])
-        files["report.html"] = text.encode("utf-8")
-    return files
+            made.add("comparison", lambda: {"against.csv": csv_text(compared(run, before)).encode("utf-8")})
+        if before is not None and "against.csv" in made.files:
+            against = f"the plan of {before.job.job.week}", compared(run, before)
+        links = page_links([*made.files, *others], has_outreach=run.job.outreach is not None)
+        picture = made.files.get("map.png")
+        made.add("report", lambda: {
+            "report.html": run_page(run, against=against, links=links, map_picture=picture).encode("utf-8")
+        })  # fmt: skip
+    return made

@@ -24,6 +24,7 @@ from allocator.domain import ASSIGNMENT_COLUMNS, OUTREACH_COLUMNS, STAFFING_COLU
 from allocator.errors import DataError, OutputError
 from allocator.io.folders import runs
 from allocator.io.folders.files import check_output, whole_folder
+from allocator.io.folders.results import write_results
 from allocator.io.folders.runs import FILES
 from allocator.pipeline.inputs import duty_of, ground_of
 from page_runs import with_products
@@ -174,27 +175,30 @@ def test_no_room_and_no_permission_leave_nothing(tmp_path, failure):
     assert list(tmp_path.iterdir()) == []
 
 
+def write_output(folder, text, *, overwrite=False):
+    """An output of ours: a page, and a manifest with its hash."""
+    pages, figures = {"page.html": text}, {"values": {}}
+    return write_results(folder, tables={}, pages=pages, figures=figures, manifest={"seed": 0}, overwrite=overwrite)
+
+
 def test_a_failed_replacement_keeps_the_old_run(tmp_path):
-    with whole_folder(tmp_path / "run") as place:
-        (place / "manifest.json").write_text("old")
+    write_output(tmp_path / "run", "old")
 
     def be_interrupted():
         with whole_folder(tmp_path / "run", overwrite=True) as place:
-            (place / "manifest.json").write_text("new")
+            (place / "page.html").write_text("new")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         be_interrupted()
-    assert (tmp_path / "run" / "manifest.json").read_text() == "old"
+    assert (tmp_path / "run" / "page.html").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_left_overs_of_a_killed_run_are_tidied(tmp_path):
     (tmp_path / ".run.partial-999999999").mkdir()
-    (tmp_path / ".run.old-1").mkdir()
-    (tmp_path / ".run.old-1" / "manifest.json").write_text("old")
-    with whole_folder(tmp_path / "run", overwrite=True) as place:
-        (place / "manifest.json").write_text("new")
+    write_output(tmp_path / ".run.old-1", "old")
+    write_output(tmp_path / "run", "new", overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 

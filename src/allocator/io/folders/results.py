@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from allocator.errors import OutputError
 from allocator.io.folders.files import whole_folder
+from allocator.io.folders.ours import MANIFEST, sealed
 from allocator.io.tables import csv_text
 
 
@@ -24,7 +25,7 @@ def write_results(
     manifest: Mapping[str, Any],
     overwrite: bool = False,
 ) -> Path:
-    """Write tables as Parquet and CSV, pages, `summary.json` and `manifest.json`, all or nothing.
+    """Write tables as Parquet and CSV, pages, `summary.json` and `manifest.json` with all hashes, all or nothing.
 
     Parameters
     ----------
@@ -59,7 +60,10 @@ def write_results(
         for name, page in pages.items():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).write_bytes(page.encode("utf-8") if isinstance(page, str) else page)
-        for name, content in (("summary.json", figures), ("manifest.json", manifest)):
-            text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-            (place / name).write_text(text + "\n", "utf-8")
+        _write_json(place / "summary.json", figures)
+        _write_json(place / MANIFEST, sealed(manifest, place))
     return Path(folder).absolute()
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")

@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 from allocator.config import parse_job
 from allocator.domain import ALL_KINDS, OUTREACH_COLUMNS, Openings, OutreachPlan, Plan, RiskSurface, Run, Tessellation
 from allocator.errors import DataError, OutputError, some
-from allocator.io.folders.files import sha256, whole_folder
+from allocator.io.folders.disk import sha256
+from allocator.io.folders.files import whole_folder
 from allocator.io.folders.kept import offers_from
+from allocator.io.folders.ours import LAYOUT, MANIFEST, sealed
 from allocator.io.folders.state import (
     load_city,
     load_forecast_state,
@@ -39,9 +41,6 @@ FILES = (
     "skill.parquet",
 )  # fmt: skip
 """Files of every run folder, beside `history/`, `state/` and the pictures and pages of the report room."""
-
-LAYOUT = 3
-"""Number of the layout of run folders; told in `manifest.json`, and raised with every change that readers notice."""
 
 
 def write_run(
@@ -73,6 +72,7 @@ def write_run(
         for name, content in (pages or {}).items():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).write_bytes(content)
+        write_json(place / MANIFEST, sealed(run.manifest, place))
     return Path(folder).absolute()
 
 
@@ -99,9 +99,6 @@ def _write(run: Run, place: Path) -> None:
     for name, frame in run.history.items():
         frame.to_parquet(place / "history" / f"{name}.parquet", index=False)
     write_state(run, place / "state")
-    kept = sorted(path for path in place.rglob("*") if path.is_file())
-    hashes = {path.relative_to(place).as_posix(): sha256(path) for path in kept}
-    write_json(place / "manifest.json", {**run.manifest, "layout": LAYOUT, "files": hashes})
 
 
 def load_run(folder: str | Path) -> Run:
@@ -143,16 +140,6 @@ def _check_files(place: Path, manifest: Mapping[str, Any]) -> None:
         )
 
 
-def read_hashes(path: str | Path) -> dict[str, str]:
-    """Return the hashes of a file of them, by path; none where there is no such file, or it holds something else."""
-    try:
-        found = read_json(Path(path))
-    except (OSError, ValueError):
-        return {}
-    pairs = found.items() if isinstance(found, dict) else ()
-    return {name: one for name, one in pairs if isinstance(one, str)}
-
-
 def _load(place: Path, manifest: Mapping[str, Any]) -> Run:
     import tomllib
 
@@ -189,7 +176,7 @@ def _load(place: Path, manifest: Mapping[str, Any]) -> Run:
         travel=load_travel(place, state["travel"]),
         openings=Openings(**npz(place / "state" / "openings.npz")),
         figures=read_json(place / "summary.json"),
-        manifest={key: value for key, value in manifest.items() if key not in ("layout", "files")},
+        manifest={key: value for key, value in manifest.items() if key not in ("layout", "files", "seal")},
         history={path.stem: pd.read_parquet(path) for path in sorted((place / "history").glob("*.parquet"))},
     )
 

@@ -37,7 +37,8 @@ from allocator.io.tables import (
 _ENGINES = (
     pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError,
     pyogrio.errors.GeometryError, pyogrio.errors.CRSError, shapely.errors.GEOSException, pa.ArrowException,
-    OSError, EOFError, ValueError, KeyError, IndexError, TypeError, zlib.error, zipfile.BadZipFile, OverflowError, UnicodeError,
+    OSError, EOFError, ValueError, KeyError, IndexError, TypeError, zlib.error, zipfile.BadZipFile,
+    OverflowError, UnicodeError,
 )  # fmt: skip
 """What engines raise about maps: ValueError to TypeError are those of pyogrio and geopandas for damaged content."""
 _WKT_NAMES = ("wkt", "geometry", "geom", "the_geom", "shape", "polygon", "multipolygon", "geometry_wkt", "the_geom_wkt")

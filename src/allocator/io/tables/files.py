@@ -43,7 +43,7 @@ _ENGINES = (
     pa.ArrowException, pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError,
     OSError, EOFError, zlib.error, zipfile.BadZipFile, UnicodeError, ValueError, OverflowError, IndexError, TypeError,
 )  # fmt: skip
-"""What engines raise about files: ValueError and those after it are of pyogrio and pandas, for what they cannot hold."""
+"""What engines raise about files: ValueError and those after are for what pyogrio and pandas cannot hold."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from allocator import evaluation, report
 from allocator.config import Job
 from allocator.domain import local_clock
 from allocator.pipeline.inputs import ground_of, known_of
-from allocator.pipeline.record import Progress, Stopwatch, origin, peak_mb
+from allocator.pipeline.record import Progress, Stopwatch, inputs_of, origin, peak_mb
 
 
 def explore_job(job: Job, *, progress: Progress | None = None, permutations: int = 199) -> report.Exploration:
@@ -26,7 +26,7 @@ def explore_job(job: Job, *, progress: Progress | None = None, permutations: int
     ConfigError, DataError
         With every fault that can be told at once.
     """
-    clock = Stopwatch(progress)
+    clock, inputs = Stopwatch(progress), inputs_of(job)
     with clock("study area"):
         place = ground_of(job)
     with clock("event history"):
@@ -46,5 +46,5 @@ def explore_job(job: Job, *, progress: Progress | None = None, permutations: int
     return report.Exploration(
         job=job, weekly=weekly, trends=trends, changes=changes, codes=codes, repeats=repeats,
         notes=tuple(told for told in (late, *notes, *panel.notes, *place.notes, *history.notes) if told),
-        manifest={**origin(job), "seconds": clock.seconds, "peak_mb": peak_mb()},
+        manifest={**origin(job, inputs), "seconds": clock.seconds, "peak_mb": peak_mb()},
     )  # fmt: skip

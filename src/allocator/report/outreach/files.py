@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NotRequired, TypedDict, Unpack
 
 import pandas as pd
@@ -41,9 +41,26 @@ def outreach_files(
     timezone, title, notes, contact, earlier, stamp
         See `About`.
     """
+    makers = outreach_makers(outreach, offers=offers, **shared)
+    return {path: content for make in makers.values() for path, content in make().items()}
+
+
+@keywords(About)
+def outreach_makers(
+    outreach: OutreachPlan, *, offers: Offers | None = None, **shared: Unpack[FileOptions]
+) -> dict[str, Callable[[], dict[str, bytes]]]:
+    """Return what makes the files of `outreach_files`, by what they are: one that fails leaves the others.
+
+    Parameters
+    ----------
+    outreach, offers, timezone, title, notes, contact, earlier, stamp
+        As for `outreach_files`.
+    """
     given, about = offers or Offers(), About(**shared)
     return {
-        **calendars(outreach.items, about),
-        **partner_packages(outreach.items, about, funds=given.funds),
-        **funder_report(outreach, title=about.title, notes=about.notes, initiatives=given.initiatives),
+        "calendars": lambda: calendars(outreach.items, about),
+        "partner packages": lambda: partner_packages(outreach.items, about, funds=given.funds),
+        "funder reports": lambda: funder_report(
+            outreach, title=about.title, notes=about.notes, initiatives=given.initiatives
+        ),
     }

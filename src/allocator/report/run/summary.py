@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +82,15 @@ def figures(m: Draft) -> Figures:
         "lines": [[label, text] for label, text in lines],
         "notes": records(dict.fromkeys(notes)),
     }
+
+
+def with_notes(made: Figures, more: Iterable[Note], label: str) -> Figures:
+    """Return figures that also tell what was only known after they were made, in lines under a label."""
+    told = list(more)
+    if not told:
+        return made
+    lines = [[label if not n else "", one.text] for n, one in enumerate(told)]
+    return {**made, "lines": [*made["lines"], *lines], "notes": [*made["notes"], *records(told)]}
 
 
 def _forecast_values(m: Draft) -> Figures:
