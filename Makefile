@@ -30,6 +30,11 @@ stress: $(VENV)/ready
 	ALLOCATOR_TOYS=500 ALLOCATOR_CASES=10000 $(BIN)/python -m pytest tests/planning/allocation/test_limits.py -q
 	ALLOCATOR_CALENDARS=400 ALLOCATOR_SEASONS=5000 $(BIN)/python -m pytest tests/planning/outreach/test_outreach_plan.py -q
 
+# Thousands of spoiled jobs, tables, bytes and run folders: 10,000 cases take about three hours.
+FUZZ = 2500
+fuzz: $(VENV)/ready
+	$(BIN)/python -m pytest tests/fuzz -q -n 2 --dist load --fuzz-cases $(FUZZ)
+
 # The texts of bulletins in other languages, after a change of a .po file.
 catalogues:
 	$(PYTHON) tools/catalogues.py

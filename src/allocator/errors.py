@@ -23,6 +23,15 @@ _MOST_SHOWN = 20
 """Faults printed with a message; `faults` always holds them all."""
 
 
+_LONGEST = 600
+
+
+def _short(text: str) -> str:
+    """Return a text without the middle of what a damaged or hostile file has of endless names."""
+    half = _LONGEST // 2
+    return text if len(text) <= _LONGEST else f"{text[:half]} … {text[-half:]}"
+
+
 class AllocatorError(Exception):
     """Base of every error a caller can act on.
 
@@ -40,13 +49,13 @@ class AllocatorError(Exception):
     http_status = 500
 
     def __init__(self, message: str, *, faults: Sequence[object] = ()) -> None:
-        self.message = message
+        self.message = _short(message)
         self.faults = tuple(map(str, faults))
         self.records = tuple(fault for fault in faults if not isinstance(fault, str))
-        shown = [f"  - {fault}" for fault in self.faults[:_MOST_SHOWN]]
+        shown = [f"  - {_short(fault)}" for fault in self.faults[:_MOST_SHOWN]]
         if (more := len(self.faults) - len(shown)) > 0:
             shown.append(f"  and {more:,} more")
-        super().__init__("\n".join([message, *shown]))
+        super().__init__("\n".join([self.message, *shown]))
 
 
 class ConfigError(AllocatorError):

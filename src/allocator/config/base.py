@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 
 def _resolve(path: str, info: ValidationInfo) -> str:
+    if not path.strip():
+        raise ValueError("names no file: give its path, or leave the key out")
     folder = (info.context or {}).get("folder")
     return str((Path(folder) / path).resolve()) if folder and path else path
 

@@ -34,7 +34,9 @@ def read_roster(section: RosterSection, *, shifts: tuple[Shift, ...], districts:
     teams, team_notes = _read_teams(section.teams) if section.teams else ((), ())
     if section.duty is None:
         return Roster(units, shifts, frozenset(), teams, (*unit_notes, *team_notes))
-    duty, duty_notes = _read_duty(section.duty, units=tuple(unit.name for unit in units), shifts=shifts)
+    duty, duty_notes = _read_duty(
+        section.duty, units=tuple(unit.name for unit in units), shifts=shifts, units_file=section.units
+    )
     covered = {shift for _, shift in duty}
     empty = [shift.id for shift in shifts if shift.id not in covered]
     told = (note("duty.empty_shifts", count=len(empty), total=len(shifts), shifts=empty),) if empty else ()
@@ -106,7 +108,7 @@ def open_days(sheet: Sheet) -> tuple[int, ...]:
 
 
 def _read_duty(
-    path: str, *, units: tuple[str, ...], shifts: tuple[Shift, ...]
+    path: str, *, units: tuple[str, ...], shifts: tuple[Shift, ...], units_file: str
 ) -> tuple[frozenset[tuple[str, str]], tuple[Note, ...]]:
     """Return pairs of unit and planned shift, from rows by date or by weekday."""
     sheet = Sheet(path, required=("unit", "shift"), optional=("date", "weekday"))
@@ -124,7 +126,7 @@ def _read_duty(
         pairs = {(unit, f"{day.isoformat()}/{shift}") for day in on}
         outside += not any(day in days for day in on)
         duty.update(pair for pair in pairs if pair[1] in planned)
-    sheet.close()
+    sheet.close(f"its units are those of {Path(units_file).name}, its shifts those of the job")
     if not duty:
         file_days = f"{min(covered)} … {max(covered)}" if covered else "no day"
         raise DataError(f"{sheet.name} covers {file_days}, but the planned days are {days[0]} … {days[-1]}")

@@ -196,7 +196,7 @@ def _assemble(frame: pd.DataFrame, section: StaffingSection, *, book: Book, time
         )
     rows = np.flatnonzero(book.keep)
     if not len(rows):
-        raise DataError("no usable calls: every row is left out", faults=book.lines)
+        raise DataError("no usable calls (staffing.calls): every row is left out", faults=book.lines)
     rows = rows[np.argsort(stamps["received"][rows], kind="stable")]
     minutes, imputed = durations_of({role: times[rows] for role, times in stamps.items()}, section, book)
     hour = local_hour(stamps["received"][rows], timezone)

@@ -159,7 +159,7 @@ def _assemble(
     book.notes += heaps(x, y, keep=book.keep)
     order = np.flatnonzero(book.keep)
     if not len(order):
-        raise DataError("no usable events: every row is left out", faults=book.lines)
+        raise DataError("no usable events (data.events): every row is left out", faults=book.lines)
     utc = utc_of(times, section, timezone, rows=order, dates=precision != "minute", book=book)
     order = order[rank := np.argsort(utc, kind="stable")]
     start = utc[rank]

@@ -171,16 +171,16 @@ class Sheet:
         seen.add(value)
         return value
 
-    def close(self) -> None:
-        """Raise all faults."""
-        raise_faults(self.name, self.faults)
+    def close(self, about: str = "") -> None:
+        """Raise all faults; `about` says where names come from that may be the fault of another file."""
+        raise_faults(self.name, self.faults, about=about)
 
 
-def raise_faults(name: str, faults: Sequence[str]) -> None:
+def raise_faults(name: str, faults: Sequence[str], *, about: str = "") -> None:
     """Raise all faults of a file, if there are any."""
     if faults:
         count = "1 fault" if len(faults) == 1 else f"{len(faults):,} faults"
-        raise DataError(f"{name} has {count}", faults=faults, count=len(faults))
+        raise DataError(f"{name} has {count}{f' ({about})' if about else ''}", faults=faults, count=len(faults))
 
 
 def date_of(sheet: Sheet) -> dt.date | None:

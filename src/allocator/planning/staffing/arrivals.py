@@ -78,7 +78,7 @@ def expect(calls: Calls, *, week: dt.date, weeks: int) -> Arrivals:
     np.add.at(counts, tuple(axis[placed] for axis in cell), 1.0)
     spread = len(placed) / max(int(placed.sum()), 1)
     if not placed.any():
-        raise DataError("none of the calls lies in a district of the area")
+        raise DataError("none of the calls lies in a district of the area: see staffing.columns and staffing.crs")
     rate = _rates(counts, exposure) * spread
     if (share := 1 - 1 / spread) > 0.01:
         notes.append(note("staffing.calls_in_no_district", share=share))
