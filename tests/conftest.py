@@ -23,6 +23,11 @@ WHOLE_JOBS = {"demo_run", "quick_run", "made_run", "season", "chicago", "portlan
 """Fixtures that run a whole job: tests that ask for one are slow, however little they do themselves."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the fuzz drivers try more than their small fixed sample."""
+    parser.addoption("--fuzz-cases", type=int, default=60, help="Cases of each fuzz driver of tests/fuzz.")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that run whole jobs."""
     for item in items:
