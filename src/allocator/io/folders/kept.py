@@ -10,6 +10,7 @@ from typing import Any
 
 from allocator.domain import Answer, Channel, Fund, Initiative, Offers, Partner, Point, Venue
 from allocator.facts import Note, records
+from allocator.io.folders.checks import records_of
 
 _KINDS: Mapping[str, type[Any]] = {
     "initiatives": Initiative, "venues": Venue, "partners": Partner, "points": Point, "channels": Channel,
@@ -35,7 +36,10 @@ def plain_offers(offers: Offers) -> dict[str, Any]:
 def offers_from(plain: Mapping[str, Any]) -> Offers:
     """Return the offers that `plain_offers` made plain."""
     tables = {
-        name: tuple(kind(**{key: _value(kind, key, value) for key, value in entry.items()}) for entry in plain[name])
+        name: tuple(
+            records_of(kind, {key: _value(kind, key, value) for key, value in entry.items()}, f"offers.{name}")
+            for entry in plain[name]
+        )
         for name, kind in _KINDS.items()
     }
     return Offers(**tables, notes=tuple(map(Note.of_record, plain["notes"])))

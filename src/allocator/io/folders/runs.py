@@ -13,10 +13,30 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from allocator.config import parse_job
-from allocator.domain import ALL_KINDS, OUTREACH_COLUMNS, Openings, OutreachPlan, Plan, RiskSurface, Run, Tessellation
-from allocator.errors import DataError, OutputError, some
-from allocator.io.folders.disk import sha256
-from allocator.io.folders.files import whole_folder
+from allocator.domain import (
+    ALL_KINDS,
+    AREA_TYPES,
+    ASSIGNMENT_COLUMNS,
+    CHANGE_COLUMNS,
+    DETACHED_TYPES,
+    FUND_TYPES,
+    LOTTERY_COLUMNS,
+    NEED_COLUMNS,
+    OUTREACH_COLUMNS,
+    OUTREACH_TYPES,
+    STAFFING_COLUMNS,
+    VISIT_COLUMNS,
+    Openings,
+    OutreachPlan,
+    Plan,
+    RiskSurface,
+    Run,
+    Tessellation,
+)  # fmt: skip
+from allocator.errors import AllocatorError, DataError, OutputError
+from allocator.io.folders.checks import arrays_of, check_listed, check_records, check_run, table_of
+from allocator.io.folders.debris import take_back
+from allocator.io.folders.files import finish_products, whole_folder
 from allocator.io.folders.kept import offers_from
 from allocator.io.folders.ours import LAYOUT, MANIFEST, sealed
 from allocator.io.folders.state import (
@@ -25,7 +45,6 @@ from allocator.io.folders.state import (
     load_problem,
     load_surface,
     load_travel,
-    npz,
     read_json,
     roster_from,
     tuples,
@@ -101,8 +120,38 @@ def _write(run: Run, place: Path) -> None:
     write_state(run, place / "state")
 
 
+_TIME = "datetime64[s, UTC]"
+
+_WORTH = {"change": "str", "harm": "float64", "share": "float64"}
+
+_TABLES = {
+    "plan.parquet": dict(zip(VISIT_COLUMNS, ("str", "str", "int32", "int32", _TIME, _TIME, "str", "str"), strict=True)),
+    "state/assignments.parquet": dict.fromkeys(ASSIGNMENT_COLUMNS, "str"),
+    "staffing.parquet": {**dict.fromkeys(STAFFING_COLUMNS[:2], "str"), **dict.fromkeys(STAFFING_COLUMNS[2:4], "int32"),
+                         **dict.fromkeys(STAFFING_COLUMNS[4:], "float64")},
+    "limits.parquet": {"limit": "str", "source": "str", **dict.fromkeys(("least", "most", "value"), "float64"),
+                       "unit": "str"},
+    "worth.parquet": _WORTH, "state/outreach_worth.parquet": _WORTH,
+    "state/lottery.parquet": LOTTERY_COLUMNS,
+    "state/changes.parquet": dict.fromkeys(CHANGE_COLUMNS, "str"),
+    "outreach.parquet": OUTREACH_TYPES, "state/earlier.parquet": OUTREACH_TYPES,
+    "needs.parquet": NEED_COLUMNS, "outreach_areas.parquet": AREA_TYPES, "funds.parquet": FUND_TYPES,
+    "state/detached.parquet": DETACHED_TYPES,
+}  # fmt: skip
+"""Columns and types of every table of a run folder but those of `history/`, the cells, the risk and the skill."""
+
+_NEEDED = (
+    *_TABLES, "job.toml", "summary.json", "risk.parquet", "cells.parquet", "skill.parquet", "model.txt",
+    "state/state.json", "state/problem.npz", "state/forecast.npz", "state/travel.npz", "state/openings.npz",
+    "state/cells.npz", "state/uncertainty.npz",
+)  # fmt: skip
+
+
 def load_run(folder: str | Path) -> Run:
     """Return the run of a run folder, equal to the one that was saved.
+
+    The folder may be a stranger's: nothing outside it is read, no link is followed, nothing is unpickled, and every
+    array, table and value is checked for type, shape and range.
 
     Raises
     ------
@@ -110,75 +159,76 @@ def load_run(folder: str | Path) -> Run:
         If the folder is not a complete run folder of this version, or a file of it was changed.
     """
     place = Path(folder)
-    if not (place / "manifest.json").is_file():
+    take_back(place.absolute())
+    finish_products(place)
+    if not (place / MANIFEST).is_file() or (place / MANIFEST).is_symlink():
         raise DataError(f"{place} is not a complete run folder: it lacks manifest.json")
     try:
-        manifest = read_json(place / "manifest.json")
-        _check_files(place, manifest)
-        return _load(place, manifest)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError, pa.ArrowException) as error:
-        raise DataError(f"the run folder {place} cannot be read: {error}") from error
+        manifest = read_json(place / MANIFEST)
+        _check_layout(place, manifest)
+        check_listed(place, manifest["files"], _NEEDED)
+        run = _load(place, manifest)
+        check_run(run)
+    except AllocatorError as error:
+        if str(place) in error.message:
+            raise
+        raise DataError(f"the run folder {place} cannot be read: {error.message}", faults=error.faults) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # each of seven libraries has its own for a file that it cannot read
+        text = "".join(sign if sign.isprintable() else " " for sign in f"{type(error).__name__}: {error}"[:160])
+        raise DataError(f"the run folder {place} cannot be read: {text}") from error
+    return run
 
 
-def _check_files(place: Path, manifest: Mapping[str, Any]) -> None:
-    """Refuse a run folder of another layout, or one that is not as it was written."""
-    if manifest.get("layout") != LAYOUT:
-        written = manifest.get("versions", {}).get("allocator", "unknown")
+def _check_layout(place: Path, manifest: Any) -> None:
+    """Refuse a run folder of another layout."""
+    if not isinstance(manifest, dict):
+        raise DataError(f"the run folder {place} cannot be read: manifest.json holds no values by name")
+    if manifest.get("layout") != LAYOUT or "files" not in manifest:
+        versions = manifest.get("versions")
+        written = versions.get("allocator", "unknown") if isinstance(versions, dict) else "unknown"
         raise DataError(
             f"{place} was written by another version of allocator ({written}, layout {manifest.get('layout', 1)}; this "
             f"one reads layout {LAYOUT}): run its job again, or read it with that version"
-        )
-    missing = [name for name in manifest["files"] if not (place / name).is_file()]
-    if missing:
-        raise DataError(f"{place} is not a complete run folder: it lacks {some(missing, 10)}", faults=missing)
-    changed = [name for name, known in manifest["files"].items() if sha256(place / name) != known]
-    if changed:
-        raise DataError(
-            f"{place}: {some(changed, 10)} changed after the run was written, so its numbers no longer belong "
-            "together: restore what was written, or run the job again",
-            faults=changed,
         )
 
 
 def _load(place: Path, manifest: Mapping[str, Any]) -> Run:
     import tomllib
 
-    state = read_json(place / "state" / "state.json")
+    state, figures = read_json(place / "state" / "state.json"), read_json(place / "summary.json")
+    told = {key: value for key, value in manifest.items() if key not in ("layout", "files", "seal")}
+    check_records(figures, told)
     city = load_city(place, state["city"])
+    tables = {name: table_of(place / name, types) for name, types in _TABLES.items()}
+    history = [name for name in sorted(manifest["files"]) if name.startswith("history/")]
     return Run(
         job=parse_job(tomllib.loads((place / "job.toml").read_text("utf-8")), source=str(place / "job.toml")),
         surface=load_surface(place, state, city),
         roster=roster_from(state["roster"]),
         problem=load_problem(place, state["problem"]),
         plan=Plan(
-            visits=_read_timed(place / "plan.parquet"),
-            assignments=pd.read_parquet(place / "state" / "assignments.parquet"),
-            staffing=pd.read_parquet(place / "staffing.parquet"),
-            limits=pd.read_parquet(place / "limits.parquet"),
-            worth=pd.read_parquet(place / "worth.parquet"),
-            lottery=pd.read_parquet(place / "state" / "lottery.parquet"),
-            changes=pd.read_parquet(place / "state" / "changes.parquet"),
+            visits=tables["plan.parquet"], staffing=tables["staffing.parquet"], limits=tables["limits.parquet"],
+            worth=tables["worth.parquet"],
+            **{name: tables[f"state/{name}.parquet"] for name in ("assignments", "lottery", "changes")},
             **tuples(state["plan"]),
         ),
         outreach=OutreachPlan(
-            items=_read_timed(place / "outreach.parquet"),
-            needs=pd.read_parquet(place / "needs.parquet"),
-            areas=pd.read_parquet(place / "outreach_areas.parquet"),
-            funds=pd.read_parquet(place / "funds.parquet"),
-            detached=pd.read_parquet(place / "state" / "detached.parquet"),
-            worth=pd.read_parquet(place / "state" / "outreach_worth.parquet"),
-            earlier=_read_timed(place / "state" / "earlier.parquet"),
+            items=tables["outreach.parquet"], needs=tables["needs.parquet"], areas=tables["outreach_areas.parquet"],
+            funds=tables["funds.parquet"], detached=tables["state/detached.parquet"],
+            worth=tables["state/outreach_worth.parquet"], earlier=tables["state/earlier.parquet"],
             **tuples(state["outreach"]) | {"offers": offers_from(state["outreach"]["offers"])},
         ),
-        skill=pd.read_parquet(place / "skill.parquet"),
+        skill=table_of(place / "skill.parquet"),
         model_text=(place / "model.txt").read_text("utf-8"),
         state=load_forecast_state(place),
         travel=load_travel(place, state["travel"]),
-        openings=Openings(**npz(place / "state" / "openings.npz")),
-        figures=read_json(place / "summary.json"),
-        manifest={key: value for key, value in manifest.items() if key not in ("layout", "files", "seal")},
-        history={path.stem: pd.read_parquet(path) for path in sorted((place / "history").glob("*.parquet"))},
-    )
+        openings=Openings(**arrays_of(place / "state" / "openings.npz")),
+        figures=figures,
+        manifest=told,
+        history={Path(name).stem: table_of(place / name) for name in history},
+    )  # fmt: skip
 
 
 def _read_timed(path: Path) -> pd.DataFrame:

@@ -12,7 +12,6 @@ from typing import Any
 import geopandas
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import shapely
 
 from allocator.domain import (
@@ -34,6 +33,7 @@ from allocator.domain import (
     Unit,
 )
 from allocator.facts import Note, records
+from allocator.io.folders.checks import arrays_of, records_of, table_of
 from allocator.io.folders.kept import plain_offers
 
 
@@ -84,10 +84,20 @@ def write_state(run: Run, place: Path) -> None:
     )  # fmt: skip
 
 
+RISK_TYPES = {"shift": "category", "cell": "int32", "kind": "category",
+              **dict.fromkeys(("mean", "lower", "upper"), "float32")}  # fmt: skip
+
+_MOST_CELLS = 1_000_000
+
+_CELL_TYPES = {"cell": "int32", "district": "str", "area_km2": "float64", "beat": "str", "x": "float64",
+               "y": "float64", "geometry": "bytes"}  # fmt: skip
+
+
 def load_city(place: Path, plain: Mapping[str, Any]) -> Tessellation:
     """Return the cells of a run."""
+    table_of(place / "cells.parquet", _CELL_TYPES, most_rows=_MOST_CELLS)  # refuses before geometry is made of it
     cells = geopandas.read_parquet(place / "cells.parquet")
-    arrays = npz(place / "state" / "cells.npz")
+    arrays = arrays_of(place / "state" / "cells.npz")
     lattice = None
     if plain["lattice"]:
         shape, size, row, column = plain["lattice"]
@@ -106,25 +116,25 @@ def load_city(place: Path, plain: Mapping[str, Any]) -> Tessellation:
 def load_surface(place: Path, state: Mapping[str, Any], city: Tessellation) -> RiskSurface:
     """Return the forecast of a run, with the reasons of its planned cells."""
     plain = state["surface"]
-    table = pq.read_table(place / "risk.parquet", columns=["mean", "lower", "upper"])
     shape = len(plain["shifts"]), city.n_cells, len(plain["kinds"]) + 1
+    table = table_of(place / "risk.parquet", RISK_TYPES, most_rows=int(np.prod(shape)))
     mean, lower, upper = (table[name].to_numpy().reshape(shape) for name in ("mean", "lower", "upper"))
     reasons = None
     if state["reasons"]:
-        reasons = Reasons(**npz(place / "state" / "reasons.npz"), **tuples(state["reasons"]))
+        reasons = Reasons(**arrays_of(place / "state" / "reasons.npz"), **tuples(state["reasons"]))
     return RiskSurface(
         city=city, kinds=tuple(plain["kinds"]), shifts=tuple(plain["shifts"]), mean=mean[:, :, :-1].copy(),
         lower=lower[:, :, :-1].copy(), upper=upper[:, :, :-1].copy(),
         all_lower=lower[:, :, -1].copy(), all_upper=upper[:, :, -1].copy(),
         harm=np.array(plain["harm"]), models=tuple(plain["models"]), cutoff=dt.date.fromisoformat(plain["cutoff"]),
         interval=plain["interval"], profile_source=plain["profile_source"], reasons=reasons,
-        **npz(place / "state" / "uncertainty.npz"),
+        **arrays_of(place / "state" / "uncertainty.npz"),
     )  # fmt: skip
 
 
 def load_forecast_state(place: Path) -> ForecastState:
     """Return what a fast renewal of a run's forecast starts from."""
-    arrays = npz(place / "state" / "forecast.npz")
+    arrays = arrays_of(place / "state" / "forecast.npz")
     origin = _part(arrays, "origin/")
     own = {name: array for name, array in arrays.items() if "/" not in name}
     for part, names in ((own, ("day", "window")), (origin, ("day",) if origin else ())):
@@ -134,7 +144,7 @@ def load_forecast_state(place: Path) -> ForecastState:
 
 def load_travel(place: Path, plain: Mapping[str, Any]) -> Travel:
     """Return the minutes between the cells of a run, by the matrix or the streets that were read for it."""
-    arrays = npz(place / "state" / "travel.npz")
+    arrays = arrays_of(place / "state" / "travel.npz")
     streets = _part(arrays, "streets/")
     if streets:
         ends, content = streets.pop("geometry_ends"), streets.pop("geometry").tobytes()
@@ -206,7 +216,7 @@ def _is_finite(value: Any) -> bool:
 
 def load_problem(place: Path, plain: Mapping[str, Any]) -> AllocationProblem:
     """Return what the solver of a run knew."""
-    arrays = npz(place / "state" / "problem.npz")
+    arrays = arrays_of(place / "state" / "problem.npz")
     own = {name: array for name, array in arrays.items() if "/" not in name}
     sets: dict[str, Any] = {}
     for name in _LIMIT_SETS:
@@ -233,12 +243,6 @@ def _save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     np.savez(path, allow_pickle=False, **arrays)
 
 
-def npz(path: Path) -> dict[str, Any]:
-    """Return the arrays of a file by name."""
-    with np.load(path, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
-
-
 def _roster_plain(roster: Roster) -> dict[str, Any]:
     return {
         "units": [dataclasses.asdict(unit) for unit in roster.units],
@@ -256,18 +260,13 @@ def _roster_plain(roster: Roster) -> dict[str, Any]:
 
 def roster_from(plain: Mapping[str, Any]) -> Roster:
     """Return the roster that `_roster_plain` made plain."""
-    shifts = [
-        Shift(**{**shift, "day": dt.date.fromisoformat(shift["day"]),
-                 "start": dt.datetime.fromisoformat(shift["start"]), "stop": dt.datetime.fromisoformat(shift["stop"])})
-        for shift in plain["shifts"]
-    ]  # fmt: skip
     return Roster(
-        units=tuple(Unit(**tuples(unit)) for unit in plain["units"]),
-        shifts=tuple(shifts),
-        duty=frozenset((unit, shift) for unit, shift in plain["duty"]),
-        teams=tuple(OutreachTeam(**tuples(team)) for team in plain["teams"]),
+        units=records_of(tuple[Unit, ...], plain["units"], "roster.units"),
+        shifts=records_of(tuple[Shift, ...], plain["shifts"], "roster.shifts"),
+        duty=frozenset(records_of(tuple[tuple[str, str], ...], plain["duty"], "roster.duty")),
+        teams=records_of(tuple[OutreachTeam, ...], plain["teams"], "roster.teams"),
         notes=tuple(map(Note.of_record, plain["notes"])),
-        edits=tuple(Edit(**edit) for edit in plain["edits"]),
+        edits=records_of(tuple[Edit, ...], plain["edits"], "roster.edits"),
     )
 
 
@@ -278,4 +277,8 @@ def write_json(path: Path, content: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """Return the value of a JSON file."""
-    return json.loads(path.read_text("utf-8"))
+    return json.loads(path.read_text("utf-8"), parse_constant=_no_number)
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number")
