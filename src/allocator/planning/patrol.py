@@ -33,7 +33,7 @@ from allocator.domain import (
 from allocator.errors import DataError
 from allocator.facts import Note, note
 from allocator.keywords import keywords
-from allocator.planning.allocation import build_problem, covered, reduce, shift_rows, solve, worth_of_limits
+from allocator.planning.allocation import build_problem, covered, given, reduce, shift_rows, solve, worth_of_limits
 from allocator.planning.duty import RESERVE, assignments_frame, post_units
 from allocator.planning.routes import RouteTerms, Visits, openings_of, route_tasks, straight, tasks_of
 
@@ -175,7 +175,9 @@ def plan_patrol(
     return Plan(
         visits=visits_frame(visits, problem, surface, roster, minutes=allocation.block_minutes),
         assignments=assignments_frame(posting, roster, problem.districts),
-        staffing=staffing_frame(problem, answer.units, gained, margins=margins_of(problem, answer.units)),
+        staffing=staffing_frame(
+            problem, answer.units, gained, margins=margins_of(given(problem, answer.blocks), answer.units)
+        ),
         objective=answer.objective,
         bound=answer.bound,
         delivered=float(gained.sum()),

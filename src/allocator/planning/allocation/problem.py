@@ -97,7 +97,7 @@ class Terms:
         return note(cause, **what, harm=harm, share=harm / total)
 
 
-def _overlaps(shifts: Sequence[Shift]) -> dict[str, Any]:
+def overlaps_of(shifts: Sequence[Shift]) -> dict[str, Any]:
     """Return `stretch` and `turn` of the terms; nothing where no two shifts overlap.
 
     The value of a shift spreads evenly over its minutes, as each stretch has its equal part of it. A shift belongs to
@@ -161,7 +161,7 @@ def terms_of(
         districts=city.districts, shifts=tuple(shift.id for shift in roster.shifts), busy=busy,
         day=np.array([(shift.day - roster.shifts[0].day).days for shift in roster.shifts], np.int32),
         spillover=allocation.spillover, indptr=np.asarray(city.indptr, np.int32) if allocation.spillover else None,
-        indices=np.asarray(city.indices, np.int32) if allocation.spillover else None, **_overlaps(roster.shifts),
+        indices=np.asarray(city.indices, np.int32) if allocation.spillover else None, **overlaps_of(roster.shifts),
     )  # fmt: skip
     return Terms(city, roster, policy, allocation, givens, staffing, plain)
 

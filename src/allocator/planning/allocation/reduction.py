@@ -84,6 +84,16 @@ def block_share(a: float, nth: Ints) -> Floats:
     return np.asarray(np.exp(-a * nth) * -np.expm1(-a))
 
 
+def given(problem: AllocationProblem, blocks: npt.NDArray[np.int16]) -> AllocationProblem:
+    """Return the problem with what each shift can still protect beside the blocks of those that overlap it.
+
+    Without overlaps it is the problem itself.
+    """
+    if problem.turn is None:
+        return problem
+    return problem.replace(value=value_left(problem, dose_of(problem, blocks)), stretch=None, turn=None)
+
+
 def _sorted_gains(
     problem: AllocationProblem, cells: Ints, step: Floats, priced: Priced | None
 ) -> tuple[Floats, npt.NDArray[np.int32], npt.NDArray[np.int16]]:

@@ -21,7 +21,7 @@ from allocator.domain import (
     empty_table,
 )
 from allocator.facts import Note, note
-from allocator.planning.allocation import block_share, covered
+from allocator.planning.allocation import block_share, covered, given
 from allocator.planning.duty import OFF_DUTY, RESERVE, assignments_frame, posting_cost
 from allocator.planning.patrol import limits_frame, margins_of, staffing_frame, undelivered, visits_frame
 from allocator.planning.replan.now import (
@@ -176,7 +176,7 @@ def _plan_of(
     units = dataclasses.replace(now, posting=posting).units(len(problem.districts))
     margins = plan.staffing[["last_unit_harm", "next_unit_harm"]].to_numpy().T.reshape(2, *units.shape).copy()
     if len(affected):
-        margins[:, :, affected] = margins_of(problem, units, affected)
+        margins[:, :, affected] = margins_of(given(problem, blocks), units, affected)
     staffing = staffing_frame(problem, units, gained, margins=margins)
     known = ["calls_per_hour", "busy_minutes"]
     staffing[known] = plan.staffing[known].to_numpy()
@@ -196,6 +196,7 @@ def _most(problem: AllocationProblem, now: Now, open_shifts: Ints, change: Chang
     Districts and whole units are left aside: looser by some tenths of a percent than a flow, and 10 times as fast.
     """
     total = float(covered(problem, now.finished).sum())
+    problem = given(problem, np.zeros_like(now.finished))
     k = np.arange(max(int(problem.cap.max(initial=0)), 1))
     for s in open_shifts:
         left = min(1.0, float((now.end[s] - change.minute) / max(now.end[s] - now.begin[s], 1)))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from allocator.domain import Allocation, AllocationProblem, Ints, Limit
 from allocator.errors import InfeasibleError, SolverError
 from allocator.facts import Note, note
-from allocator.planning.allocation import covered, soften, solve
+from allocator.planning.allocation import covered, given, soften, solve
 from allocator.planning.replan.now import Change, Now
 
 STAY_SHARE = 0.25
@@ -34,8 +34,10 @@ def remaining(
     if change.closed is not None:
         cap[:, change.closed] = 0
     minimum = problem.minimum[:, affected]
+    # What overlapping shifts have planned stands; two that are both planned again do not look at each other.
+    worth = given(problem, planned).value
     sub = problem.replace(
-        value=problem.value[affected] * np.exp(-problem.diminishing * done), cap=cap.astype(np.int16),
+        stretch=None, turn=None, value=worth[affected] * np.exp(-problem.diminishing * done), cap=cap.astype(np.int16),
         on_duty=problem.on_duty[affected], minimum=minimum,
         least=np.maximum(problem.least - held, 0).astype(np.int32),
         most=np.maximum(problem.most - held, 0).astype(np.int32),
