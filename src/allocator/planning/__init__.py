@@ -1,8 +1,8 @@
 """From a risk surface to a plan: problem, allocation, duty, routes, outreach."""
 
 from allocator.planning.allocation import (
-    SOLVERS, Terms, build_problem, check_feasible, check_solver, naming_edits, places_named, rivals_of, shift_rows,
-    soften, solve, terms_of, with_classes,
+    SOLVERS, Terms, build_problem, check_feasible, check_holds, check_solver, naming_edits, places_named, rivals_of,
+    shift_rows, soften, solve, terms_of, with_classes,
 )  # fmt: skip
 from allocator.planning.duty import allocation_edits, check_pins, edited, make_roster
 from allocator.planning.needs import AreaEstimates, area_counts, area_estimates, area_needs, survey_means
@@ -14,8 +14,8 @@ from allocator.planning.staffing import overloads, staff, staffing_columns, with
 
 __all__ = [
     "SOLVERS", "AreaEstimates", "Change", "RouteTerms", "Terms", "allocate", "allocation_edits", "area_counts",
-    "area_estimates", "area_needs", "build_problem", "check_feasible", "check_pins", "check_solver", "edited",
-    "make_roster", "naming_edits", "openings_of", "overloads", "patrol_of", "places_named", "plan_outreach",
+    "area_estimates", "area_needs", "build_problem", "check_feasible", "check_holds", "check_pins", "check_solver",
+    "edited", "make_roster", "naming_edits", "openings_of", "overloads", "patrol_of", "places_named", "plan_outreach",
     "plan_patrol", "replan", "rivals_of", "shift_rows", "soften", "solve", "staff", "staffing_columns", "survey_means",
     "terms_of", "visits_changed", "with_classes", "with_workload",
 ]  # fmt: skip

@@ -126,14 +126,25 @@ def fit_all(
     return {model: _fitted(model, hold_out, fitted, now, rest) for model in models}
 
 
+def check_holidays(holidays: str, year: int) -> None:
+    """Refuse a country of which no public holidays are known.
+
+    Raises
+    ------
+    ConfigError
+        With what may be given.
+    """
+    if holidays not in (AUTO, "none") and not feast_days(holidays, year):
+        raise ConfigError(
+            f"risk.holidays = {holidays!r}: no public holidays are known; give a country such as 'US' or a "
+            "part of one such as 'US-IL', 'auto' for the country of the time zone, or 'none'"
+        )
+
+
 def _country(panel: Panel, options: RiskSection) -> str:
     if options.holidays in (AUTO, "none"):
         return country_of(panel.timezone) if options.holidays == AUTO else ""
-    if not feast_days(options.holidays, panel.first_day.year):
-        raise ConfigError(
-            f"risk.holidays = {options.holidays!r}: no public holidays are known; give a country such as 'US' or a "
-            "part of one such as 'US-IL', 'auto' for the country of the time zone, or 'none'"
-        )
+    check_holidays(options.holidays, panel.first_day.year)
     return options.holidays
 
 

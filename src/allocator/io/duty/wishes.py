@@ -14,7 +14,7 @@ from allocator.io.tables import Sheet, date_of, days_of, is_date
 
 Pair = tuple[str, str]
 _MOST_WEIGHT = 1e6
-EMAIL = re.compile(r"\S+@\S+")
+EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]")
 PHONE = re.compile(r"(?:\d[\s().+/-]*){7,}")
 DATE = re.compile(r"\b(?:\d{4}-\d\d?-\d\d?|\d\d?[./-]\d\d?[./-]\d{4})\b")  # eight digits, and no telephone number
 

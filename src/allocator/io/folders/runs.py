@@ -51,6 +51,7 @@ from allocator.io.folders.state import (
     write_json,
     write_state,
 )
+from allocator.io.gis.degrees import in_degrees
 from allocator.io.job import dump_job
 
 FILES = (
@@ -315,4 +316,4 @@ def _top_cells(surface: RiskSurface, cells: geopandas.GeoDataFrame, n: int) -> g
 
 def _write_geojson(frame: geopandas.GeoDataFrame, path: Path) -> None:
     """Write RFC 7946 GeoJSON: WGS84, right-handed rings, six decimals (0.1 m)."""
-    frame.to_crs("EPSG:4326").to_file(path, driver="GeoJSON", engine="pyogrio", RFC7946="YES", COORDINATE_PRECISION=6)
+    in_degrees(frame).to_file(path, driver="GeoJSON", engine="pyogrio", RFC7946="YES", COORDINATE_PRECISION=6)

@@ -19,6 +19,7 @@ from geopandas import GeoDataFrame
 
 from allocator.domain import Run, harm_classes
 from allocator.io.gis.cells import fixed_date
+from allocator.io.gis.degrees import in_degrees
 from allocator.io.tables import csv_text, xml_text
 
 _WGS84 = "EPSG:4326"
@@ -95,7 +96,7 @@ def gis_files(run: Run, *, colours: tuple[str, ...], names: tuple[str, ...]) -> 
         for name, frame in small.items():
             frame.to_parquet(folder / f"{name}.parquet", index=False)
             if name != "visits":
-                _write_geojson(_timed_text(frame.to_crs(_WGS84)), folder / f"{name}.geojson")
+                _write_geojson(_timed_text(in_degrees(frame)), folder / f"{name}.geojson")
         files |= {f"gis/{path.name}": path.read_bytes() for path in sorted(folder.iterdir())}
     return files
 
@@ -331,7 +332,7 @@ def _write_kml(layers: Mapping[str, GeoDataFrame], path: Path) -> None:
         "beats": ("beat",),
     }  # fmt: skip
     for n, (name, frame) in enumerate(layers.items()):
-        told = _timed_text(frame.to_crs(_WGS84))
+        told = _timed_text(in_degrees(frame))
         text = [column for column, kind in told.dtypes.items() if str(kind) in ("str", "object")]
         told = told.assign(**{column: [xml_text(one) for one in told[column]] for column in text})
         told.insert(0, "Name", told[list(titles[name])].astype(str).agg(" ".join, axis=1))

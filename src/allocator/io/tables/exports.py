@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 import pandas as pd
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LOOKED_AT = 64
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 
 
@@ -32,7 +34,8 @@ def _harmless(value: Any) -> Any:
 
 def _risky(text: str) -> bool:
     """Return whether text begins like a formula; apostrophes before it are guarded too, so that they come back."""
-    return text.lstrip(" '").startswith(_FORMULA)
+    plain = unicodedata.normalize("NFKC", text[:_LOOKED_AT])  # spreadsheets take full-width signs for the plain ones
+    return "".join(sign for sign in plain if unicodedata.category(sign) != "Cf").lstrip(" '").startswith(_FORMULA)
 
 
 def unguarded(text: str) -> str:

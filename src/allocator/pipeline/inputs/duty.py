@@ -74,6 +74,7 @@ def duty_of(ground: Ground, *, soften: bool = False) -> Duty:
         planning.check_pins(untouched.limited(), roster.edits)
     with planning.naming_edits(roster.edits):
         limited = terms.limited()
+        planning.check_holds(limited, job.allocation)
         if not soften:
             planning.check_feasible(limited)
     return Duty(ground, roster, staffing, terms)

@@ -56,6 +56,7 @@ def ground_of(job: Job) -> Ground:
     io.check_files(job)
     report.check_products(job.output.products)
     risk.check_model(job.risk.model)
+    risk.check_holidays(job.risk.holidays, job.job.week.year)
     planning.check_solver(job.allocation.solver)
     area = io.read_job_area(job)
     city = tessellate(job, area)

@@ -8,18 +8,26 @@ from collections.abc import Callable
 
 import numpy as np
 
-from allocator.domain import Allocation, AllocationProblem
+from allocator.config import AllocationSection
+from allocator.domain import Allocation, AllocationProblem, AllocationTerms
 from allocator.errors import ConfigError, nearest
 from allocator.planning.allocation.conflicts import check_feasible, explain_conflict
 from allocator.planning.allocation.reduction import covered, dose_of, value_left
 from allocator.planning.allocation.solvers import flow, greedy, limited, proportional, spillover
 from allocator.planning.allocation.solvers.bundles import NoAllocation
+from allocator.planning.allocation.solvers.spillover import NO_SPILLOVER
 
 SOLVERS: dict[str, Callable[[AllocationProblem], Allocation]] = {
     "flow": flow.solve, "greedy": greedy.solve, "highs": limited.solve, "proportional": proportional.solve,
     "spillover": spillover.solve,
 }  # fmt: skip
 """A solver turns a feasible problem into an allocation; without a proof its bound is `inf`."""
+
+
+_CANNOT_HOLD = (
+    'allocation.solver = "{}" cannot hold limits beyond minimums and bands: use "flow", which hands over to "highs" '
+    "for them"
+)
 
 
 def check_solver(solver: str) -> None:
@@ -33,6 +41,22 @@ def check_solver(solver: str) -> None:
     if solver not in SOLVERS:
         known = ", ".join(SOLVERS)
         raise ConfigError(f"allocation.solver: unknown solver {solver!r}{nearest(solver, SOLVERS)}; known: {known}")
+
+
+def check_holds(terms: AllocationTerms, allocation: AllocationSection) -> None:
+    """Refuse a solver, or spillover, that cannot hold the limits of a job.
+
+    Raises
+    ------
+    ConfigError
+        With the solver that can.
+    """
+    extra = (terms.week_least, terms.week_most, terms.days_running, terms.crews)
+    limited = bool(terms.limits) or allocation.equity is not None or any(value is not None for value in extra)
+    if limited and terms.spillover:
+        raise ConfigError(NO_SPILLOVER)
+    if limited and allocation.solver not in ("flow", "highs"):
+        raise ConfigError(_CANNOT_HOLD.format(allocation.solver))
 
 
 def solve(problem: AllocationProblem, solver: str = "flow") -> Allocation:
@@ -86,10 +110,7 @@ def _solve_spilling(problem: AllocationProblem, solver: str) -> Allocation:
 
 def _solve_limited(problem: AllocationProblem, solver: str) -> Allocation:
     if solver not in ("flow", "highs"):
-        raise ConfigError(
-            f'allocation.solver = "{solver}" cannot hold limits beyond minimums and bands: use "flow", which hands '
-            'over to "highs" for them'
-        )
+        raise ConfigError(_CANNOT_HOLD.format(solver))
     try:
         return limited.solve(problem)
     except NoAllocation:

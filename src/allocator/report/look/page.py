@@ -53,7 +53,8 @@ class Table:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if pd.isna(value):
             return "–", number
-        return self.formats.get(name, "{}").format(value), number
+        # Words may stand among numbers, such as "without end" for a wait.
+        return (str(value) if isinstance(value, str) else self.formats.get(name, "{}").format(value)), number
 
 
 @dataclass(frozen=True)

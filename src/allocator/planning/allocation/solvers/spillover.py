@@ -22,6 +22,9 @@ GRAIN = 1e-6
 """Smallest slope of the cover, relative to the first: beyond it a cell is covered."""
 
 
+NO_SPILLOVER = "allocation.spillover cannot be combined with limits beyond minimums and bands: leave one out"
+
+
 def solve(problem: AllocationProblem) -> Allocation:
     """Return a greedy allocation improved by swaps, and a bound from Lagrangian duality.
 
@@ -37,9 +40,7 @@ def solve(problem: AllocationProblem) -> Allocation:
         If the problem has limits that only "highs" can hold.
     """
     if not problem.is_network:
-        raise ConfigError(
-            "allocation.spillover cannot be combined with limits beyond minimums and bands: leave one out"
-        )
+        raise ConfigError(NO_SPILLOVER)
     bound, units = _bound(problem)
     blocks = _improved(problem, units)
     objective = float(covered(problem, blocks).sum())
