@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-fast check bench stress catalogues readme clean
+.PHONY: demo test test-fast check fuzz bench stress catalogues readme clean
 
 demo: $(VENV)/ready
 	$(BIN)/allocator run configs/demo.toml --overwrite
@@ -29,6 +29,10 @@ check: $(VENV)/ready
 stress: $(VENV)/ready
 	ALLOCATOR_TOYS=500 ALLOCATOR_CASES=10000 $(BIN)/python -m pytest tests/planning/allocation/test_limits.py -q
 	ALLOCATOR_CALENDARS=400 ALLOCATOR_SEASONS=5000 $(BIN)/python -m pytest tests/planning/outreach/test_outreach_plan.py -q
+
+# Inputs and run folders as strangers and broken disks would have them; CI takes a small fixed sample.
+fuzz: $(VENV)/ready
+	$(BIN)/python -m pytest tests/fuzz -q --fuzz-cases 2000
 
 # The texts of bulletins in other languages, after a change of a .po file.
 catalogues:
