@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import importlib
 import json
 import os
 import re
@@ -23,7 +24,6 @@ from allocator.io.folders.runs import load_run
 from allocator.io.gis.layers import layers_of
 from allocator.io.tables.exports import csv_text, unguarded
 from allocator.pipeline.replan import replan
-from allocator.report import products
 from allocator.report.briefings.pdf_text import kit_of_fonts
 from page_runs import city_of, run_of, with_products
 
@@ -161,19 +161,22 @@ def test_a_folder_that_cannot_be_written_stays_as_it_was(folder, monkeypatch):
         patch.setattr(os, "access", lambda path, mode: False)  # the tests may run as root, who may write anywhere
         with pytest.raises(OutputError, match=r"no permission to write into .*--out"):
             pipeline.remake_products(folder, wanted=["report"])
-    (folder / "outreach.html").write_bytes(b"earlier")
+    (folder / "outreach.html").write_bytes(b"mine")
+    with pytest.raises(OutputError, match=r"outreach\.html changed since the run was written"):
+        pipeline.remake_products(folder, wanted=["report"])
+    assert (folder / "outreach.html").read_bytes() == b"mine"
+    (folder / "outreach.html").unlink()
     (folder / "report.html").mkdir()
     with pytest.raises(OutputError, match=r"report\.html cannot be replaced; earlier files are as they were"):
         pipeline.remake_products(folder, wanted=["report"])
-    assert (folder / "outreach.html").read_bytes() == b"earlier"
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*before, "outreach.html", "report.html"])
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*before, "report.html"])
 
 
 def test_a_product_that_fails_costs_itself_alone_and_is_named(demo_run, tmp_path, monkeypatch):
     def fail(*_, **__):
         raise ZeroDivisionError("nobody foresaw this")
 
-    monkeypatch.setattr(products, "briefing_pages", fail)
+    monkeypatch.setattr(importlib.import_module("allocator.report.products"), "briefing_pages", fail)
     with pytest.raises(ProductError, match=r"is saved, but 'briefings' could not be made") as told:
         pipeline.save_run(with_products(demo_run, "briefings", "gis"), tmp_path / "run")
     assert told.value.exit_code == 7

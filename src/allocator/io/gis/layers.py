@@ -342,7 +342,10 @@ def _write_kml(layers: Mapping[str, GeoDataFrame], path: Path) -> None:
     path.write_text(written, "utf-8")
 
 
-_MARKUP = (("&", "\ue000", "&amp;"), ("<", "\ue001", "&lt;"), (">", "\ue002", "&gt;"))
+_MARKUP = (
+    ("&", "\ue000", "&amp;"), ("<", "\ue001", "&lt;"), (">", "\ue002", "&gt;"), ('"', "\ue003", "&quot;"),
+    ("'", "\ue004", "&apos;"),
+)  # fmt: skip
 """Signs of markup, what stands for them while GDAL writes, and how they are written. GDAL puts texts with markup
 between CDATA marks, where `]]>` ends them too soon and viewers take the rest for their own."""
 
