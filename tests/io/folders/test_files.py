@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -234,7 +235,7 @@ def test_a_process_number_that_was_given_again_is_no_owner():
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_killed_at_any_moment_a_replaced_folder_is_whole(output):
     code = (
-        "import sys; sys.path.insert(0, sys.argv[2]); from test_whole import write_output\n"
+        "import sys; sys.path.insert(0, sys.argv[2]); from test_files import write_output\n"
         "print('begun', flush=True)\n"
         "for n in range(10**6): write_output(sys.argv[1], str(n), overwrite=True)"
     )
@@ -335,7 +336,7 @@ def test_hashes_tell_of_what_was_moved_before_a_failure(output, monkeypatch):
 
 
 def test_no_room_is_told_before_the_work(tmp_path, monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10**9, 10**9 - 10**6, 10**6))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=10**6))
     with pytest.raises(OutputError, match=r"has 1\.0 MB of room, at least 64 are needed"):
         check_output(tmp_path / "run")
     with pytest.raises(OutputError, match=r"the temporary folder .* TMPDIR"):
