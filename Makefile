@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-fast check bench stress catalogues readme clean
+.PHONY: demo test test-fast check fuzz bench stress catalogues readme clean
 
 demo: $(VENV)/ready
 	$(BIN)/allocator run configs/demo.toml --overwrite

@@ -290,6 +290,8 @@ def test_nouns_are_cheap_to_import(module, kept_out):
 def test_tests_mirror_the_tree():
     for path in (ROOT / "tests").rglob("test_*.py"):
         room = path.parent.relative_to(ROOT / "tests")
+        if room == Path("fuzz"):  # drivers that go through every room
+            continue
         assert (PACKAGE / room / "__init__.py").exists(), f"{room} is no room of the package"
 
 

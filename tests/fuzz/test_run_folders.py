@@ -28,21 +28,14 @@ from page_runs import with_products
 SECONDS = 60
 """A hang is a failure: the slowest folder that works takes 6 s."""
 
+MADE = ("report", "briefings", "gis", "roster")
+
 Rng = np.random.Generator
 
 
 @pytest.fixture(scope="module")
 def saved(demo_run, tmp_path_factory):
     return pipeline.save_run(with_products(demo_run, "report"), tmp_path_factory.mktemp("runs") / "week")
-
-
-def rehash(folder: Path) -> None:
-    """Make the hashes of the manifest match again, as somebody with a purpose would."""
-    path = folder / "manifest.json"
-    manifest = json.loads(path.read_text())
-    for name in manifest["files"]:
-        manifest["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    path.write_text(json.dumps(manifest))
 
 
 # --- ways to alter a file; each says what it did ------------------------------------------------------------------
@@ -317,14 +310,13 @@ def time_limit(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def use(folder: Path) -> str:
+def use(folder: Path, product: str) -> str:
     """Load, re-plan and report a folder; return what came of it: "works" or the error in words."""
     run = load_run(folder)
     unit = run.roster.units[0].name
     at = run.roster.shifts[len(run.roster.shifts) // 2].start
     revised = pipeline.replan(run, at=at, out_of_service=[unit])
-    pipeline.products_of(revised, ["gis"])
-    made = pipeline.products_of(run, ["report", "briefings", "gis", "roster"])
+    made = pipeline.products_of(run if product != "gis" else revised, [product])
     if made.missing:
         raise AssertionError(f"a product failed: {made.missing[0].text}")
     return "works"
@@ -338,7 +330,7 @@ def outcome_of(saved: Path, place: Path, seed: int) -> tuple[str, str]:
         with time_limit(SECONDS), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                return said, use(folder)
+                return said, use(folder, MADE[seed % len(MADE)])
             except AllocatorError as error:
                 return said, "refused" if len(str(error)) < 6000 else f"a message of {len(str(error))} signs"
             except BaseException as error:

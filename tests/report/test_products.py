@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import importlib
 import json
 import os
+import re
 import shutil
 import sys
+from xml.etree import ElementTree
 
 import openpyxl
+import pandas as pd
 import pytest
 
 from allocator import pipeline
 from allocator.config import PRODUCTS
-from allocator.errors import ConfigError, DataError, OutputError
+from allocator.errors import ConfigError, DataError, OutputError, ProductError
 from allocator.io.duty.edits import read_edits
 from allocator.io.folders.runs import load_run
 from allocator.io.gis.layers import layers_of
+from allocator.io.tables.exports import csv_text, unguarded
 from allocator.pipeline.replan import replan
 from allocator.report.briefings.pdf_text import kit_of_fonts
 from page_runs import city_of, run_of, with_products
@@ -155,9 +161,65 @@ def test_a_folder_that_cannot_be_written_stays_as_it_was(folder, monkeypatch):
         patch.setattr(os, "access", lambda path, mode: False)  # the tests may run as root, who may write anywhere
         with pytest.raises(OutputError, match=r"no permission to write into .*--out"):
             pipeline.remake_products(folder, wanted=["report"])
-    (folder / "outreach.html").write_bytes(b"earlier")
+    (folder / "outreach.html").write_bytes(b"mine")
+    with pytest.raises(OutputError, match=r"outreach\.html changed since the run was written"):
+        pipeline.remake_products(folder, wanted=["report"])
+    assert (folder / "outreach.html").read_bytes() == b"mine"
+    (folder / "outreach.html").unlink()
     (folder / "report.html").mkdir()
     with pytest.raises(OutputError, match=r"report\.html cannot be replaced; earlier files are as they were"):
         pipeline.remake_products(folder, wanted=["report"])
-    assert (folder / "outreach.html").read_bytes() == b"earlier"
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*before, "outreach.html", "report.html"])
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*before, "report.html"])
+
+
+def test_a_product_that_fails_costs_itself_alone_and_is_named(demo_run, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise ZeroDivisionError("nobody foresaw this")
+
+    monkeypatch.setattr(importlib.import_module("allocator.report.products"), "briefing_pages", fail)
+    with pytest.raises(ProductError, match=r"is saved, but 'briefings' could not be made") as told:
+        pipeline.save_run(with_products(demo_run, "briefings", "gis"), tmp_path / "run")
+    assert told.value.exit_code == 7
+    assert told.value.records[0].cause == "studies.product_missing"
+    place = tmp_path / "run"
+    assert load_run(place).plan.visits.equals(demo_run.plan.visits)
+    assert (place / "gis" / "plan.gpkg").exists()
+    assert not (place / "briefings").exists()
+    record = json.loads((place / "summary.json").read_text())
+    assert record["notes"][-1]["product"] == "briefings"
+    assert json.loads((place / "manifest.json").read_text())["missing"][0]["product"] == "briefings"
+    with pytest.raises(ProductError):
+        pipeline.remake_products(place, wanted=["briefings", "roster"])
+    assert (place / "roster.xlsx").exists()
+    monkeypatch.undo()
+    pipeline.remake_products(place)
+    assert (place / "briefings").exists()
+
+
+def test_a_season_without_a_holding_has_every_product(demo_run, tmp_path):
+    items = demo_run.outreach.items.iloc[:0]
+    run = dataclasses.replace(demo_run, outreach=dataclasses.replace(demo_run.outreach, items=items))
+    place = pipeline.save_run(with_products(run, "report", "briefings", "gis", "roster"), tmp_path / "run")
+    assert (place / "funders" / "all-funders.csv").exists()
+
+
+def test_markup_in_a_name_is_text_in_map_layers(demo_run):
+    evil = "a]]>b<b>&\"'"
+    visits = demo_run.plan.visits.assign(reason=evil, purpose=evil)
+    run = dataclasses.replace(demo_run, plan=dataclasses.replace(demo_run.plan, visits=visits))
+    made = pipeline.products_of(run, ["gis"])
+    assert not made.missing
+    held = {element.text for element in ElementTree.fromstring(made.files["gis/plan.kml"]).iter()}
+    assert evil in held
+    assert b"CDATA" not in made.files["gis/plan.kml"]
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "x;=1+1", "x;'=1", "a|@b", "\uff1d1", "\u200b=1", "; =1", "x;;-1", '"=1', "plain;text", "'=1"]
+)
+def test_no_text_of_a_table_is_a_formula_in_any_program_and_all_come_back(text):
+    written = csv_text(pd.DataFrame({"name": [text]}))
+    cell = next(csv.reader([written.splitlines()[1]]))[0]
+    assert unguarded(cell) == text
+    for part in re.split(r"[;|\t]", cell):
+        assert part.lstrip(' "\u200b')[:1] not in tuple("=+-@\uff1d")

@@ -147,6 +147,11 @@ def _unexpected(error: Exception) -> int:
         return int(error.exit_code)
     if os.environ.get("ALLOCATOR_TRACEBACK"):
         raise error
+    if (broken := _broken_cache(error)) is not None and not os.environ.get(_REBUILT):
+        for path in [*broken.glob("*.nbi"), *broken.glob("*.nbc")]:
+            path.unlink(missing_ok=True)
+        _say("the cache of compiled kernels was damaged: it is made anew")
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, _REBUILT: "1"})
     if _is_memory(error):
         _say("error: not enough memory: give it more, or use larger cells, fewer units, kinds or a shorter history")
         return 1
@@ -155,6 +160,22 @@ def _unexpected(error: Exception) -> int:
         "ALLOCATOR_TRACEBACK=1 shows where it happened"
     )
     return 1
+
+
+_REBUILT = "ALLOCATOR_CACHE_REBUILT"
+"""Set for a command that is begun anew after the cache was damaged, so that it is begun anew once only."""
+
+
+def _broken_cache(error: Exception) -> Path | None:
+    """Return the folder of compiled kernels in which an error arose while one was read, None for other errors."""
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if Path(code.co_filename).parts[-3:] == ("numba", "core", "caching.py"):
+            folder = getattr(trace.tb_frame.f_locals.get("self"), "_cache_path", None)
+            return Path(folder) if folder else None
+        trace = trace.tb_next
+    return None
 
 
 _NO_MEMORY = ("bad_alloc", "cannot allocate memory", "failed to map segment", "can't start new thread", "out of memory")

@@ -334,6 +334,28 @@ def _write_kml(layers: Mapping[str, GeoDataFrame], path: Path) -> None:
     for n, (name, frame) in enumerate(layers.items()):
         told = _timed_text(in_degrees(frame))
         text = [column for column, kind in told.dtypes.items() if str(kind) in ("str", "object")]
-        told = told.assign(**{column: [xml_text(one) for one in told[column]] for column in text})
+        told = told.assign(**{column: [_marked(one) for one in told[column]] for column in text})
         told.insert(0, "Name", told[list(titles[name])].astype(str).agg(" ".join, axis=1))
         pyogrio.write_dataframe(told, path, layer=name, driver="LIBKML", append=n > 0)
+    written = path.read_text("utf-8")
+    for _, mark, escaped in _MARKUP:
+        written = written.replace(mark, escaped)
+    path.write_text(written, "utf-8")
+
+
+_MARKUP = (
+    ("&", "\ue000", "&amp;"), ("<", "\ue001", "&lt;"), (">", "\ue002", "&gt;"), ('"', "\ue003", "&quot;"),
+    ("'", "\ue004", "&apos;"),
+)  # fmt: skip
+"""Signs of markup, what stands for them while GDAL writes, and how they are written. GDAL puts texts with markup
+between CDATA marks, where `]]>` ends them too soon and viewers take the rest for their own."""
+
+
+def _marked(value: object) -> str:
+    """Return a text without signs of markup: `_MARKUP` puts them back, escaped, when the file is written."""
+    text = xml_text(value)
+    for _, mark, _ in _MARKUP:
+        text = text.replace(mark, "\ufffd")
+    for sign, mark, _ in _MARKUP:
+        text = text.replace(sign, mark)
+    return text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from allocator.domain import Initiative, OutreachPlan
@@ -57,7 +58,7 @@ def funder_report(
     }
     names = [_label(name) for name in dict.fromkeys((*outreach.funds["fund"], *outreach.items["fund"]))]
     for name, file in file_names(names).items():
-        mine = outreach.items[[_label(fund) == name for fund in outreach.items["fund"]]]
+        mine = outreach.items[np.array([_label(fund) == name for fund in outreach.items["fund"]], np.bool_)]
         line = table[table["fund"] == name]
         own = _own_table(mine)
         blocks: list[Text | Table] = [

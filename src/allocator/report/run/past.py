@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -86,7 +88,10 @@ def _by_district(run: Run) -> pd.DataFrame:
 def skill_part(run: Run) -> Blocks:
     """Return how well the forecast did on past weeks, against each model."""
     values, models = run.figures["values"], list(dict.fromkeys(run.surface.models))
-    skill, hits = values["loglik_per_event"], values["hit_rate_1_percent"]
+    skill, hits = (
+        {name: math.nan if value is None else value for name, value in values[key].items()}
+        for key in ("loglik_per_event", "hit_rate_1_percent")
+    )
     names = [name for name in skill if name != "chosen"]
     table = pd.DataFrame(
         {

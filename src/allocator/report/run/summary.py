@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -78,10 +80,17 @@ def figures(m: Draft) -> Figures:
         *m.run.outreach.unmet, *m.run.outreach.notes,
     )  # fmt: skip
     return {
-        "values": values,
+        "values": _without_nan(values),
         "lines": [[label, text] for label, text in lines],
         "notes": records(dict.fromkeys(notes)),
     }
+
+
+def _without_nan(value: object) -> Any:
+    """Return numbers by name with None for what is no number, such as a skill on no event: JSON has none for it."""
+    if isinstance(value, Mapping):
+        return {key: _without_nan(one) for key, one in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def with_notes(made: Figures, more: Iterable[Note], label: str) -> Figures:

@@ -31,9 +31,9 @@ class _Values(_Held):
     expected_harm: FiniteFloat
     covered: FiniteFloat
     covered_bound: FiniteFloat
-    gap: FiniteFloat
+    gap: FiniteFloat | None
     delivered: FiniteFloat
-    delivered_gap: FiniteFloat
+    delivered_gap: FiniteFloat | None
     rivals: dict[str, FiniteFloat]
     expected_hits: _Hits
     visits: NonNegativeInt

@@ -22,7 +22,6 @@ MOST_BLOCKS = 1440
 """Visit blocks of a shift: a day of minutes."""
 
 _FIRST, _LAST = pd.Timestamp("1950-01-01", tz="UTC"), pd.Timestamp("2200-01-01", tz="UTC")
-
 Shape = tuple[int | None, ...]
 
 
@@ -40,7 +39,7 @@ def check_run(run: Run) -> None:
 
 
 def _array(
-    name: str, value: Any, kind: str, shape: Shape, *, least: float = -LARGE, most: float = LARGE, holes: str = ""
+    name: str, value: Any, kind: str, shape: Shape, *, within: tuple[float, float] = (-LARGE, LARGE), holes: str = ""
 ) -> str:
     """Return what is wrong with an array, "" if nothing is.
 
@@ -65,6 +64,7 @@ def _array(
         if odd.any():
             return f"{name} has {int(odd.sum()):,} values that are no numbers"
         known = value[np.isfinite(value)]
+    least, most = within
     wrong = int(((known < least) | (known > most)).sum())
     return f"{name} has {wrong:,} values outside {least:g} to {most:g}" if wrong else ""
 
@@ -85,8 +85,8 @@ def _distinct(name: str, value: Any) -> str:
 
 
 def _csr(name: str, indptr: Any, indices: Any, n: int) -> Iterator[str]:
-    yield _array(f"{name}.indptr", indptr, "i", (n + 1,), least=0, most=0 if indices is None else len(indices))
-    yield _array(f"{name}.indices", indices, "i", (None,), least=0, most=n - 1)
+    yield _array(f"{name}.indptr", indptr, "i", (n + 1,), within=(0, 0 if indices is None else len(indices)))
+    yield _array(f"{name}.indices", indices, "i", (None,), within=(0, n - 1))
     if isinstance(indptr, np.ndarray) and indptr.ndim == 1 and len(indptr) and isinstance(indices, np.ndarray):
         rising = indptr[0] == 0 and indptr[-1] == len(indices) and bool((np.diff(indptr.astype(np.int64)) >= 0).all())
         yield "" if rising else f"{name}.indptr does not rise from 0 to the number of neighbours"
@@ -102,9 +102,9 @@ def _city(run: Run) -> Iterator[str]:
     yield _texts("beats", city.beats)
     for name in ("x", "y"):
         yield _array(f"cells.{name}", getattr(city, name), "f", (n,))
-    yield _array("cells.area_km2", city.area_km2, "f", (n,), least=1e-12, most=1e6)
-    yield _array("cells.district", city.district, "i", (n,), least=-1, most=len(city.districts) - 1)
-    yield _array("cells.beat", city.beat, "i", (n,), least=-1, most=len(city.beats) - 1)
+    yield _array("cells.area_km2", city.area_km2, "f", (n,), within=(1e-12, 1e6))
+    yield _array("cells.district", city.district, "i", (n,), within=(-1, len(city.districts) - 1))
+    yield _array("cells.beat", city.beat, "i", (n,), within=(-1, len(city.beats) - 1))
     yield from _csr("cells", city.indptr, city.indices, n)
     if (grid := city.lattice) is not None:
         yield "" if grid.shape in ("squares", "hexagons") else "lattice.shape is unknown"
@@ -114,7 +114,7 @@ def _city(run: Run) -> Iterator[str]:
             yield _number(f"lattice.{row}", value, -LARGE, LARGE) or (
                 "" if isinstance(value, int) else f"{row} is no row"
             )
-        yield _array("lattice.lookup", grid.lookup, "i", (None, None), least=-1, most=n - 1)
+        yield _array("lattice.lookup", grid.lookup, "i", (None, None), within=(-1, n - 1))
         yield _array("lattice.partial", grid.partial, "b", (n,))
     yield from _shapes(city, n)
 
@@ -158,13 +158,10 @@ def _roster(run: Run) -> Iterator[str]:
 
 
 def _job(run: Run) -> Iterator[str]:
-    """Yield what shows that the job is not that of the run: names and days of its shifts."""
+    """Yield what shows that the job is not that of the run: names of its shifts, and outreach."""
     job, shifts = run.job, run.roster.shifts
     names = {section.name for section in job.shifts}
     yield "" if {shift.name for shift in shifts} <= names else "job.toml has other shifts than the plan"
-    last = job.job.week + dt.timedelta(days=job.job.days)
-    inside = all(job.job.week <= shift.day < last for shift in shifts)
-    yield "" if inside else "job.toml has another week than the plan"
     yield "" if job.outreach is not None or not len(run.outreach.items) else "job.toml has no outreach, the plan has"
 
 
@@ -179,13 +176,13 @@ def _surface(run: Run) -> Iterator[str]:
     lost = {shift.id for shift in run.roster.shifts} - set(surface.shifts)
     yield f"the forecast lacks {len(lost)} shifts of the roster" if lost else ""
     for name in ("mean", "lower", "upper"):
-        yield _array(f"risk.{name}", getattr(surface, name), "f", shape, least=0)
+        yield _array(f"risk.{name}", getattr(surface, name), "f", shape, within=(0, LARGE))
     for name in ("all_lower", "all_upper"):
-        yield _array(f"risk.{name}", getattr(surface, name), "f", shape[:2], least=0)
-    yield _array("surface.harm", surface.harm, "f", (kinds,), least=0)
-    yield _array("uncertainty.dispersion", surface.dispersion, "f", (shape[1], kinds + 1), least=0)
+        yield _array(f"risk.{name}", getattr(surface, name), "f", shape[:2], within=(0, LARGE))
+    yield _array("surface.harm", surface.harm, "f", (kinds,), within=(0, LARGE))
+    yield _array("uncertainty.dispersion", surface.dispersion, "f", (shape[1], kinds + 1), within=(0, LARGE))
     for name in ("district_dispersion", "city_dispersion"):
-        yield _array(f"uncertainty.{name}", getattr(surface, name), "f", (kinds + 1,), least=0)
+        yield _array(f"uncertainty.{name}", getattr(surface, name), "f", (kinds + 1,), within=(0, LARGE))
     yield _number("surface.interval", surface.interval, 1e-6, 1 - 1e-6)
     yield "" if isinstance(surface.profile_source, str) else "surface.profile_source is no text"
     if surface.reasons is not None:
@@ -194,7 +191,7 @@ def _surface(run: Run) -> Iterator[str]:
 
 def _reasons(reasons: Reasons, surface: RiskSurface) -> Iterator[str]:
     n, kinds = len(reasons.cells), len(surface.kinds)
-    yield _array("reasons.cells", reasons.cells, "i", (n,), least=0, most=surface.city.n_cells - 1)
+    yield _array("reasons.cells", reasons.cells, "i", (n,), within=(0, surface.city.n_cells - 1))
     if isinstance(reasons.cells, np.ndarray) and reasons.cells.ndim == 1 and reasons.cells.dtype.kind in "iu":
         yield "" if (np.diff(reasons.cells.astype(np.int64)) > 0).all() else "reasons.cells do not rise"
     yield _texts("reasons.kinds", reasons.kinds, kinds)
@@ -202,9 +199,9 @@ def _reasons(reasons: Reasons, surface: RiskSurface) -> Iterator[str]:
     yield _texts("reasons.sources", reasons.sources)
     yield _texts("reasons.groups", reasons.groups)
     yield _array("reasons.shares", reasons.shares, "f", (n, kinds, len(reasons.sources)))
-    yield _array("reasons.changes", reasons.changes, "f", (n, kinds, len(reasons.groups)), least=-500, most=500)
-    yield _array("reasons.profile", reasons.profile, "f", (len(surface.shifts), n, kinds), least=0)
-    yield _array("reasons.recent", reasons.recent, "i", (n, kinds), least=0)
+    yield _array("reasons.changes", reasons.changes, "f", (n, kinds, len(reasons.groups)), within=(-500, 500))
+    yield _array("reasons.profile", reasons.profile, "f", (len(surface.shifts), n, kinds), within=(0, LARGE))
+    yield _array("reasons.recent", reasons.recent, "i", (n, kinds), within=(0, LARGE))
     for name in ("recent_days", "recent_m"):
         yield _number(f"reasons.{name}", getattr(reasons, name), 0, 1e6)
 
@@ -216,21 +213,21 @@ def _problem(run: Run) -> Iterator[str]:
     both = (districts, shifts)
     yield "" if problem.shifts == tuple(shift.id for shift in run.roster.shifts) else "problem.shifts are others"
     yield "" if problem.districts == run.surface.city.districts else "problem.districts are others"
-    yield _array("problem.district", problem.district, "i", (cells,), least=-1, most=districts - 1)
-    yield _array("problem.value", problem.value, "f", (shifts, cells), least=0)
-    yield _array("problem.cap", problem.cap, "i", (shifts, cells), least=0, most=MOST_BLOCKS)
-    yield _array("problem.blocks", problem.blocks, "i", (shifts,), least=0, most=MOST_BLOCKS)
-    yield _array("problem.on_duty", problem.on_duty, "i", (shifts,), least=0, most=units)
-    yield _array("problem.minimum", problem.minimum, "i", both, least=0, most=1e6)
+    yield _array("problem.district", problem.district, "i", (cells,), within=(-1, districts - 1))
+    yield _array("problem.value", problem.value, "f", (shifts, cells), within=(0, LARGE))
+    yield _array("problem.cap", problem.cap, "i", (shifts, cells), within=(0, MOST_BLOCKS))
+    yield _array("problem.blocks", problem.blocks, "i", (shifts,), within=(0, MOST_BLOCKS))
+    yield _array("problem.on_duty", problem.on_duty, "i", (shifts,), within=(0, units))
+    yield _array("problem.minimum", problem.minimum, "i", both, within=(0, 1e6))
     for name in ("least", "most"):
-        yield _array(f"problem.{name}", getattr(problem, name), "i", (districts,), least=0, most=2**31 - 1)
+        yield _array(f"problem.{name}", getattr(problem, name), "i", (districts,), within=(0, 2**31 - 1))
     optional = {
         "busy": (both, 0, 1e7), "day": ((shifts,), 0, 1e5), "incumbent": (both, 0, 1e6),
         "week_least": ((cells,), 0, 2**31 - 1), "week_most": ((cells,), 0, 2**31 - 1),
     }  # fmt: skip
     for name, (shape, least, most) in optional.items():
         if (value := getattr(problem, name)) is not None:
-            yield _array(f"problem.{name}", value, "i", shape, least=least, most=most)
+            yield _array(f"problem.{name}", value, "i", shape, within=(least, most))
     yield _number("problem.diminishing", problem.diminishing, 1e-9, 1000)
     yield _number("problem.spillover", problem.spillover, 0, 1)
     yield _number("problem.stay_bonus", problem.stay_bonus, 0, LARGE)
@@ -247,11 +244,11 @@ def _crews(problem: AllocationProblem, units: int, both: tuple[int, int]) -> Ite
         yield "" if problem.needs is None else "problem.needs are of no crews"
         return
     classes = len(problem.crews)
-    yield _array("problem.crews", problem.crews, "i", (classes, both[1]), least=0, most=units)
+    yield _array("problem.crews", problem.crews, "i", (classes, both[1]), within=(0, units))
     yield _array("problem.allowed", problem.allowed, "b", (classes, *both))
-    yield _array("problem.class_of", problem.class_of, "i", (units,), least=0, most=classes - 1)
+    yield _array("problem.class_of", problem.class_of, "i", (units,), within=(0, classes - 1))
     if problem.needs is not None:
-        yield _array("problem.needs", problem.needs, "i", (None, 3), least=0, most=1e6)
+        yield _array("problem.needs", problem.needs, "i", (None, 3), within=(0, 1e6))
         n = len(problem.needs)
         if problem.needs.ndim == 2 and problem.needs.shape[1] == 3:
             inside = (problem.needs[:, 0] < both[0]).all() and (problem.needs[:, 1] < both[1]).all()
@@ -284,30 +281,30 @@ def _rest(run: Run) -> Iterator[str]:
     shifts, windows = len(run.roster.shifts), len(run.openings.cells)
     yield _array("openings.cells", run.openings.cells, "b", (windows, run.surface.city.n_cells))
     for name in ("opens", "closes"):
-        yield _array(f"openings.{name}", getattr(run.openings, name), "i", (windows, shifts), least=-LARGE)
+        yield _array(f"openings.{name}", getattr(run.openings, name), "i", (windows, shifts), within=(-LARGE, LARGE))
 
 
 def _state(state: ForecastState, run: Run) -> Iterator[str]:
     kinds, cells = len(run.surface.kinds), run.surface.city.n_cells
     lives, bands = np.size(state.half_lives), np.size(state.bandwidths)
-    yield _array("forecast.half_lives", state.half_lives, "f", (lives,), least=1e-6, holes="inf")
-    yield _array("forecast.bandwidths", state.bandwidths, "f", (bands,), least=0, most=1e7)
+    yield _array("forecast.half_lives", state.half_lives, "f", (lives,), within=(1e-6, LARGE), holes="inf")
+    yield _array("forecast.bandwidths", state.bandwidths, "f", (bands,), within=(0, 1e7))
     yield _number("forecast.window", state.window, 1, 1e5)
-    yield _array("forecast.rate", state.rate, "f", (kinds, cells), least=0)
-    yield _array("forecast.dispersion", state.dispersion, "f", (kinds + 1,), least=0)
+    yield _array("forecast.rate", state.rate, "f", (kinds, cells), within=(0, LARGE))
+    yield _array("forecast.dispersion", state.dispersion, "f", (kinds + 1,), within=(0, LARGE))
     if state.mixture_weights is not None:
         width = bands * lives * (1 if kinds == 1 else 2) + 1
-        yield _array("forecast.mixture_weights", state.mixture_weights, "f", (kinds, width), least=0)
+        yield _array("forecast.mixture_weights", state.mixture_weights, "f", (kinds, width), within=(0, LARGE))
     for name, one in (("forecast", state), ("origin", state.origin)):
         if one is None:
             continue
         yield _number(f"{name}.day", one.day, 0, 1e6)
         yield _array(f"{name}.state", one.state, "f", (kinds, bands, cells, lives))
-        yield _array(f"{name}.last", one.last, "f", (kinds, cells), most=1e6, holes="-inf nan")
+        yield _array(f"{name}.last", one.last, "f", (kinds, cells), within=(-LARGE, 1e6), holes="-inf nan")
         shape = (kinds, lives) if getattr(one.exposure, "ndim", 0) == 2 else (lives,)
-        yield _array(f"{name}.exposure", one.exposure, "f", shape, least=0)
+        yield _array(f"{name}.exposure", one.exposure, "f", shape, within=(0, LARGE))
     if state.origin is not None:
-        yield _array("origin.mean", state.origin.mean, "f", run.surface.mean.shape, least=0)
+        yield _array("origin.mean", state.origin.mean, "f", run.surface.mean.shape, within=(0, LARGE))
 
 
 def _travel(travel: Travel, cells: int) -> Iterator[str]:
@@ -316,18 +313,18 @@ def _travel(travel: Travel, cells: int) -> Iterator[str]:
     yield _number("travel.detour", travel.detour, 0.1, 1000)
     if travel.matrix is not None:
         labels = len(travel.matrix) if getattr(travel.matrix, "ndim", 0) else 0
-        yield _array("travel.matrix", travel.matrix, "f", (labels, labels), least=0, holes="inf")
-        yield _array("travel.label", travel.label, "i", (cells,), least=0, most=labels - 1)
+        yield _array("travel.matrix", travel.matrix, "f", (labels, labels), within=(0, LARGE), holes="inf")
+        yield _array("travel.label", travel.label, "i", (cells,), within=(0, labels - 1))
     if (streets := travel.streets) is not None:
         nodes, edges = np.size(streets.x), np.size(streets.tail)
         for name in ("x", "y"):
             yield _array(f"streets.{name}", getattr(streets, name), "f", (nodes,))
         for name in ("tail", "head"):
-            yield _array(f"streets.{name}", getattr(streets, name), "i", (edges,), least=0, most=nodes - 1)
-        yield _array("streets.metres", streets.metres, "f", (edges,), least=0)
-        yield _array("streets.speed_kmh", streets.speed_kmh, "f", (edges,), least=1e-6, holes="nan")
-        yield _array("streets.node", streets.node, "i", (cells,), least=0, most=nodes - 1)
-        yield _array("streets.access_m", streets.access_m, "f", (cells,), least=0)
+            yield _array(f"streets.{name}", getattr(streets, name), "i", (edges,), within=(0, nodes - 1))
+        yield _array("streets.metres", streets.metres, "f", (edges,), within=(0, LARGE))
+        yield _array("streets.speed_kmh", streets.speed_kmh, "f", (edges,), within=(1e-6, LARGE), holes="nan")
+        yield _array("streets.node", streets.node, "i", (cells,), within=(0, nodes - 1))
+        yield _array("streets.access_m", streets.access_m, "f", (cells,), within=(0, LARGE))
         yield "" if len(streets.geometry) == edges else "streets.geometry has another number of lines"
         yield "" if (shapely.get_type_id(streets.geometry) == 1).all() else "streets.geometry has what is no line"
 
@@ -339,8 +336,8 @@ def _tables(run: Run) -> Iterator[str]:
     visits = plan.visits
     yield _among("plan.unit", visits["unit"], units)
     yield _among("plan.shift", visits["shift"], shifts)
-    yield _array("plan.cell", visits["cell"].to_numpy(), "i", (len(visits),), least=0, most=city.n_cells - 1)
-    yield _array("plan.seq", visits["seq"].to_numpy(), "i", (len(visits),), least=0, most=1e6)
+    yield _array("plan.cell", visits["cell"].to_numpy(), "i", (len(visits),), within=(0, city.n_cells - 1))
+    yield _array("plan.seq", visits["seq"].to_numpy(), "i", (len(visits),), within=(0, 1e6))
     yield _times("plan", visits, 24 * 60)
     yield _among("assignments.unit", plan.assignments["unit"], units)
     for name, table in (("assignments", plan.assignments), ("changes", plan.changes), ("lottery", plan.lottery)):
@@ -361,20 +358,25 @@ def _tables(run: Run) -> Iterator[str]:
     for name in ("objective", "bound", "delivered", "delivered_bound"):
         yield _number(f"plan.{name}", getattr(plan, name), -LARGE, np.inf if name.endswith("bound") else LARGE)
     yield "" if isinstance(plan.solver, str) else "plan.solver is no text"
+    yield from _season(run, shifts)
+
+
+def _season(run: Run, shifts: Collection[str]) -> Iterator[str]:
+    outreach = run.outreach
     for name in ("objective", "bound", "low", "high", "budget", "spent"):
         yield _number(f"outreach.{name}", getattr(outreach, name), -LARGE, np.inf if name == "bound" else LARGE)
     for name, items in (("outreach", outreach.items), ("earlier", outreach.earlier)):
         yield _times(name, items, 366 * 24 * 60)
         yield from _numbers(name, items)
-        yield _array(f"{name}.lon", items["lon"].to_numpy(), "f", (None,), least=-180, most=180, holes="nan")
-        yield _array(f"{name}.lat", items["lat"].to_numpy(), "f", (None,), least=-90, most=90, holes="nan")
+        yield _array(f"{name}.lon", items["lon"].to_numpy(), "f", (None,), within=(-180, 180), holes="nan")
+        yield _array(f"{name}.lat", items["lat"].to_numpy(), "f", (None,), within=(-90, 90), holes="nan")
     for name, table in (("needs", outreach.needs), ("outreach_areas", outreach.areas), ("funds", outreach.funds),
                         ("outreach_worth", outreach.worth), ("detached", outreach.detached)):  # fmt: skip
         yield from _numbers(name, table)
     yield _among("detached.shift", outreach.detached["shift"], shifts)
     for name, table in run.history.items():
         yield from _numbers(f"history/{name}", table)
-    yield from _numbers("skill", run.skill, least=-1e12)
+    yield from _numbers("skill", run.skill)
 
 
 def _among(name: str, column: pd.Series, known: Collection[str]) -> str:
@@ -389,11 +391,10 @@ def _times(name: str, table: pd.DataFrame, most_minutes: int) -> str:
     return "" if fits.all() else f"{name} has {int((~fits).sum()):,} rows with impossible times"
 
 
-def _numbers(name: str, table: pd.DataFrame, least: float = -1e12) -> Iterable[str]:
+def _numbers(name: str, table: pd.DataFrame) -> Iterable[str]:
     """Yield the columns of a table with numbers that no plan has; none and infinity may stand for "no limit"."""
     for column in table:
         if table[column].dtype.kind in "iuf":
             value = table[column].to_numpy(np.float64)
-            known = value[np.isfinite(value)]
-            if (np.abs(known) > -least).any():
+            if (np.abs(value[np.isfinite(value)]) > 1e12).any():
                 yield f"{name}.{column} has values that no plan has"
