@@ -78,6 +78,8 @@ class StaffingSection(Section):
     """Coordinate system of `x`, `y` (for example "EPSG:2913"); lon/lat need none."""
     time_format: str | None = None
     """strptime format of all time columns; guessed from ISO forms if absent."""
+    dates: Literal["auto", "day first", "month first"] = "auto"
+    """Order of dates such as 03/04/2025, as in `data.dates`; one for all time columns."""
     timezone: str | None = None
     """Time zone of the times in the file, if not the job's ("UTC" for instance)."""
     officer_initiated: Texts = ()

@@ -53,6 +53,9 @@ WORDS: dict[str, str] = {
         "{file}: {count:,} {count:line is|lines are} no rows but headers again, totals, rules or remarks, and left out"
     ),
     "rings_closed": "{file}: open rings of its areas were closed",
+    "answer_cut": (
+        "{file}: the server says that it has more than these {count:,} records: ask it for the rest, page by page"
+    ),
     "layer_read": "{file}: layer {layer!r} is read; it also has {others:some8} (area.layer names another)",
     "sheet_read": "{file}: sheet {sheet!r} is read; it also has {others:some8} (data.layer names another)",
     "rows_lost": (
@@ -63,7 +66,7 @@ WORDS: dict[str, str] = {
         "{count:,} events ({share:.1%}) stand at one point, {x}, {y}: if that is a station or a default, leave them "
         "out with [[data.leave_out]] at = [{x}, {y}]"
     ),
-    "leave_out_unused": "leave_out names values that column {column!r} does not hold: {values:some}; it has {known}",
+    "leave_out_unused": "leave_out names values that column {column!r} does not hold: {values:some}",
     "leave_out_none": "rule {number} of data.leave_out meets no row",
     "status_unused": (
         "{columns:some} may tell which rows are unfounded or cancelled: [[data.leave_out]] with column and values "
@@ -89,6 +92,11 @@ WORDS: dict[str, str] = {
     "kinds_unknown": (
         "kinds in words that are not known train the model: {kinds:some8}; name those that follow enforcement (drugs, "
         "vice, disorder, warrants, traffic) in policy.exclude_kinds"
+    ),
+    "offsets_mixed": (
+        "column {column!r}: {share:.0%} of the times carry an offset such as Z and the others none: those are taken as "
+        "local; "
+        'data.offsets = "ignore" takes all as local'
     ),
     "clocks_taken": "column {column!r}: numbers are taken as {form}",
     "times_taken": "column {column!r} is taken as {form}; data.time_format says otherwise",

@@ -64,8 +64,9 @@ def _exists(path: str) -> bool:
 
 def _expanded(job: Job) -> Job:
     """Return the job with patterns such as "events_*.csv" as the files that they name, in order of their names."""
-    data = tuple(path for pattern in job.data.events for path in _matching(pattern))
-    calls = tuple(path for pattern in job.staffing.calls for path in _matching(pattern))
+    # A file that two patterns name is one file.
+    data = tuple(dict.fromkeys(path for pattern in job.data.events for path in _matching(pattern)))
+    calls = tuple(dict.fromkeys(path for pattern in job.staffing.calls for path in _matching(pattern)))
     if data == job.data.events and calls == job.staffing.calls:
         return job
     return job.model_copy(

@@ -129,6 +129,8 @@ def hostile(port, good):
         "web page": "<!DOCTYPE html><html><table><tr><td>1</td></tr></table></html>",
         "database": "SQLite format 3\0" + "\0" * 4_000,
         "pdf": "%PDF-1.7 …",
+        "virtual format behind another's first letters": "fgb" + VIRTUAL.format(good),
+        "virtual format behind a whole magic": "fgb\x03fgb\x00" + VIRTUAL.format(good),
     }  # fmt: skip
 
 
@@ -141,6 +143,18 @@ def test_hostile_files_are_refused_in_words_and_nothing_is_opened_or_fetched(map
             read_area(tmp_path / "area.geojson", district="d")
         assert "area.geojson" in str(error.value), what
         assert time.monotonic() - start < 5, what
+    for name in ("a.shp", "a.gpkg"):
+        with zipfile.ZipFile(tmp_path / "area.zip", "w") as archive:
+            archive.writestr(name, VIRTUAL.format(f"/vsicurl/http://127.0.0.1:{port}/x.geojson"))
+        with pytest.raises(DataError):
+            read_area(tmp_path / "area.zip")
+    linked = {
+        **FEATURES,
+        "crs": {"type": "link", "properties": {"href": f"http://127.0.0.1:{port}/c", "type": "ogcwkt"}},
+    }
+    (tmp_path / "linked.geojson").write_text(json.dumps(linked))
+    with contextlib.suppress(DataError):
+        read_area(tmp_path / "linked.geojson")
     for address in (f"/vsicurl/http://127.0.0.1:{port}/a.geojson", f"WFS:http://127.0.0.1:{port}/", "/dev/null",
                     "x" * 10_000, "a\0b", str(tmp_path)):  # fmt: skip
         with pytest.raises(DataError):

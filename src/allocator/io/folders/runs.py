@@ -51,8 +51,8 @@ from allocator.io.folders.state import (
     write_json,
     write_state,
 )
-from allocator.io.gis.degrees import in_degrees
 from allocator.io.job import dump_job
+from allocator.io.places.degrees import in_degrees
 
 FILES = (
     "job.toml", "manifest.json", "summary.json", "risk.parquet", "cells.parquet", "staffing.parquet",

@@ -19,7 +19,7 @@ from geopandas import GeoDataFrame
 
 from allocator.domain import Run, harm_classes
 from allocator.io.gis.cells import fixed_date
-from allocator.io.gis.degrees import in_degrees
+from allocator.io.places.degrees import in_degrees
 from allocator.io.tables import csv_text, xml_text
 
 _WGS84 = "EPSG:4326"

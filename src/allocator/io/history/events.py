@@ -109,6 +109,7 @@ def _read(sources: list[Source], section: DataSection, *, timezone: str, near: n
         raise DataError(f"the event files use different coordinate systems: {some(sorted(systems))}")
     broken = sum(len(piece.bad_rows) for piece in pieces)
     frames = [piece.frame for piece in pieces]
+    files = np.repeat(np.arange(len(frames)), [len(one) for one in frames])
     frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
     ledger = {"read": len(frame) + broken}
     notes = [*_preset_notes(section, pieces), *(told for piece in pieces for told in piece.notes)]
@@ -119,7 +120,7 @@ def _read(sources: list[Source], section: DataSection, *, timezone: str, near: n
             if piece.bad_rows:
                 count = f"{len(piece.bad_rows):,} rows have the wrong number of columns"
                 book.faults.append(f"{label(source)}: {count}, for example {'; '.join(piece.bad_rows[:3])}")
-    events = _assemble(frame, section, book=book, timezone=timezone, crs=pieces[0].crs, near=near)
+    events = _assemble(frame, section, book=book, timezone=timezone, crs=pieces[0].crs, near=near, files=files)
     personal = dict.fromkeys(name for piece in pieces for name in personal_columns(piece.found))
     return dataclasses.replace(events, dropped_columns=tuple(personal))
 
@@ -140,11 +141,11 @@ def _preset_notes(section: DataSection, pieces: Sequence[Piece]) -> list[Note]:
 
 
 def _assemble(
-    frame: pd.DataFrame, section: DataSection, *, book: Book, timezone: str, crs: str, near: np.datetime64 | None
-) -> Events:
+    frame: pd.DataFrame, section: DataSection, *, book: Book, timezone: str, crs: str, near: np.datetime64 | None,
+    files: Ints,
+) -> Events:  # fmt: skip
     """Return the events of a frame whose columns are roles; raise all its faults at once."""
-    times = times_of(frame, section, book, timezone=timezone, near=near)
-    leave_out(frame, section.leave_out, book)
+    times = times_of(frame, section, book, timezone=timezone, near=near, files=files)
     x, y = places_of(frame, section, book)
     kind, kinds = kinds_of(frame, section, book)
     count, weight = counts_of(frame, section, book), weights_of(frame, book)
@@ -154,8 +155,8 @@ def _assemble(
     if book.faults:
         raise _all_faults(book, times, section)
     identity = drop_repeated(frame, section, book)
+    leave_out(frame, section.leave_out, book)  # after: a call whose last version is unfounded has no earlier one
     precision = precision_of(times, section, book, timezone)
-    book.notes += book.losses(kind, kinds, _months(times))
     book.notes += heaps(x, y, keep=book.keep)
     order = np.flatnonzero(book.keep)
     if not len(order):
@@ -170,8 +171,11 @@ def _assemble(
         for other in (end, reported)
     )
     if ends is not None:
-        book.count(int((ends < start).sum()), "end before start (end ignored)")
+        late = np.zeros(len(frame), bool)
+        late[order] = ends < start
+        book.mark(late, "end before start (end ignored)")
         ends = np.where(ends < start, np.datetime64("NaT", "s"), ends)
+    book.notes += book.losses(kind, kinds, _months(times))
     return Events(
         time=start, x=x[order], y=y[order], kind=kind[order], kinds=kinds, crs=crs, timezone=timezone,
         count=count[order], weight=weight[order], origin=origin[order],

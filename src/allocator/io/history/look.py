@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -108,7 +109,7 @@ class Look:
 def _toml(value: object) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_toml, value))}]"
-    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return json.dumps(str(value), ensure_ascii=False)
 
 
 def look_at(
@@ -230,9 +231,7 @@ def _are_days(values: pd.Series[str]) -> bool:
 
 def _are_clocks(values: pd.Series[str]) -> bool:
     text = as_text(values)
-    return bool(
-        text[text.ne("")].str.fullmatch(r"(?i)\d{1,6}(\.\d+)?|\d{1,2}[:h]\d{2}.*|\d{4}-\d\d-\d\d[T ].*").mean() > 0.9
-    )
+    return bool(text[text.ne("")].str.fullmatch(_CLOCK).mean() > 0.9)
 
 
 def _are_numbers(values: pd.Series[str]) -> bool:

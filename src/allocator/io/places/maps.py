@@ -137,7 +137,9 @@ def _read_wkt(path: Path, layer: str | None) -> tuple[gpd.GeoDataFrame, tuple[No
             f"{some(table.names, 20)}"
         )
     frame = table.columns(table.names).frame
-    text = frame[column].astype("str").str.replace(r"(?i)^\s*SRID=\d+;", "", regex=True)
+    text = frame[column].astype("str")
+    systems = text.str.extract(r"(?i)^\s*SRID=(\d+);")[0].dropna().unique()
+    text = text.str.replace(r"(?i)^\s*SRID=\d+;", "", regex=True)
     shapes = shapely.from_wkt(text.to_numpy(object), on_invalid="ignore")
     if bad := int(np.sum([shape is None for shape in shapes])):
         raise DataError(f"{path.name}: column {column!r}: {bad:,} of {len(frame):,} shapes are no WKT", column=column,
@@ -145,7 +147,8 @@ def _read_wkt(path: Path, layer: str | None) -> tuple[gpd.GeoDataFrame, tuple[No
     bounds = shapely.total_bounds(shapes)
     degrees = bool((np.abs(bounds) <= (180, 90, 180, 90)).all())
     rest = pd.DataFrame(frame.drop(columns=column))
-    return gpd.GeoDataFrame(rest, geometry=list(shapes), crs=WGS84 if degrees else None), table.notes
+    crs = f"EPSG:{systems[0]}" if len(systems) == 1 else WGS84 if degrees and not len(systems) else None
+    return gpd.GeoDataFrame(rest, geometry=list(shapes), crs=crs), table.notes
 
 
 def _read_kml(path: Path, form: Form) -> gpd.GeoDataFrame:
@@ -218,4 +221,7 @@ def _shape(part: Element) -> Any:
 def _coordinates(part: Element) -> list[tuple[float, float]]:
     """Return longitude and latitude of "lon,lat[,height]" texts."""
     pairs = [text.split(",") for text in (part.text or "").split()]
-    return [(float(pair[0]), float(pair[1])) for pair in pairs if len(pair) >= 2]
+    points = [(float(pair[0]), float(pair[1])) for pair in pairs if len(pair) >= 2]
+    if not all(abs(lon) <= 540 and abs(lat) <= 90 for lon, lat in points):
+        raise ValueError("coordinates that are no degrees")
+    return points

@@ -15,6 +15,8 @@ from allocator.domain import Bools, Floats, Ints, Times
 FORMS = ("epoch s", "epoch ms", "excel")
 """What `time_format` may be beside a strptime format."""
 _NAT = np.datetime64("NaT", "s")
+_MANY = 20
+_SECONDS, _MILLISECONDS, _SERIALS = (3e8, 2.1e9), (3e10, 2.1e12), (36_526.0, 54_789.0)
 _EXCEL_DAY_0 = np.datetime64("1899-12-30", "s")
 
 _MONTHS = (
@@ -26,18 +28,21 @@ _MONTH_OF = {start: n for n, starts in enumerate(_MONTHS, 1) for start in starts
 _WEEKDAY = r"(?:[A-Za-zÀ-ÿ]{2,9}\.?,?\s+)?"
 _REST = r"(?P<rest>(?:[T\s,].*)?)"
 _PATTERNS = {
-    "year first": rf"(?P<a>\d{{4}})[-/.](?P<b>\d{{1,2}})[-/.](?P<c>\d{{1,2}}){_REST}",
-    "compact": rf"(?P<a>\d{{4}})(?P<b>\d{{2}})(?P<c>\d{{2}}){_REST}",
-    "numbers": rf"{_WEEKDAY}(?P<a>\d{{1,2}})(?P<mark>[-/.])(?P<b>\d{{1,2}})(?P=mark)(?P<c>\d{{4}}|\d{{2}}){_REST}",
-    "day name": (
-        rf"{_WEEKDAY}(?P<a>\d{{1,2}})\.?[-/\s](?:de\s)?(?P<b>[A-Za-zÀ-ÿ]{{3,10}})\.?[-/,\s]+(?:de\s)?"
-        rf"(?P<c>\d{{4}}|\d{{2}}){_REST}"
+    "year first": rf"(?P<a>[0-9]{{4}})[-/.](?P<b>[0-9]{{1,2}})[-/.](?P<c>[0-9]{{1,2}}){_REST}",
+    "compact": rf"(?P<a>[0-9]{{4}})(?P<b>[0-9]{{2}})(?P<c>[0-9]{{2}}){_REST}",
+    "with a clock": r"(?P<a>(?:19|20)[0-9]{2})(?P<b>[0-9]{2})(?P<c>[0-9]{2})(?P<rest>[0-9]{2}(?:[0-9]{2}){0,2})",
+    "numbers": (
+        rf"{_WEEKDAY}(?P<a>[0-9]{{1,2}})(?P<mark>[-/.])(?P<b>[0-9]{{1,2}})(?P=mark)(?P<c>[0-9]{{4}}|[0-9]{{2}}){_REST}"
     ),
-    "name day": rf"{_WEEKDAY}(?P<b>[A-Za-zÀ-ÿ]{{3,10}})\.?\s+(?P<a>\d{{1,2}}),?\s+(?P<c>\d{{4}}){_REST}",
+    "day name": (
+        rf"{_WEEKDAY}(?P<a>[0-9]{{1,2}})\.?[-/\s](?:de\s)?(?P<b>[A-Za-zÀ-ÿ]{{3,10}})\.?[-/,\s]+(?:de\s)?"
+        rf"(?P<c>[0-9]{{4}}|[0-9]{{2}}){_REST}"
+    ),
+    "name day": rf"{_WEEKDAY}(?P<b>[A-Za-zÀ-ÿ]{{3,10}})\.?\s+(?P<a>[0-9]{{1,2}}),?\s+(?P<c>[0-9]{{4}}){_REST}",
 }
 _CLOCK = re.compile(
-    r"[T\s,]*(?P<h>\d{1,2})(?:[:h.](?P<m>\d{2}))?(?::?(?:(?<=\d)[:.](?P<s>\d{2}))?)?(?:[.,]\d+)?\s*"
-    r"(?P<half>[AaPp]\.?\s?[Mm]\.?)?\s*(?P<offset>Z|UTC|[+-]\d{1,2}(?::?\d{2})?)?"
+    r"[T\s,]*(?P<h>[0-9]{1,2})(?:[:h.](?P<m>[0-9]{2}))?(?::?(?:(?<=[0-9])[:.](?P<s>[0-9]{2}))?)?(?:[.,][0-9]+)?\s*"
+    r"(?P<half>[AaPp]\.?\s?[Mm]\.?)?\s*(?P<offset>Z|UTC|[+-][0-9]{1,2}(?::?[0-9]{2})?)?"
 )
 
 
@@ -89,12 +94,19 @@ def read_dates(text: pd.Series[str], *, order: str = "", near: np.datetime64 | N
 
 
 def _form_of_numbers(filled: pd.Series[str]) -> str:
-    """Return what numbers without marks are by their usual size; "" where they are dates such as 20250304."""
-    usual = float(pd.to_numeric(filled).median())
-    for form, low, high in (("epoch ms", 3e11, 4.2e12), ("epoch s", 3e8, 4.2e9), ("excel", 15_000.0, 75_000.0)):
-        if low <= usual < high and not (form == "epoch s" and filled.str.fullmatch(r"(19|20)\d{6}").mean() > 0.5):
-            return form
-    return ""
+    """Return what numbers without marks are by their size; "" where they are dates such as 20250304, or unclear.
+
+    Seconds and milliseconds are told apart value by value. Serials of Excel lie between 2000 and 2050; 30425 and 40425
+    may also be 4 March and 4 April 2025, which shows in the years: they are left to the job to say.
+    """
+    if filled.str.fullmatch(r"(19|20)[0-9]{2}(0[1-9]|1[0-2])([0-2][0-9]|3[01])([0-9]{2}){0,3}").mean() > 0.95:
+        return ""
+    values = pd.to_numeric(filled)
+    if (values.between(*_SECONDS) | values.between(*_MILLISECONDS)).mean() > 0.95:
+        return "epoch ms" if values.between(*_MILLISECONDS).mean() > 0.5 else "epoch s"
+    years = filled.str.replace(r"\..*", "", regex=True).str[-2:]
+    spelled = len(filled) > 20 and years.nunique() <= 3
+    return "excel" if values.between(*_SERIALS).mean() > 0.95 and not spelled else ""
 
 
 def _offset_of(form: str, size: int) -> Floats:
@@ -103,7 +115,11 @@ def _offset_of(form: str, size: int) -> Floats:
 
 def of_numbers(numbers: Floats, form: str) -> Times:
     """Return the times of numbers: seconds or milliseconds since 1970, or days of Excel."""
-    seconds = numbers * {"epoch s": 1.0, "epoch ms": 1e-3, "excel": 86_400.0}[form]
+    scale: Floats | float = 86_400.0
+    if form != "excel":  # files of several years often mix the two
+        large = np.abs(numbers) >= _MILLISECONDS[0]
+        scale = np.where(large, 1e-3, 1.0)
+    seconds = numbers * scale
     known = np.isfinite(seconds) & (np.abs(seconds) < 1e11)
     # Days of Excel are rounded to 1e-6 by many programs: 0.09 s.
     whole = np.round(np.where(known, seconds, 0)) if form == "excel" else np.floor(np.where(known, seconds, 0))
@@ -113,6 +129,7 @@ def of_numbers(numbers: Floats, form: str) -> Times:
 
 def _of_text(text: pd.Series[str], order: str, near: np.datetime64 | None) -> Dates:
     own, offset = _of_iso(text)
+    of_iso = own.copy()
     form, unclear = "", tuple[str, ...]()
     left = text.ne("").to_numpy() & np.isnat(own)
     for name, pattern in _PATTERNS.items():
@@ -125,15 +142,20 @@ def _of_text(text: pd.Series[str], order: str, near: np.datetime64 | None) -> Da
         if not len(rows):
             continue
         day, month, year = (parts[key] for key in "abc")
-        if name in ("year first", "compact"):
+        if name in ("year first", "compact", "with a clock"):
             year, month, day = day, month, year
         if name == "numbers":
-            form = order or _order(day, month) or ("" if near is None else _nearer(year, day, month, near))
-            if not form:
-                unclear = tuple(text.iloc[rows][(day.astype(int) != month.astype(int)).to_numpy()].head(3))
-            if form != "day first":
+            form = order or _order(day, month, year) or ("" if near is None else _nearer(year, day, month, near))
+            if form == "year first":
+                year, day = day, year
+            elif not form or _is_mangled(of_iso, day):
+                unclear = tuple(text.iloc[rows][(day != month).to_numpy()].head(3))
+            if form == "month first" or not form:
                 day, month = month, day
-        seconds, zone = _clocks(parts["rest"])
+        rest = parts["rest"]
+        if name == "with a clock":
+            rest = rest.str.replace(r"([0-9]{2})(?=[0-9])", r"\1:", regex=True)
+        seconds, zone = _clocks(rest)
         own[rows] = _composed(year, month, day) + seconds
         offset[rows] = zone
         left[rows] = False
@@ -153,12 +175,26 @@ def _of_iso(text: pd.Series[str]) -> tuple[Times, Floats]:
     return utc, offset
 
 
-def _order(first: pd.Series[str], second: pd.Series[str]) -> str:
-    """Return which of two numbers is the day in a column, "" where no number above 12 tells it."""
-    by_first, by_second = (int((part.astype(int) > 12).sum()) for part in (first, second))
+def _order(first: pd.Series[str], second: pd.Series[str], third: pd.Series[str]) -> str:
+    """Return which of three numbers is the day in a column, "" where no number above 12 tells it."""
+    if third.str.len().max() == 2 and first.nunique() <= 3 < third.nunique():
+        return "year first"  # 25/03/04: the years are those that hardly vary
+    by_first, by_second = (int((pd.to_numeric(part) > 12).sum()) for part in (first, second))
     if by_first == by_second == 0:
         return ""
     return "day first" if by_first > by_second else "month first"
+
+
+def _is_mangled(iso: Times, first: pd.Series[str]) -> bool:
+    """Return whether day-first dates went through a program that took those it could for month-first.
+
+    Then every day above 12 is still text, and none of the others has one: day and month are exchanged there.
+    """
+    known = iso[~np.isnat(iso)]
+    if len(known) < _MANY or len(first) < _MANY or not (pd.to_numeric(first) > 12).all():
+        return False
+    day = (known.astype("datetime64[D]") - known.astype("datetime64[M]")).astype(int) + 1
+    return bool((day <= 12).all())
 
 
 def _nearer(year: pd.Series[str], first: pd.Series[str], second: pd.Series[str], near: np.datetime64) -> str:
@@ -170,7 +206,7 @@ def _nearer(year: pd.Series[str], first: pd.Series[str], second: pd.Series[str],
 
 def _composed(year: pd.Series[str], month: pd.Series[str], day: pd.Series[str]) -> Times:
     """Return the midnights of year, month (a number or a name) and day; NaT where there is no such day."""
-    y, d = (pd.to_numeric(part).to_numpy(np.int64) for part in (year, day))
+    y, d = (pd.to_numeric(part, errors="coerce").fillna(0).to_numpy(np.int64) for part in (year, day))
     named = month.str.lower().map(lambda name: _MONTH_OF.get(name[:4], _MONTH_OF.get(name[:3], 0)))
     m = pd.to_numeric(month, errors="coerce").fillna(named).to_numpy(np.int64)
     y = np.where(y < 69, y + 2000, np.where(y < 100, y + 1900, y))
@@ -230,10 +266,11 @@ def _form_of_clocks(text: pd.Series[str], values: Floats) -> str:
     whole = bool((values == np.floor(values)).all())
     if not whole:
         return "share of a day" if (values <= 1).all() else "HH.MM"
-    longest = int(text.str.replace(r"\.0*$", "", regex=True).str.len().max())
-    if values.max() > 2400 or longest > 4:
-        return "HHMMSS"
-    return "hours" if values.max() <= 24 and longest <= 2 else "HHMM"
+    length = text.str.replace(r"\.0*$", "", regex=True).str.len()
+    # 99 and 9999 stand for an unknown time in many files.
+    if ((values <= 24) & (length <= 2).to_numpy()).mean() > 0.9:
+        return "hours"
+    return "HHMMSS" if (values > 2400).mean() > 0.05 or length.max() > 5 else "HHMM"
 
 
 def _of_clock_numbers(text: pd.Series[str], values: Floats, form: str) -> Floats:

@@ -57,7 +57,10 @@ def check_map(section: DataSection, sources: list[Source], *, timezone: str) -> 
     if not sources:
         faults.append("events: no file is given")
     if faults:
-        raise ConfigError("the [data] section cannot be used", faults=[f"data.{fault}" for fault in faults])
+        raise ConfigError(
+            "the [data] section cannot be used",
+            faults=[f"data{': ' if fault.startswith('give ') else '.'}{fault}" for fault in faults],
+        )
 
 
 def _time_faults(section: DataSection) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import zoneinfo
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +62,23 @@ class ParsedTimes:
         day = self._local(timezone) if self._local_midnights(timezone) else self.own
         return dataclasses.replace(self, time=day, own=day, utc=np.zeros(len(self.utc), bool))
 
+    @classmethod
+    def joined(cls, parts: Sequence[ParsedTimes]) -> ParsedTimes:
+        """Return times one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        time, utc, missing, bad, own = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("time", "utc", "missing", "bad", "own")
+        )
+        text = pd.concat([part.text for part in parts], ignore_index=True)
+        return cls(time, utc, missing, bad, text, own, all(part.only_months for part in parts), parts[0].form)
+
+    def days(self, timezone: str) -> ParsedTimes:
+        """Return the times as dates beside a clock of their own: of full moments with an offset, the local days."""
+        if self.utc.any() and max(_midnights(self.own), _midnights(self._local(timezone))) < 0.5:
+            return dataclasses.replace(self, own=self._local(timezone))
+        return self.as_dates(timezone)
+
     def on_own_clock(self) -> ParsedTimes:
         """Return the times without their offsets."""
         return dataclasses.replace(self, time=self.own, utc=np.zeros(len(self.utc), bool))
@@ -112,7 +130,9 @@ def parse_times(
         Where the times should lie, for texts such as 03/04/2025 that mean two dates.
     """
     if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return _typed(values.dt.tz_convert("UTC").dt.tz_localize(None), own=values.dt.tz_localize(None))
+        moments = _in_range(values.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[s]"))
+        zoned = pd.Series(moments).dt.tz_localize("UTC").dt.tz_convert(values.dtype.tz)
+        return _typed(pd.Series(moments), own=zoned.dt.tz_localize(None))
     if pd.api.types.is_datetime64_dtype(values.dtype):
         return _typed(values)
     text = as_text(values)
@@ -175,7 +195,7 @@ def combine_date_and_clock(
     blank = text.eq("").to_numpy()
     bad = np.isnan(seconds) & ~blank
     offset = np.where(np.isnan(seconds), 0, seconds).astype("timedelta64[s]")
-    day = date.as_dates(timezone).own.astype("datetime64[D]").astype("datetime64[s]")
+    day = date.days(timezone).own.astype("datetime64[D]").astype("datetime64[s]")
     time = np.where(bad, np.datetime64("NaT"), day + offset)
     both = ParsedTimes(
         time, np.zeros(len(time), bool), date.missing, date.bad | (bad & ~date.missing), date.text + " " + text, time,
@@ -227,8 +247,8 @@ def _end_of_gap(local: dt.datetime, zone: zoneinfo.ZoneInfo) -> dt.datetime:
 
 def _typed(values: pd.Series[Any], *, own: pd.Series[Any] | None = None) -> ParsedTimes:
     """Return typed times; with `own`, `values` are UTC."""
-    time = values.to_numpy().astype("datetime64[s]")
-    shown = time if own is None else own.to_numpy().astype("datetime64[s]")
+    time = _in_range(values.to_numpy().astype("datetime64[s]"))
+    shown = time if own is None else _in_range(own.to_numpy().astype("datetime64[s]"))
     missing, none = np.isnat(time), np.zeros(len(time), bool)
     return ParsedTimes(time, none | (own is not None), missing, none, values.astype("str"), shown)
 

@@ -42,8 +42,11 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def as_numbers(values: pd.Series[Any]) -> tuple[Floats, Bools]:
-    """Return the numbers of a column, NaN where there is none, and the rows that hold other text."""
+def as_numbers(values: pd.Series[Any], *, degrees: bool = False) -> tuple[Floats, Bools]:
+    """Return the numbers of a column, NaN where there is none, and the rows that hold other text.
+
+    A comma is that of decimals, unless all numbers may be thousands, which `degrees` never are.
+    """
     if pd.api.types.is_numeric_dtype(values.dtype):
         return values.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(values), bool)
     if pd.api.types.is_datetime64_any_dtype(values.dtype):  # pandas would count nanoseconds
@@ -52,7 +55,8 @@ def as_numbers(values: pd.Series[Any]) -> tuple[Floats, Bools]:
     odd = np.isnan(numbers)
     bad = np.zeros(len(values), bool)
     text = as_text(values[odd])
-    if (comma := text.str.fullmatch(r"[+-]?\d+,\d+")).any() and not text.str.fullmatch(r"[+-]?\d{1,3}(,\d{3})+").all():
+    comma = text.str.fullmatch(r"[+-]?[0-9]+,[0-9]+")
+    if comma.any() and (degrees or not text[comma].str.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+").all()):
         numbers[np.flatnonzero(odd)[comma.to_numpy()]] = pd.to_numeric(text[comma].str.replace(",", "."))
         text = text.mask(comma, "")
     bad[odd] = (text.ne("") & ~text.str.lower().isin(_WITHHELD)).to_numpy()

@@ -12,7 +12,7 @@ from allocator.config import AllocationSection
 from allocator.domain import Allocation, AllocationProblem, AllocationTerms
 from allocator.errors import ConfigError, nearest
 from allocator.planning.allocation.conflicts import check_feasible, explain_conflict
-from allocator.planning.allocation.reduction import covered, dose_of, value_left
+from allocator.planning.allocation.reduction import covered, given
 from allocator.planning.allocation.solvers import flow, greedy, limited, proportional, spillover
 from allocator.planning.allocation.solvers.bundles import NoAllocation
 from allocator.planning.allocation.solvers.spillover import NO_SPILLOVER
@@ -88,17 +88,17 @@ def solve(problem: AllocationProblem, solver: str = "flow") -> Allocation:
 def _solve_in_turn(problem: AllocationProblem, solver: str) -> Allocation:
     """Return the answer where shifts overlap: those of a turn are planned for what the turns before leave.
 
-    The bound is that of the last turn, given the visits of those before.
+    The bound is that of every shift on its own, with the whole value of its time: proven, but not tight.
     """
     assert problem.turn is not None
-    blocks = np.zeros(problem.value.shape, np.int16)
-    for turn in range(int(problem.turn.max()) + 1):
-        dose = np.where((problem.turn < turn)[:, None], dose_of(problem, blocks), 0.0)
-        value = np.where((problem.turn <= turn)[:, None], value_left(problem, dose), 0.0)
-        answer = solve(problem.replace(value=value, stretch=None, turn=None), solver)
-        blocks = answer.blocks
-    objective = float(covered(problem, blocks).sum())
-    return dataclasses.replace(answer, objective=objective, bound=max(answer.bound, objective))
+    nothing = np.zeros(problem.value.shape, np.int16)
+    answer = solve(given(problem, nothing), solver)
+    bound = min(answer.bound, float(problem.value.sum()))
+    for turn in range(1, int(problem.turn.max()) + 1):
+        before = np.where((problem.turn < turn)[:, None], answer.blocks, 0).astype(np.int16)
+        answer = solve(given(problem, before), solver)
+    objective = float(covered(problem, answer.blocks).sum())
+    return dataclasses.replace(answer, objective=objective, bound=max(bound, objective))
 
 
 def _solve_spilling(problem: AllocationProblem, solver: str) -> Allocation:

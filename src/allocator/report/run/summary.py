@@ -228,8 +228,8 @@ def _harm_words(m: Draft) -> str:
 
 
 def _given(m: Draft) -> str:
-    """Return what the bound rests on: overlapping shifts are planned in turn."""
-    return "" if m.run.problem.turn is None else "with the overlapping shifts planned in turn, "
+    """Return what the bound rests on where shifts overlap: it is loose there."""
+    return "" if m.run.problem.turn is None else "bounding shifts that overlap each on its own, "
 
 
 def _overlap(m: Draft) -> str:

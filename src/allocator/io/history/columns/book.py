@@ -20,6 +20,7 @@ _KEYS = {
     "without kind": "data.kind_map",
     "repeated id": "data.duplicates",
     "identical rows": "data.duplicates",
+    "count of 0": "data.columns.count",
     "rows with the wrong number of columns": "data.bad_rows",
     "daylight-saving gap (moved forward)": "data.timezone",
     "daylight-saving fold (first taken)": "data.timezone",
@@ -97,11 +98,12 @@ class Book:
         notes, total = [], self.ledger.get("read", len(self.keep))
         for reason, count in self.ledger.items():
             rows = self.rows.get(reason)
-            if reason == "read" or not count:
+            if reason in ("read", "identical rows (kept)") or not count:
                 continue
             worst = [] if rows is None else [*_worst(rows, kind, kinds), *_worst(rows, month, None)]
             if count > WORTH_TELLING * total or worst:
-                key = _KEYS.get(reason, f"{self.section}.bad_rows")
+                left_out = reason.startswith("left out")
+                key = "data.leave_out" if left_out else _KEYS.get(reason, f"{self.section}.bad_rows")
                 notes.append(
                     note("history.rows_lost", reason=reason, count=count, total=total, share=count / total,
                          parts=worst, key=key)

@@ -29,9 +29,10 @@ def stamps_of(frame: pd.DataFrame, section: StaffingSection, book: Book, timezon
     """Return the UTC times of each mapped stamp, NaT where missing, each no earlier than its clock allows."""
     zone = section.timezone or timezone
     stamps: dict[str, Times] = {}
+    order = _order_of(frame, section, book)
     for role in (role for role in _STAMPS if role in frame):
         name = str(getattr(section.columns, role))
-        times = parse_times(frame[role], time_format=section.time_format)
+        times = parse_times(frame[role], time_format=section.time_format, order=order)
         if fault := times.fault(name):
             way_out = "" if section.time_format else "staffing.time_format, or "
             fault += f'; set {way_out}staffing.bad_rows = "drop" to leave such rows out'
@@ -48,6 +49,26 @@ def stamps_of(frame: pd.DataFrame, section: StaffingSection, book: Book, timezon
             book.count(folds, "daylight-saving fold (first taken)")
         stamps[role] = utc if not stamps or not folds else _second_time(utc, local, ~own, stamps, zone)
     return stamps
+
+
+def _order_of(frame: pd.DataFrame, section: StaffingSection, book: Book) -> str:
+    """Return the order of day and month in all stamps: what one column shows holds for the others."""
+    if section.dates != "auto" or section.time_format is not None:
+        return section.dates
+    roles = [role for role in _STAMPS if role in frame]
+    sample = [frame[role].drop_duplicates() for role in roles]
+    if any(pd.api.types.is_datetime64_any_dtype(values.dtype) for values in sample):
+        return "auto"
+    times = parse_times(pd.concat(sample, ignore_index=True))
+    names = some([str(getattr(section.columns, role)) for role in roles], 5)
+    if times.ambiguous:
+        book.faults.append(
+            f"columns {names}: dates such as {some(times.ambiguous)} can be read day first or month first: set "
+            'staffing.dates to "day first" or "month first", or staffing.time_format'
+        )
+    elif times.form and times.form != "month first":
+        book.notes.append(note("history.times_taken", column=names, form=times.form))
+    return times.form if times.form in ("day first", "month first") else "auto"
 
 
 def _second_time(utc: Times, local: Times, by_clock: Bools, stamps: Mapping[str, Times], zone: str) -> Times:
@@ -205,7 +226,7 @@ def fold_repeated(
     """
     if "id" not in frame:
         return units
-    ids = as_text(frame["id"])
+    ids = _one_call(as_text(frame["id"]), stamps["received"], section.max_call_hours)
     numbered = book.keep & ids.ne("").to_numpy()
     alike, again = np.zeros(len(frame), bool), np.zeros(len(frame), bool)
     alike[numbered] = frame[numbered].duplicated()
@@ -240,6 +261,19 @@ def fold_repeated(
     book.drop(repeated, "further unit of a call (folded)")
     book.notes.append(note("history.calls_folded", count=repeated.sum(), calls=len(first), units=count.mean()))
     return folded_units
+
+
+def _one_call(ids: pd.Series[str], received: Times, hours: float) -> pd.Series[str]:
+    """Return numbers of calls, told apart where one is used again after more hours than a call lasts."""
+    if not ids.duplicated().any():
+        return ids
+    moment = np.where(np.isnat(received), np.int64(0), received.astype(np.int64))
+    order = np.lexsort((moment, pd.factorize(ids)[0]))
+    names = ids.to_numpy(object)[order]
+    fresh = np.r_[False, (names[1:] != names[:-1]) | (np.diff(moment[order]) > hours * 3600)]
+    turn = np.empty(len(ids), np.int64)
+    turn[order] = np.cumsum(fresh)
+    return (ids + "#" + pd.Series(turn.astype(str), index=ids.index)).mask(ids.eq(""), "")
 
 
 def _mean_busy(stamps: Mapping[str, Times], rows: Ints, call: Ints) -> npt.NDArray[np.timedelta64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from typing import Any
 
@@ -35,9 +36,39 @@ _EARLIEST, _LATEST = np.datetime64("1970-01-01", "s"), np.datetime64("2101-01-01
 
 
 def times_of(
-    frame: pd.DataFrame, section: DataSection, book: Book, *, timezone: str, near: np.datetime64 | None = None
+    frame: pd.DataFrame, section: DataSection, book: Book, *, timezone: str, near: np.datetime64 | None, files: Ints
 ) -> ParsedTimes:
-    """Return the times of events, from one column, from date and clock, or from parts; rows without one are dropped."""
+    """Return the times of events, from one column, from date and clock, or from parts; rows without one are dropped.
+
+    Each file (`files` numbers them by row) has forms of its own: last year's may have been another program's.
+    """
+    starts = [0, *(np.flatnonzero(np.diff(files)) + 1).tolist(), len(files)]
+    parts = []
+    for first, stop in itertools.pairwise(starts):
+        times, blank = _times_of_file(frame.iloc[first:stop], section, book, timezone=timezone, near=near)
+        rows = np.zeros(len(frame), bool)
+        rows[first:stop] = blank
+        book.mark(rows, "without time of day (taken as 00:00)")
+        parts.append(times)
+    times = ParsedTimes.joined(parts)
+    columns = section.columns
+    name = " and ".join(map(str, filter(None, (columns.time, columns.date, columns.clock, columns.year))))
+    fault = times.fault(name)
+    if fault:
+        way_out = "" if section.time_format or columns.clock else "data.time_format, or "
+        fault += f'; set {way_out}data.bad_rows = "drop" to leave such rows out'
+        fault += ", or data.missing for codes of unknown times"
+    book.drop(times.missing, "without time")
+    book.refuse(times.bad, fault, reason="time cannot be read")
+    book.drop(times.time < _EARLIEST, "time before 1970")
+    book.drop(times.time >= _LATEST, "time after 2100")
+    return times
+
+
+def _times_of_file(
+    frame: pd.DataFrame, section: DataSection, book: Book, *, timezone: str, near: np.datetime64 | None
+) -> tuple[ParsedTimes, Bools]:
+    """Return the times of one file, and the rows without a time of day."""
     form = section.time_format
     if "time" in frame:
         times, name = parse_times(frame["time"], time_format=form, order=section.dates, near=near), section.columns.time
@@ -45,24 +76,15 @@ def times_of(
         times, name = parse_times(frame["date"], time_format=form, order=section.dates, near=near), section.columns.date
     else:
         times, name = parse_times(_date_of_parts(frame)), section.columns.year
-    clock = frame.get("clock") if "clock" in frame else _clock_of_parts(frame)
+    clock, blank = frame.get("clock") if "clock" in frame else _clock_of_parts(frame), np.zeros(len(frame), bool)
     if clock is not None:
         times, blank, taken = combine_date_and_clock(times, clock, timezone)
-        book.mark(blank, "without time of day (taken as 00:00)")
         if taken in ("hours", "HHMMSS", "HH.MM", "share of a day") and "clock" in frame:
             book.notes.append(note("history.clocks_taken", column=section.columns.clock, form=taken))
     if section.offsets == "ignore":
         times = times.on_own_clock()
     _tell_form(times, str(name), section, book)
-    fault = times.fault(str(name))
-    if fault:
-        way_out = "" if form else "data.time_format, or "
-        fault += f'; set {way_out}data.bad_rows = "drop" to leave such rows out'
-    book.drop(times.missing, "without time")
-    book.refuse(times.bad, fault, reason="time cannot be read")
-    book.drop(times.time < _EARLIEST, "time before 1970")
-    book.drop(times.time >= _LATEST, "time after 2100")
-    return times
+    return times, blank
 
 
 def _tell_form(times: ParsedTimes, name: str, section: DataSection, book: Book) -> None:
@@ -72,13 +94,18 @@ def _tell_form(times: ParsedTimes, name: str, section: DataSection, book: Book) 
             f"column {name!r}: dates such as {some(times.ambiguous)} can be read day first or month first, and no "
             'number above 12 tells which: set data.dates to "day first" or "month first", or data.time_format'
         )
+    elif 0 < times.utc.sum() < (~np.isnat(times.time)).sum():
+        share = float(times.utc.sum() / (~np.isnat(times.time)).sum())
+        book.notes.append(note("history.offsets_mixed", column=name, share=share))
     elif times.form and times.form not in ("month first", section.dates):
         book.notes.append(note("history.times_taken", column=name, form=times.form))
 
 
 def _date_of_parts(frame: pd.DataFrame) -> pd.Series[str]:
     """Return dates as text of columns of years, months and days."""
-    year, month, day = (as_text(frame[role]) for role in ("year", "month", "day"))
+    year, month, day = (as_text(frame[role]).str.removesuffix(".0") for role in ("year", "month", "day"))
+    short = pd.to_numeric(year, errors="coerce")
+    year = year.mask(short.between(0, 68), "20" + year.str.zfill(2)).mask(short.between(69, 99), "19" + year)
     number = {n: f"{n:02d}" for n in range(1, 13)}
     months = pd.to_numeric(month, errors="coerce").map(number)
     named = months.isna() & month.ne("")
@@ -90,8 +117,8 @@ def _clock_of_parts(frame: pd.DataFrame) -> pd.Series[str] | None:
     """Return clocks as text of columns of hours and minutes; None where there are none."""
     if "hour" not in frame:
         return None
-    hour = as_text(frame["hour"])
-    minute = as_text(frame["minute"]) if "minute" in frame else pd.Series("0", index=hour.index)
+    hour = as_text(frame["hour"]).str.removesuffix(".0")
+    minute = as_text(frame["minute"]).str.removesuffix(".0") if "minute" in frame else pd.Series("0", index=hour.index)
     return (hour + ":" + minute.where(minute.ne(""), "0").str.zfill(2)).mask(hour.eq(""), "")
 
 
@@ -154,7 +181,7 @@ def _one_spelling(text: list[str], counts: Ints, section: DataSection, book: Boo
     """
     numbers: dict[str, list[int]] = {}
     for row, name in enumerate(text):
-        if (digits := re.fullmatch(r"0*(\d+)(?:\.0+)?", name)) and name not in section.kind_map:
+        if digits := re.fullmatch(r"0*([0-9]+)(?:\.0+)?", name):
             numbers.setdefault(digits[1], []).append(row)
     joined = list(text)
     for rows in numbers.values():
@@ -162,7 +189,7 @@ def _one_spelling(text: list[str], counts: Ints, section: DataSection, book: Boo
         if len(names) < 2:
             continue
         most = max(rows, key=lambda row: (int(counts[row]) if row < len(counts) else 0, text[row] in section.kinds))
-        stands = next((name for name in names if name in section.kinds), text[most])
+        stands = next((name for name in names if name in section.kinds or name in section.kind_map), text[most])
         for row in rows:
             joined[row] = stands
         book.notes.append(
@@ -251,7 +278,8 @@ def _repeats(kept: pd.DataFrame, ids: pd.Series[str], section: DataSection, book
         if odd.any() or not np.isfinite(numbers).all():
             times = parse_times(kept["version"], order=section.dates)
             if times.bad.any() or times.ambiguous:
-                times = parse_times(kept["version"], time_format=section.time_format)
+                times = parse_times(kept["version"], time_format=section.time_format, order=section.dates)
+            _tell_form(times, str(section.columns.version), section, book)
             if fault := times.fault(str(section.columns.version)):
                 book.faults.append(fault)
             numbers = np.where(np.isnat(times.time), -np.inf, times.time.astype(np.int64).astype(np.float64))

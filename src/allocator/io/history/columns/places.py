@@ -21,10 +21,10 @@ _NAMED = (
     rf"(?i)['\"]?(?:latitude|lat)['\"]?\s*[:=]\s*['\"]?(?P<lat>{_NUMBER}).*?"
     rf"['\"]?(?:longitude|long|lon|lng)['\"]?\s*[:=]\s*['\"]?(?P<lon>{_NUMBER})"
 )
-_PAIR = r"^(?:[^()]*\n)*\s*[(\[]?\s*(?P<lat>[+-]?\d+(?:\.\d+)?)°?\s*[,;\s]\s*(?P<lon>[+-]?\d+(?:\.\d+)?)°?\s*[)\]]?\s*$"
+_PAIR = r"^\s*[(\[]?\s*(?P<lat>[+-]?\d+(?:\.\d+)?)°?\s*[,;\s]\s*(?P<lon>[+-]?\d+(?:\.\d+)?)°?\s*[)\]]?\s*$"
 _DEGREES = (
     r"(?i)^\s*(?P<d>\d{1,3}(?:[.,]\d+)?)\s*[°d:\s]\s*(?P<m>\d{1,2}(?:[.,]\d+)?)?\s*['′m:]?\s*(?P<s>\d{1,2}(?:[.,]\d+)?)?\s*(?:\"|″|'')?\s*"
-    r"(?P<side>[NSEWO])\s*$"
+    r"(?P<side>[NSEW])\s*$"
 )
 _HEAP, _HEAP_ROWS, _TOLD_HEAPS = 0.02, 50, 3
 """A point that holds such a share of the events, and so many, is hardly a place where they happened."""
@@ -73,8 +73,7 @@ def leave_out(frame: pd.DataFrame, rules: Sequence[LeaveOut], book: Book) -> Non
         wanted = {value.strip().casefold() for value in rule.values}
         _left_out(values.isin(wanted).to_numpy(), f"left out by {rule.column} = {some(rule.values)}", n, book)
         if strange := sorted(wanted - set(values)):
-            known = some(sorted(set(values) - {""}), 8)
-            book.notes.append(note("history.leave_out_unused", column=rule.column, values=strange, known=known))
+            book.notes.append(note("history.leave_out_unused", column=rule.column, values=strange))
 
 
 def _left_out(rows: Bools, reason: str, number: int, book: Book) -> None:
@@ -85,7 +84,7 @@ def _left_out(rows: Bools, reason: str, number: int, book: Book) -> None:
 
 def heaps(x: Floats, y: Floats, *, keep: Bools) -> list[Note]:
     """Return a note on each point that bears a share of the events which no place has."""
-    rows = np.flatnonzero(keep & np.isfinite(x) & np.isfinite(y))
+    rows = np.flatnonzero(keep & (np.abs(x) < 1e9) & (np.abs(y) < 1e9))
     if not len(rows):
         return []
     # One whole number a place: sorting 1 M of them takes 0.08 s.
@@ -111,10 +110,11 @@ def _read(frame: pd.DataFrame) -> tuple[tuple[str, str], Floats, Floats, Bools]:
     """Return the roles of the two numbers, the numbers, and the rows that hold other text."""
     if "place" in frame:
         text = as_text(frame["place"])
+        text = text.mask(text.str.fullmatch(r"(?i)POINT\s*Z?\s*EMPTY"), "")
         lon, lat = parse_places(text)
         return ("lon", "lat"), lon, lat, (np.isnan(lon) & text.ne("")).to_numpy()
     roles = ("lon", "lat") if "lon" in frame else ("x", "y")
-    (x, bad_x), (y, bad_y) = (as_numbers(frame[role]) for role in roles)
+    (x, bad_x), (y, bad_y) = (as_numbers(frame[role], degrees=roles[0] == "lon") for role in roles)
     if roles == ("lon", "lat") and (bad_x | bad_y).any():
         x, bad_x = _sided(frame["lon"], x, bad_x)
         y, bad_y = _sided(frame["lat"], y, bad_y)
@@ -134,8 +134,9 @@ def _degrees(text: pd.Series[str]) -> Floats:
     parts = text.str.extract(_DEGREES)
     d, m, s = (pd.to_numeric(parts[key].str.replace(",", "."), errors="coerce").fillna(0 if key != "d" else np.nan)
                for key in "dms")  # fmt: skip
-    sign = np.where(parts["side"].str.upper().isin(("S", "W", "O")), -1.0, 1.0)
-    return np.asarray(sign * (d + m / 60 + s / 3600), np.float64)
+    sign = np.where(parts["side"].str.upper().isin(("S", "W")), -1.0, 1.0)
+    sound = (m < 60) & (s < 60)
+    return np.where(sound, sign * (d + m / 60 + s / 3600), np.nan)
 
 
 def parse_places(text: pd.Series[str]) -> tuple[Floats, Floats]:
@@ -150,17 +151,20 @@ def parse_places(text: pd.Series[str]) -> tuple[Floats, Floats]:
         rows = np.flatnonzero(left)
         if not len(rows):
             break
-        parts = text.iloc[rows].str.extract(pattern)
+        # What stands above a pair is an address.
+        shown = text.iloc[rows].str.rsplit("\n", n=1).str[-1] if pattern is _PAIR else text.iloc[rows]
+        parts = shown.str.extract(pattern)
         first, second = (pd.to_numeric(parts[key].str.replace(",", "."), errors="coerce").to_numpy(np.float64)
                          for key in ("lon", "lat"))  # fmt: skip
-        if pattern is _PAIR and (np.abs(second) > 90).any():
+        beyond = np.abs(second) > 90
+        if pattern is _PAIR and beyond.sum() > np.isfinite(second).sum() / 2:
             first, second = second, first
         found = np.isfinite(first) & np.isfinite(second)
         lon[rows[found]], lat[rows[found]] = first[found], second[found]
         left[rows[found]] = False
     rows = np.flatnonzero(left)
     if len(rows):
-        halves = text.iloc[rows].str.extract(r"(?i)^(.*?[NS])[,;\s]+(.*[EWO])\s*$")
+        halves = text.iloc[rows].str.extract(r"(?i)^(.*?[NS])[,;\s]+(.*[EW])\s*$")
         north, east = (_degrees(halves[n].fillna("")) for n in (0, 1))
         lon[rows], lat[rows] = np.where(np.isnan(north), np.nan, east), np.where(np.isnan(east), np.nan, north)
     return lon, lat

@@ -31,6 +31,7 @@ MOST_TIMES, MOST_MORE = 60, 64 << 20
 _ROWS_PER_BYTE, _ROWS_MORE = 20, 1_000_000
 """A Parquet file may hold so many rows per byte; one of events needs some bytes a row."""
 _MOST_FOLDER = 10_000
+_VIRTUAL = re.compile(rb"<(OGR|VRT|GDAL|WMS|WFS|WCS)|gdal_streamed_alg|gdal vector|/vsi[a-z]", re.IGNORECASE)
 _TABLES = (".csv", ".tsv", ".txt", ".json", ".geojson", ".ndjson", ".jsonl")
 
 
@@ -149,7 +150,9 @@ def _plain_kind(path: Path, head: bytes) -> Kind:
         if head[68:72] not in (b"GPKG", b"GP10", b"GP11"):
             raise DataError(f"{path.name} is a SQLite database, but no GeoPackage")
         return "geopackage"
-    if head.startswith(b"fgb"):
+    if _VIRTUAL.search(head):  # GDAL looks for these anywhere in the head, whatever a file begins with
+        raise DataError(f"{path.name} names other files or addresses: virtual formats are not opened")
+    if head.startswith(b"fgb\x03fgb"):
         return "flatgeobuf"
     if head.startswith(b"\x00\x00\x27\x0a"):
         return "shapefile"
@@ -190,7 +193,11 @@ def _of_archive(path: Path) -> Form:
             return Form("xml", member=drawn[0])  # a KMZ may hold several, which belong together
         for ending, kind in ((".shp", "shapefile"), (".gpkg", "geopackage")):
             if own := [name for name in names if name.lower().endswith(ending)]:
-                return Form(kind, member=_one(path, own))  # type: ignore[arg-type]
+                member = _one(path, own)
+                with archive.open(member) as file:
+                    if _plain_kind(path, file.read(_HEAD)) != kind:
+                        raise DataError(f"{path.name}: {member} is not what its name says")
+                return Form(kind, member=member)
         member = _one(path, [name for name in names if name.lower().endswith(_TABLES)], names=names)
         with archive.open(member) as file:
             return Form(_plain_kind(path, file.read(_HEAD)), member=member)

@@ -89,6 +89,8 @@ def dialect_of(path: Path, form: Form) -> Dialect:
     at = _header_row(rows[mark])
     stop, cells = rows[mark][at]
     passed = sum(any(cell.strip() for cell in row) for _, row in rows[mark][:at])
+    if len(cells) == (usual := _evenness(rows[mark])[1]) - 1 and at == 0:
+        cells = [*cells, ""] if all(row[-1] == "" for _, row in rows[mark] if len(row) == usual) else cells
     names = tuple(name.strip() or f"column {n}" for n, name in enumerate(cells, 1))
     below = rows[mark][at + 1][1] if at + 1 < len(rows[mark]) else []
     # A roster may have dates as names: in a table without a header, the row below looks the same.
@@ -134,8 +136,10 @@ def _header_row(rows: list[tuple[int, list[str]]]) -> int:
     widths = Counter(len(row) for _, row in rows if any(row))
     width = max((one for one, n in widths.items() if n > 1), key=lambda one: (widths[one], one), default=0)
     filled = [sum(bool(cell.strip()) for cell in row) for _, row in rows]
-    plain = [n for n, (_, row) in enumerate(rows) if filled[n] and not _NO_ROW.match(row[0])]
+    plain = [n for n, (_, row) in enumerate(rows) if filled[n] and not (_NO_ROW.match(row[0]) and len(row) != width)]
     first = plain[0] if plain else 0
+    if len(rows[first][1]) == width - 1 and all(row[-1] == "" for _, row in rows if len(row) == width):
+        return first  # every row ends with a mark of its own
     if not width or (len(rows[first][1]) >= width and filled[first] > len(rows[first][1]) / 2):
         return first
     return next((n for n in plain if len(rows[n][1]) == width and filled[n] > width / 2), first)
@@ -184,13 +188,12 @@ def read_head(path: Path, form: Form, wanted: list[str], rows: int) -> pd.DataFr
 class _BadRows:
     """Rows of another width: what programs write around a table is passed over, the others are told."""
 
-    def __init__(self, columns: tuple[str, ...]) -> None:
+    def __init__(self) -> None:
         self.told: list[str] = []
         self.passed = 0
-        self._columns = columns
 
     def __call__(self, row: Any) -> str:
-        if _NO_ROW.match(row.text or "") or not (row.text or "").strip():
+        if (row.actual_columns == 1 and _NO_ROW.match(row.text or "")) or not (row.text or "").strip():
             self.passed += 1
             return "skip"
         number = "a row" if row.number is None else f"row {row.number}"
@@ -199,7 +202,7 @@ class _BadRows:
 
 
 def _read(path: Path, form: Form, wanted: list[str], *, dialect: Dialect, probe: Probe | None) -> Table:
-    names, bad = dialect.names, _BadRows(dialect.names)
+    names, bad = dialect.names, _BadRows()
     batches: list[pa.RecordBatch] = []
     options = {
         "read_options": pa.csv.ReadOptions(
@@ -302,7 +305,9 @@ def check_quotes(path: Path, form: Form, dialect: Dialect, *, rows: int = 0) -> 
     with opened(path, form) as file:
         content = file.read()
     mark = dialect.delimiter.encode()
-    lengthy = re.compile(rb"(?:^|[" + re.escape(mark) + rb'\r\n])"((?:[^"]|"")*+)(?:"|\Z)')
+    lengthy = re.compile(
+        rb"(?:^|[" + re.escape(mark) + rb'\r\n])"((?:[^"]|"")*+)(?:"|\Z)(?P<next>[^' + re.escape(mark) + rb"\r\n]?)"
+    )
     wanted, found, swallowed = max(len(dialect.names) - 1, 1), [], 0
     for cell in lengthy.finditer(content):
         inner = cell[1]
@@ -310,7 +315,8 @@ def check_quotes(path: Path, form: Form, dialect: Dialect, *, rows: int = 0) -> 
             continue
         between = re.split(rb"\r\n|\n|\r", inner)[1:-1]
         alike = sum(line.count(mark) >= wanted for line in between)
-        if alike >= (1 if wanted >= 3 else 3):
+        # A closing quote ends its cell: text behind it shows that it opened another.
+        if alike >= (1 if wanted >= 3 else 3) or cell["next"]:
             found.append(cell.start(1))
             swallowed += len(between) + 1
     if found:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from allocator.errors import DataError
+from allocator.facts import note
 from allocator.io.tables.forms.content import Form, opened
 from allocator.io.tables.forms.table import GEOMETRY_X, GEOMETRY_Y, Table
 
@@ -23,7 +24,8 @@ def is_geojson(path: Path, form: Form) -> bool:
     with opened(path, form) as file:
         head = file.read(1 << 16)
     start = b"".join(head.split())
-    return b'"type":"FeatureCollection"' in start and b"gdal_streamed_alg" not in start
+    sorted_keys = b'"geometry":{"coordinates":' in start and b'"type":"Feature"' in start
+    return b'"type":"FeatureCollection"' in start or sorted_keys
 
 
 def read_records(path: Path, form: Form) -> Table:
@@ -96,28 +98,39 @@ def _columns_apart(answer: dict[str, Any]) -> list[str]:
 def _of_features(path: Path, answer: dict[str, Any]) -> Table:
     """Return the table of an Esri feature set: attributes, times as such, and the places of its points."""
     features = [one for one in answer["features"] if isinstance(one, dict)]
+    notes = (
+        (note("history.answer_cut", file=path.name, count=len(features)),)
+        if answer.get("exceededTransferLimit")
+        else ()
+    )
     kinds = {one.get("name"): one.get("type") for one in answer.get("fields") or [] if isinstance(one, dict)}
-    frame = _frame(one.get("attributes") or one.get("properties") or {} for one in features)
+    frame = _frame(_dict(one.get("attributes") or one.get("properties")) for one in features)
     for name in frame:
         if kinds.get(name) == "esriFieldTypeDate":
             milliseconds = pd.to_numeric(frame[name], errors="coerce")
             frame[name] = pd.to_datetime(milliseconds, unit="ms", utc=True)
-    shapes = [one.get("geometry") or {} for one in features]
+    shapes = [_dict(one.get("geometry")) for one in features]
     if not any(shapes):
-        return Table(frame)
+        return Table(frame, notes=notes)
     if wrong := sum(bool(shape) and not {"x", "y"} <= set(shape) for shape in shapes):
         raise DataError(f"{path.name}: {wrong:,} of {len(shapes):,} features are not points", count=wrong)
     for name, key in ((GEOMETRY_X, "x"), (GEOMETRY_Y, "y")):
         numbers = [shape.get(key) for shape in shapes]
         frame[name] = np.array([float(n) if isinstance(n, int | float) else np.nan for n in numbers])
-    system = answer.get("spatialReference") or {}
+    system = _dict(answer.get("spatialReference"))
     code = system.get("latestWkid") or system.get("wkid")
+    code = code if isinstance(code, int) else None
     return Table(
         frame,
         crs=f"{'ESRI' if (code and 53_000 <= code < 55_000) or (code and code > 100_000) else 'EPSG'}:{code}"
         if code
         else None,
+        notes=notes,
     )
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _frame(records: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> pd.DataFrame:
@@ -132,6 +145,8 @@ def _flat(record: dict[str, Any], prefix: str = "", depth: int = _DEPTH) -> dict
     for name, value in record.items():
         if isinstance(value, dict) and depth and "coordinates" not in value:
             flat |= _flat(value, f"{prefix}{name}.", depth - 1)
-        else:
-            flat[prefix + name] = json.dumps(value) if isinstance(value, dict | list) else value
+        elif isinstance(value, dict | list):
+            flat[prefix + name] = json.dumps(value)
+        else:  # NumPy has no numbers beyond 64 bits
+            flat[prefix + name] = str(value) if isinstance(value, int) and abs(value) >= 2**63 else value
     return flat

@@ -27,9 +27,24 @@ def address_of(path: Path, form: Form, *, json: str = "GeoJSON") -> str:
     return inside
 
 
+_OFFLINE = {"GDAL_HTTP_PROXY": "0.0.0.0:9", "GDAL_HTTPS_PROXY": "0.0.0.0:9", "GDAL_HTTP_MAX_RETRY": "0",
+            "CPL_VSIL_CURL_ALLOWED_FILENAME": "none"}  # fmt: skip
+"""A GeoJSON may name an address for its coordinate system, which GDAL would fetch: there is no way out."""
+
+
 @contextmanager
 def quiet() -> Iterator[list[warnings.WarningMessage]]:
-    """Keep what GDAL warns of from the terminal; it is told where it matters."""
+    """Keep what GDAL warns of from the terminal, and GDAL from the network; warnings are told where they matter."""
+    pyogrio.set_gdal_config_options(_OFFLINE)
+    try:
+        with _recorded() as told:
+            yield told
+    finally:
+        pyogrio.set_gdal_config_options(dict.fromkeys(_OFFLINE))
+
+
+@contextmanager
+def _recorded() -> Iterator[list[warnings.WarningMessage]]:
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         yield told

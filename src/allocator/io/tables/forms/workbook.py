@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import io
+import re
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +20,8 @@ from allocator.io.tables.forms.table import Table, explained
 _MOST_CELLS = 50_000_000
 """A sheet of more cells is not opened: one of a million rows and 20 columns takes 3 GB."""
 _HEADER_WITHIN = 20
+_REFERENCE = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
+_TOTALS = ("total", "totals", "grand total", "summe", "somme", "total general")
 
 
 def read_sheet(path: Path, sheet: str | None) -> Table:
@@ -34,7 +39,12 @@ def read_sheet(path: Path, sheet: str | None) -> Table:
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(path.read_bytes()))
         if sheet is not None and sheet not in book.sheet_names:
             raise DataError(f"{path.name} has no sheet {sheet!r}; it has {some(book.sheet_names, 20)}")
+        huge = _too_far(path, book.sheet_names)
         for name in [sheet] if sheet is not None else book.sheet_names:
+            if name in huge:
+                raise DataError(
+                    f"{path.name}, {name!r}: its cells reach too far: delete empty rows and columns, or export CSV"
+                )
             page = book.get_sheet_by_name(name)
             if page.height * page.width > _MOST_CELLS:
                 raise DataError(
@@ -49,12 +59,37 @@ def read_sheet(path: Path, sheet: str | None) -> Table:
     return _table(path, name, rows, others if sheet is None else [])
 
 
+def _too_far(path: Path, sheets: Sequence[str]) -> frozenset[str]:
+    """Return the sheets of an XLSX whose last cell lies too far out: they take memory for all cells before it.
+
+    The file of a sheet is looked through for its farthest reference: what it says of its own size may be false.
+    """
+    if not zipfile.is_zipfile(path):
+        return frozenset()
+    with zipfile.ZipFile(path) as archive:
+        files = [name for name in archive.namelist() if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name)]
+        far = False
+        for file in files:
+            rows = columns = 0
+            with archive.open(file) as sheet:
+                rest = b""
+                while block := sheet.read(1 << 20):
+                    for letters, number in _REFERENCE.findall(rest + block):
+                        rows = max(rows, int(number))
+                        columns = max(columns, functools.reduce(lambda n, c: 26 * n + c - 64, letters, 0))
+                    rest = block[-32:]
+            far |= rows * columns > _MOST_CELLS
+    return frozenset(sheets) if far else frozenset()
+
+
 def _table(path: Path, name: str, rows: Sequence[Sequence[object]], others: list[str]) -> Table:
     filled = [sum(cell != "" for cell in row) for row in rows[:_HEADER_WITHIN]]
     width = max(filled)
     at = next(n for n, count in enumerate(filled) if count > width / 2)
     names = [str(cell).strip() or f"column {n}" for n, cell in enumerate(rows[at], 1)]
     body = [row for row in rows[at + 1 :] if any(cell != "" for cell in row)]
+    while body and str(body[-1][0]).strip().casefold() in _TOTALS:
+        body = body[:-1]
     columns = list(zip(*body, strict=True)) or [()] * len(names)
     frame = pd.DataFrame({n: _column(values) for n, values in enumerate(columns)})
     frame.columns = pd.Index(names)
