@@ -64,6 +64,8 @@ def look(
         raise ConfigError(f"--column {wrong[0]!r}: write role=column, such as time=occurred_at")
     found = look_at(file, timezone=timezone, columns={role: name for role, _, name in pairs}, crs=crs, layer=layer)
     typer.echo(json.dumps(look_figures(found), ensure_ascii=False) if as_json else look_text(found))
+    if found.error:
+        raise typer.Exit(3)
 
 
 @app.command()

@@ -98,6 +98,9 @@ WORDS: dict[str, str] = {
         "local; "
         'data.offsets = "ignore" takes all as local'
     ),
+    "zone_far": (
+        "the area lies at longitude {lon:.1f}, {hours:.0f} hours from the time zone {zone}: is job.timezone the agency's own?"
+    ),
     "clocks_taken": "column {column!r}: numbers are taken as {form}",
     "times_taken": "column {column!r} is taken as {form}; data.time_format says otherwise",
     "kinds_one_number": "kind {kind}: {names:some} {names:?are the same number and count to it}",

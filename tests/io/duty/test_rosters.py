@@ -99,7 +99,7 @@ def test_a_long_list_of_faults_is_kept_whole_and_shown_short(tmp_path):
     assert error.value.count == len(error.value.faults) == 1_084
     lines = str(error.value).splitlines()
     assert len(lines) == 22
-    assert lines[0] == "duty.csv has 1,084 faults"
+    assert lines[0].startswith("duty.csv has 1,084 faults (its units are those of units.csv")
     assert lines[-1] == "  and 1,064 more"
 
 

@@ -408,8 +408,9 @@ def test_rows_that_end_with_a_mark_of_their_own(tmp_path):
 
 
 def test_a_cell_of_many_lines_is_looked_at_once():
-    read_events(table(lon=None, lat=None, place=["a" + "\n" * 5_000 + f"({y}, {x})" for x, y in zip(LON, LAT, strict=True)]),
-                timezone=ZONE, columns={"time": "when", "kind": "kind", "place": "place", "id": "id"})  # fmt: skip
+    places = ["a" + "\n" * 5_000 + f"({y}, {x})" for x, y in zip(LON, LAT, strict=True)]
+    columns = {"time": "when", "kind": "kind", "place": "place", "id": "id"}
+    check(read_events(table(lon=None, lat=None, place=places), timezone=ZONE, columns=columns))
 
 
 def test_a_sheet_that_reaches_to_the_last_cell_is_refused_before_it_is_opened(tmp_path):

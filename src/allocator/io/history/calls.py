@@ -187,8 +187,8 @@ def _assemble(frame: pd.DataFrame, section: StaffingSection, *, book: Book, time
     units = units_of(frame, section, book)
     origin = origins_of(frame, section, book)
     place = places_of(frame, section, book)
-    units = fold_repeated(frame, stamps, units, section, book)
     check_order(stamps, section, book, size=len(frame))
+    units = fold_repeated(frame, stamps, units, section, book)  # after: the folded call has stamps of several rows
     if book.faults:
         several = "1 fault" if len(book.faults) == 1 else f"{len(book.faults)} faults"
         raise DataError(

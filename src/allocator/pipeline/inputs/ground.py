@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
+import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pyproj
 
 from allocator import io, planning, report, risk
 from allocator.config import Job
 from allocator.domain import Area, Bools, Floats, Tessellation
-from allocator.facts import Note
+from allocator.facts import Note, note
+
+_FAR_HOURS = 4.0
+"""No place keeps a clock farther from its sun; the west of China comes to 3."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +65,21 @@ def ground_of(job: Job) -> Ground:
     risk.check_model(job.risk.model)
     risk.check_holidays(job.risk.holidays, job.job.week.year)
     planning.check_solver(job.allocation.solver)
-    area = io.read_job_area(job)
+    area = _with_zone(io.read_job_area(job), job.job.timezone)
     city = tessellate(job, area)
     return Ground(job, area, city, _places(job, city), io.read_job_residents(job, city))
+
+
+def _with_zone(area: Area, timezone: str) -> Area:
+    """Return the area, with a note where its longitude is hours away from the time zone."""
+    x, y = area.outline.centroid.coords[0]
+    lon, _ = pyproj.Transformer.from_crs(area.crs, "EPSG:4326", always_xy=True).transform(x, y)
+    offset = dt.datetime(2026, 1, 1, tzinfo=zoneinfo.ZoneInfo(timezone)).utcoffset()
+    hours = (offset.total_seconds() if offset else 0.0) / 3600 - lon / 15
+    away = abs((hours + 12) % 24 - 12)
+    if away <= _FAR_HOURS:
+        return area
+    return dataclasses.replace(area, notes=(*area.notes, note("history.zone_far", zone=timezone, lon=lon, hours=away)))
 
 
 def tessellate(job: Job, area: Area) -> Tessellation:

@@ -9,7 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from allocator.domain import CLEAR_IMPUTED, HOURS, Bools, Calls, Floats, Ints, Shift, date_of, day_number, local_clock
+from allocator.domain import (
+    CLEAR_IMPUTED,
+    HOURS,
+    Bools,
+    Calls,
+    Floats,
+    Ints,
+    Shift,
+    date_of,
+    day_number,
+    local_clock,
+    stretches_of,
+)
 from allocator.errors import DataError
 from allocator.facts import Note, note
 
@@ -212,6 +224,34 @@ def _officer(calls: Calls, hour: Ints, exposure: Floats) -> Floats:
     share = np.bincount(rows, minutes[placed], len(calls.districts))
     share = share / share.sum() if share.sum() else np.full(len(share), 1 / len(share))
     return np.asarray(by_hour[:, None] * minutes.mean() * share)
+
+
+def own_share(shifts: Sequence[Shift], hour: npt.NDArray[np.int16], timezone: str) -> Floats:
+    """Return the part of the calls of each hour that falls to a shift, (n_shifts, n_hours); those that overlap share.
+
+    Parameters
+    ----------
+    shifts : sequence of Shift
+        The planned shifts.
+    hour : (n_shifts, n_hours) int16
+        From `hours_of_shifts`.
+    timezone : str
+        IANA name of the local time.
+    """
+    share = np.ones(hour.shape)
+    stretches = [stretch for stretch in stretches_of(shifts) if len(stretch[2]) > 1]
+    if not stretches:
+        return share
+    lost = np.zeros(hour.shape)
+    for start, stop, rows in stretches:
+        first = np.datetime64(start.astimezone(dt.UTC).replace(tzinfo=None), "s")
+        minutes = first + np.arange(round((stop - start).total_seconds() / 60)) * np.timedelta64(60, "s")
+        day, minute = local_clock(minutes, timezone)
+        inside = np.bincount((day + 3) % 7 * 24 + minute // 60, minlength=HOURS)
+        for row in rows:
+            lost[row] += np.where(hour[row] >= 0, inside[hour[row]], 0) * (1 - 1 / len(rows))
+    _, length = hours_of_shifts(shifts, timezone)
+    return np.asarray(share - np.divide(lost, length, out=np.zeros_like(lost), where=length > 0))
 
 
 def hours_of_shifts(shifts: Sequence[Shift], timezone: str) -> tuple[npt.NDArray[np.int16], Floats]:

@@ -15,7 +15,7 @@ from allocator.config import RoutesSection, StaffingSection
 from allocator.domain import WHOLE_CITY, Calls, Ints, Roster, Shift, Staffing, Tessellation
 from allocator.errors import ConfigError, DataError, nearest, some
 from allocator.facts import Note, note
-from allocator.planning.staffing.arrivals import expect, hours_of_shifts
+from allocator.planning.staffing.arrivals import expect, hours_of_shifts, own_share
 from allocator.planning.staffing.demand import demand_of, fewest, spread_units, waits
 from allocator.planning.staffing.help import helping_districts
 from allocator.planning.staffing.minimums import minimums_of
@@ -57,6 +57,8 @@ def staff(
     arrivals = expect(placed, week=min(shift.day for shift in shifts), weeks=options.weeks)
     hour, minutes = hours_of_shifts(shifts, placed.timezone)
     demand = demand_of(arrivals, hour, minutes, priorities=placed.priorities, options=options)
+    share = own_share(shifts, hour, placed.timezone)
+    demand = dataclasses.replace(demand, rate=demand.rate * share[None, :, :, None])
     floor = minimums_of(options, placed.districts, shifts)
     pooled = fewest(demand.pooled(), options)[0]
     needed = spread_units(demand, pooled, np.zeros_like(floor)) if options.help == "city" else fewest(demand, options)
@@ -65,7 +67,9 @@ def staff(
     spread = None if given is None else spread_units(demand, given, floor)
     wait, within = waits(demand, required, options)
     wait_given, within_given = (None, None) if spread is None else waits(demand, spread, options)
-    officer = np.einsum("shd,sh->ds", np.where((hour >= 0)[..., None], arrivals.officer[hour], 0.0), minutes / 60)
+    officer = np.einsum(
+        "shd,sh->ds", np.where((hour >= 0)[..., None], arrivals.officer[hour], 0.0), share * minutes / 60
+    )
     return Staffing(
         districts=placed.districts, priorities=placed.priorities, shifts=tuple(shifts), hour=hour, minutes=minutes,
         rate=demand.rate, units_per_call=arrivals.units_per_call, service=arrivals.service, officer_minutes=officer,
@@ -76,7 +80,8 @@ def staff(
         help=helping_districts(
             placed, demand, required if spread is None else spread, shifts, city=city, routes=routes
         ),
-        ledger=placed.ledger, notes=(*placed.notes, *arrivals.notes, *_notes(placed, given, floor, options)),
+        ledger=placed.ledger, notes=(*placed.notes, *arrivals.notes, *_notes(placed, given, floor, options),
+               *((note("staffing.overlap"),) if (share < 1).any() else ())),
     )  # fmt: skip
 
 

@@ -44,7 +44,8 @@ def _lines(look: Look) -> Iterator[str]:
     if look.personal:
         yield f"  look personal, no value was read: {', '.join(look.personal)}"
     if look.error:
-        yield f"\nit cannot be read so: {look.error}"
+        yield "\nit cannot be read so; --column ROLE=NAME, such as --column time=NAME, says what a column holds:"
+        yield look.error
     if look.events is not None:
         yield from _of_events(look)
     yield f"\nfor the job file\n\n{look.section()}"

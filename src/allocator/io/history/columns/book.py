@@ -103,7 +103,13 @@ class Book:
             worst = [] if rows is None else [*_worst(rows, kind, kinds), *_worst(rows, month, None)]
             if count > WORTH_TELLING * total or worst:
                 left_out = reason.startswith("left out")
-                key = "data.leave_out" if left_out else _KEYS.get(reason, f"{self.section}.bad_rows")
+                key = (
+                    "data.leave_out"
+                    if left_out
+                    else "data.missing"
+                    if reason == "impossible place"
+                    else _KEYS.get(reason, f"{self.section}.bad_rows")
+                )
                 notes.append(
                     note("history.rows_lost", reason=reason, count=count, total=total, share=count / total,
                          parts=worst, key=key)

@@ -116,7 +116,7 @@ def _order_fault(
     row = int(np.flatnonzero(rows)[0])
     names = [str(getattr(section.columns, role)) for role in pair]
     return (
-        f"{int(rows.sum()):,} of {size:,} calls are stamped {later} before {earlier} (columns {names[1]!r} and "
+        f"{int(rows.sum()):,} of {size:,} rows are stamped {later} before {earlier} (columns {names[1]!r} and "
         f"{names[0]!r}), for example row {row + 2}: {stamps[later][row]} before {stamps[earlier][row]} UTC; "
         'correct them, or set staffing.bad_rows = "drop" to leave such rows out'
     )

@@ -275,7 +275,9 @@ def _is_trimming(cells: list[str], names: list[str]) -> bool:
         return True
     if any(plain) and all(re.fullmatch(r"[-=_]*", cell) for cell in plain) and any(len(cell) > 1 for cell in plain):
         return True
-    return bool(set(plain) & set(_TOTALS)) and sum(map(bool, plain)) <= max(2, len(plain) // 2)
+    return any(cell in _TOTALS or cell.startswith(("total ", "grand total")) for cell in plain) and sum(
+        map(bool, plain)
+    ) <= max(2, len(plain) // 2)
 
 
 def check_quotes(path: Path, form: Form, dialect: Dialect, *, rows: int = 0) -> None:

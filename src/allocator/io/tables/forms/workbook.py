@@ -88,7 +88,7 @@ def _table(path: Path, name: str, rows: Sequence[Sequence[object]], others: list
     at = next(n for n, count in enumerate(filled) if count > width / 2)
     names = [str(cell).strip() or f"column {n}" for n, cell in enumerate(rows[at], 1)]
     body = [row for row in rows[at + 1 :] if any(cell != "" for cell in row)]
-    while body and str(body[-1][0]).strip().casefold() in _TOTALS:
+    while body and str(body[-1][0]).strip().casefold().rstrip(": 0123456789").strip() in _TOTALS:
         body = body[:-1]
     columns = list(zip(*body, strict=True)) or [()] * len(names)
     frame = pd.DataFrame({n: _column(values) for n, values in enumerate(columns)})
