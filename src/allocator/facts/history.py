@@ -99,7 +99,8 @@ WORDS: dict[str, str] = {
         'data.offsets = "ignore" takes all as local'
     ),
     "zone_far": (
-        "the area lies at longitude {lon:.1f}, {hours:.0f} hours from the time zone {zone}: is job.timezone the agency's own?"
+        "the area lies at longitude {lon:.1f}, {hours:.0f} hours from the time zone {zone}: is job.timezone "
+        "the agency's own?"
     ),
     "clocks_taken": "column {column!r}: numbers are taken as {form}",
     "times_taken": "column {column!r} is taken as {form}; data.time_format says otherwise",

@@ -102,7 +102,7 @@ def test_stamps_out_of_order_are_refused_with_number_place_and_way_out():
         read(frame)
     text = str(caught.value)
     assert "1 of 40 rows are stamped cleared before received" in text
-    assert "1 of 40 calls are stamped arrived before dispatched" in text
+    assert "1 of 40 rows are stamped arrived before dispatched" in text
     assert "row 7" in text
     assert 'staffing.bad_rows = "drop"' in text
     calls = read(frame, bad_rows="drop")
