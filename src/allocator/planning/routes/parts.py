@@ -47,7 +47,7 @@ def most_together(problem: AllocationProblem) -> int:
 
 
 def effort_of(problem: AllocationProblem, routes: RoutesSection) -> RoutesSection:
-    """Return the settings with the runs and iterations of a plan: beyond `FULL` visits runs × iterations × visits stays.
+    """Return the settings of a plan: beyond `FULL` visits, runs × iterations × visits stays the same.
 
     The runs go first: half of a short run is making its tables.
     """
