@@ -134,6 +134,7 @@ def home_targets(problem: DutyProblem) -> Ints:
 
 
 def per_home(problem: DutyProblem, works: Bools) -> Ints:
+    """Return the units of each home district in each shift of a roster."""
     targets = np.zeros(home_targets(problem).shape, np.int64)
     if targets.size:
         known = problem.home >= 0
