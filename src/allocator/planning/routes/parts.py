@@ -18,9 +18,9 @@ from allocator.planning.routes.orienteering import Orienteering, Tours
 
 TOGETHER, IN_PARTS = 12, 4
 """Most units whose routes are searched for together, and how many are where a crew is cut."""
-FULL = 30_000
+FULL = 16_000
 """Visits of a plan up to which the search has all its iterations: a week of Chicago has room for about 15,000."""
-FEWEST = 6
+FEWEST = 8
 """Iterations of a run, at the least."""
 
 
@@ -47,14 +47,15 @@ def most_together(problem: AllocationProblem) -> int:
 
 
 def effort_of(problem: AllocationProblem, routes: RoutesSection) -> RoutesSection:
-    """Return the settings of a plan: beyond `FULL` visits, runs × iterations × visits stays the same.
+    """Return the settings of a plan: the more visits beyond `FULL`, the fewer runs and iterations for each.
 
-    The runs go first: half of a short run is making its tables.
+    The runs go first, because half of a short run is making its tables; then the iterations, by the square of what is
+    too much: for 1,000 units 8 iterations took 71 s where 32 took 123 s, and delivered the same to 1 in 3,000.
     """
     share = min(1.0, FULL / max(room_for(problem), 1))
     runs = max(1, int(routes.runs * share))
     left = min(1.0, share * routes.runs / runs)
-    iterations = max(min(routes.iterations, FEWEST), int(routes.iterations * left))
+    iterations = max(min(routes.iterations, FEWEST), int(routes.iterations * left**2))
     return routes.model_copy(update={"runs": runs, "iterations": iterations})
 
 
