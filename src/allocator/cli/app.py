@@ -82,7 +82,7 @@ def _unexpected(error: Exception) -> int:
     if os.environ.get("ALLOCATOR_TRACEBACK"):
         raise error
     if isinstance(error, MemoryError):
-        sys.stderr.write("error: not enough memory: use larger cells, fewer kinds or a shorter history\n")
+        sys.stderr.write("error: not enough memory: use larger cells, fewer kinds, a shorter history or fewer units\n")
         return 1
     sys.stderr.write(
         f"error: an unforeseen fault ({type(error).__name__}: {error}). Please report it; "

@@ -76,6 +76,7 @@ def duty_of(ground: Ground, *, soften: bool = False) -> Duty:
         limited = terms.limited()
         if not soften:
             planning.check_feasible(limited)
+    planning.search_of(limited, job.routes)
     return Duty(ground, roster, staffing, terms)
 
 

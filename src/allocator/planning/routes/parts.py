@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from allocator.config import RoutesSection
-from allocator.domain import AllocationProblem, Floats, Ints
+from allocator.domain import AllocationTerms, Floats, Ints
 from allocator.planning.routes.orienteering import Orienteering, Tours
 
 TOGETHER, IN_PARTS = 12, 4
@@ -41,12 +41,12 @@ class Part:
     units: Ints
 
 
-def most_together(problem: AllocationProblem) -> int:
+def most_together(problem: AllocationTerms) -> int:
     """Return how many units are routed together: fewer where the plan is so large that it needs less work."""
     return TOGETHER if room_for(problem) <= FULL else IN_PARTS
 
 
-def effort_of(problem: AllocationProblem, routes: RoutesSection) -> RoutesSection:
+def effort_of(problem: AllocationTerms, routes: RoutesSection) -> RoutesSection:
     """Return the settings of a plan: the more visits beyond `FULL`, the fewer runs and iterations for each.
 
     The runs go first, because half of a short run is making its tables; then the iterations, by the square of what is
@@ -59,7 +59,7 @@ def effort_of(problem: AllocationProblem, routes: RoutesSection) -> RoutesSectio
     return routes.model_copy(update={"runs": runs, "iterations": iterations})
 
 
-def room_for(problem: AllocationProblem) -> int:
+def room_for(problem: AllocationTerms) -> int:
     """Return the visits that the units on duty can make at most; the same for a task alone as for the whole plan."""
     return int((problem.on_duty.astype(np.int64) * problem.blocks).sum())
 
