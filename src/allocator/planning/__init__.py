@@ -16,6 +16,6 @@ __all__ = [
     "LONG", "SOLVERS", "AreaEstimates", "Change", "RouteTerms", "Terms", "allocate", "allocation_edits", "area_counts",
     "area_estimates", "area_needs", "build_problem", "check_feasible", "check_pins", "check_solver", "edited",
     "make_roster", "naming_edits", "openings_of", "overloads", "patrol_of", "places_named", "plan_outreach",
-    "plan_patrol", "replan", "rivals_of", "search_of", "shift_rows", "soften", "solve", "staff", "staffing_columns", "survey_means",
-    "terms_of", "visits_changed", "with_classes", "with_workload",
+    "plan_patrol", "replan", "rivals_of", "search_of", "shift_rows", "soften", "solve", "staff", "staffing_columns",
+    "survey_means", "terms_of", "visits_changed", "with_classes", "with_workload",
 ]  # fmt: skip
