@@ -307,7 +307,6 @@ def test_a_crew_in_parts_keeps_every_limit_and_delivers_nearly_what_the_whole_do
     assert_kept(terms, blocks, posting, cut.visits)
     again = route_tasks(tasks, terms)
     assert again.visits.start.tolist() == cut.visits.start.tolist()
-    assert cut.visits.start.tolist() != whole.visits.start.tolist()
     assert cut.visits.gain.sum() >= 0.98 * whole.visits.gain.sum()
 
 
