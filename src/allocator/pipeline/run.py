@@ -45,6 +45,9 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         problem = terms.valued(surface)
         problem, softened = planning.soften(problem) if soften else (problem, ())
         rivals = planning.rivals_of(problem, job.allocation.solver)
+    search = planning.search_of(problem, job.routes)
+    if search.seconds > planning.LONG:
+        clock.tell(f"routes: {search}")
     with clock("duty and routes"), planning.naming_edits(edits):
         plan = planning.plan_patrol(
             problem, surface, terms.roster, allocation=job.allocation, routes=job.routes, travel=asks.travel,

@@ -356,3 +356,31 @@ def test_the_roster_section_is_checked(section, words):
     with pytest.raises(ConfigError) as error:
         parse_job(content)
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize(("units", "wanted"), [(8, 2), (12, 4), (10, 8)])
+def test_shortages_are_spread_over_shifts_and_never_grow(units, wanted):
+    roster = roster_of([f"A{n}" for n in range(units)], days=7)
+    asked = DutyWishes({shift.id: wanted for shift in roster.shifts if shift.name != "night"})
+    made = make_roster(roster, asked, rules(max_shifts=2))
+    on = np.array([sum(s == shift.id for _, s in made.duty) for shift in roster.shifts if shift.name != "night"])
+    assert on.sum() == min(2 * units, 14 * wanted)
+    lack = wanted - on
+    step = -(-wanted // 8)
+    assert lack.max() - lack.min() <= step
+
+
+def test_the_price_of_a_shortage_equals_its_plain_twin():
+    rng = np.random.default_rng(5)
+    for wanted in (1, 2, 7, 8, 30):
+        problem = DutyProblem(
+            units=("A",), shifts=("s",), day=np.zeros(1, np.int32), kind=np.zeros(1, np.int32), start=np.zeros(1, int),
+            stop=np.full(1, 480), weekend=np.full(1, -1, np.int32), rules=(DutyRules(),), may=np.ones((1, 1), bool),
+            must=np.zeros((1, 1), bool), wish=np.zeros((1, 1)), wanted=np.full(1, wanted, np.int32),
+            short=np.full(1, 100.0), spare=np.ones(1), home=np.full(1, -1, np.int32), spread=1.0,
+        )  # fmt: skip
+        there = bool(rng.random() < 0.5)
+        price = 0.0
+        for unit in range(wanted - there):
+            price += 100 + 12.5 * sum(unit >= -(-wanted * level // 8) for level in range(1, 8))
+        assert -problem.worth(np.array([[there]])) == pytest.approx(price)

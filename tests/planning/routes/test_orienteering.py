@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import naive
 from allocator.kernels.orienteering import team_orienteering
 from allocator.planning.routes.orienteering import Orienteering, reachable
+from allocator.planning.routes.parts import IN_PARTS, TOGETHER, joined, parts_of
 from allocator.planning.routes.search import Effort, near_best, solve
 from allocator.planning.routes.timetable import timetable
 
@@ -207,3 +208,26 @@ def test_destroying_and_repairing_finds_the_optimum_of_small_problems(seed):
     worth = {mask: sum(prize[i] for i in range(visits) if mask >> i & 1) for mask in short}
     best = max(worth[a] + worth[b] for a in short for b in short if not a & b)
     assert sum(prize[tours[r, 1 : size[r] + 1]].sum() for r in range(units)) == best
+
+
+@pytest.mark.parametrize("units", [13, 17, 30])
+def test_parts_share_out_every_visit_and_unit_once_and_joined_tours_hold(units):
+    problem = problem_of(3, visits=4 * units, units=units, windows=True, breaks=True)
+    rng = np.random.default_rng(units)
+    places = problem.travel.shape[1]
+    parts = parts_of(problem, rng.random(places), rng.random(places), most=TOGETHER)
+    assert max(len(part.units) for part in parts) <= IN_PARTS
+    assert sorted(np.concatenate([part.units for part in parts]).tolist()) == list(range(units))
+    assert sorted(np.concatenate([part.rows for part in parts]).tolist()) == list(range(len(problem.place)))
+    for part in parts:  # a visit or break of one unit lies with that unit
+        only = problem.only[part.rows]
+        assert set(only[only >= 0].tolist()) <= set(part.units.tolist())
+    whole = joined(units, parts, [[solve(part.problem, iterations=20, runs=1)] for part in parts])[0]
+    met = [row for tour in whole.order for row in tour]
+    assert len(met) == len(set(met))
+    assert whole.prize == pytest.approx(problem.prize[met].sum())
+    for part in parts:
+        for unit in part.units.tolist():
+            own = whole.order[unit]
+            blocks = [row for row in own if not problem.is_break[row]]
+            assert timetable(problem, unit, blocks) is not None

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import allocator.planning.routes.parts as parts_module
 import planning_city
 from allocator.config import AllocationSection, PlaceWindow, Policy, RoutesSection, StaffingSection
 from allocator.domain import LOTTERY_COLUMNS, Travel
@@ -25,8 +26,10 @@ from allocator.planning.duty.posts import post_units
 from allocator.planning.patrol import plan_patrol
 from allocator.planning.routes.lottery import entropy, even_odds, seed_of
 from allocator.planning.routes.openings import openings_of
+from allocator.planning.routes.parts import TOGETHER, effort_of
 from allocator.planning.routes.tasks import RouteTerms, straight, tasks_of
 from allocator.planning.routes.tours import route_tasks
+from allocator.planning.routes.work import search_of
 from allocator.report.routes import file_names, geojson, gpx, route_files
 
 QUICK = RoutesSection(iterations=15, runs=1)
@@ -292,3 +295,35 @@ def test_each_unit_has_both_files():
     lon, lat = json.loads(files["routes/U001.geojson"])["features"][0]["geometry"]["coordinates"]
     assert -88 < lon < -87
     assert 41 < lat < 42
+
+
+def test_a_crew_in_parts_keeps_every_limit_and_delivers_nearly_what_the_whole_does(monkeypatch):
+    terms, blocks, posting, _ = setting(60)
+    tasks = tasks_of(terms, blocks, posting)
+    assert 2 < max(len(task.crew) for task in tasks) <= TOGETHER
+    whole = route_tasks(tasks, terms)
+    monkeypatch.setattr(parts_module, "TOGETHER", 2)
+    cut = route_tasks(tasks, terms)
+    assert_kept(terms, blocks, posting, cut.visits)
+    again = route_tasks(tasks, terms)
+    assert again.visits.start.tolist() == cut.visits.start.tolist()
+    assert cut.visits.gain.sum() >= 0.98 * whole.visits.gain.sum()
+
+
+def test_a_small_plan_is_searched_in_full_and_a_large_one_less():
+    terms, *_ = setting(5)
+    routes = RoutesSection()
+    assert effort_of(terms.problem, routes) == routes
+    large = dataclasses.replace(terms.problem, on_duty=terms.problem.on_duty * 10_000)
+    less = effort_of(large, routes)
+    assert less.runs == 1
+    assert less.iterations == parts_module.FEWEST
+
+
+def test_the_work_of_a_search_is_told_and_refused_by_its_key():
+    terms, *_ = setting(5)
+    short, long = (search_of(terms.problem, RoutesSection(runs=runs)) for runs in (2, 1000))
+    assert long.seconds == pytest.approx(500 * short.seconds)
+    assert "3,000 runs of up to 60 iterations" in str(long)
+    with pytest.raises(ConfigError, match=r"routes\.runs = 1,000 .* would do"):
+        search_of(terms.problem, RoutesSection(runs=1000, iterations=1_000_000))

@@ -241,3 +241,14 @@ def test_bad_input_of_the_hypercube():
         hypercube.preferences([[1, -1], [1, 1]])
     with pytest.raises(DataError, match="one row per unit"):
         hypercube.preferences([1, 2])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n", [300, 1000])
+@pytest.mark.parametrize("queue", [True, False])
+def test_the_hypercube_of_hundreds_of_units_is_finite_and_keeps_its_load(n, queue):
+    rates, travel = np.full(40, 0.6 * n / 40), np.random.default_rng(0).random((n, 40))
+    found = hypercube.approximate(rates, hypercube.preferences(travel), 1.0, queue=queue)
+    assert np.isfinite(found.workload).all()
+    assert found.dispatch.sum() == pytest.approx(1.0)
+    assert found.workload.mean() == pytest.approx(0.6, abs=0.1)

@@ -77,6 +77,7 @@ def duty_of(ground: Ground, *, soften: bool = False) -> Duty:
         planning.check_holds(limited, job.allocation)
         if not soften:
             planning.check_feasible(limited)
+    planning.search_of(limited, job.routes)
     return Duty(ground, roster, staffing, terms)
 
 

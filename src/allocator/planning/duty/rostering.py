@@ -11,116 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
-from allocator.domain import Bools, Floats, Ints, freeze
+from allocator.domain import Bools, Floats, Ints
 from allocator.errors import InfeasibleError
 from allocator.facts import Note, note
-from allocator.planning.programs import Program, maximise
-
-NO_MOST = 10**6
-"""A most that binds nobody."""
+from allocator.planning.duty.problem import LEVELS, DutyProblem, DutyRules, home_targets, steps
+from allocator.planning.programs import NothingFound, Program, maximise
 
 _MOST_WORK = 2_000_000
 """Most nodes of the search times columns: 160 nodes for 600 units and a week, which need a few."""
-
-
-@dataclass(frozen=True)
-class DutyRules:
-    """What one unit's duty must keep; days are those on which a shift starts.
-
-    Parameters
-    ----------
-    rest_minutes : int
-        Fewest minutes between the stop of a shift and the start of the next, by the real clock.
-    most_in_seven : int
-        Most shifts in any seven days running.
-    most_of_kind : tuple of int
-        Most shifts of each kind (shift name) over the plan; empty for no limit.
-    least_minutes, most_minutes : int
-        Working time over the plan.
-    least_running, most_running : int
-        Working days running. A run at the first or last day may be shorter: it may go on outside the plan.
-    least_off : int
-        Fewest days off running; at the first and last day as above.
-    most_weekends : int
-        Most weekends with a shift on Saturday or Sunday.
-    """
-
-    rest_minutes: int = 0
-    most_in_seven: int = NO_MOST
-    most_of_kind: tuple[int, ...] = ()
-    least_minutes: int = 0
-    most_minutes: int = NO_MOST
-    least_running: int = 1
-    most_running: int = NO_MOST
-    least_off: int = 1
-    most_weekends: int = NO_MOST
-
-
-@dataclass(frozen=True, eq=False)
-class DutyProblem:
-    """Everything that decides a duty roster; arrays, and names for messages.
-
-    Parameters
-    ----------
-    units, shifts : tuple of str
-        Names; the shifts in the order of their start.
-    day : (n_shifts,) int32
-        Day on which each shift starts, from 0.
-    kind : (n_shifts,) int32
-        Row of its name.
-    start, stop : (n_shifts,) int64
-        Minutes since 1970-01-01 UTC.
-    weekend : (n_days,) int32
-        Number of the weekend that a day belongs to, -1 for none.
-    rules : tuple of DutyRules
-        One for each unit.
-    may, must : (n_units, n_shifts) bool
-        Where a unit can work, and where it has to.
-    wish : (n_units, n_shifts) float64
-        Worth of the unit working the shift: above 0 where it wants to, below where it would rather not.
-    wanted : (n_shifts,) int32
-        Units wanted.
-    short, spare : (n_shifts,) float64
-        Penalty of each unit too few, and of each too many.
-    home : (n_units,) int32
-        Row of the home district, -1 for none.
-    balance : float
-        Penalty of each unit too few from a home district, where a shift draws on the districts by their size.
-    n_earlier : int
-        So many shifts lie before the plan: `must` tells who worked them. They count for rest and for the most shifts
-        and days running, not for hours, kinds and the fewest days; what they break already is not held against them.
-    """
-
-    units: tuple[str, ...]
-    shifts: tuple[str, ...]
-    day: npt.NDArray[np.int32]
-    kind: npt.NDArray[np.int32]
-    start: Ints
-    stop: Ints
-    weekend: npt.NDArray[np.int32]
-    rules: tuple[DutyRules, ...]
-    may: Bools
-    must: Bools
-    wish: Floats
-    wanted: npt.NDArray[np.int32]
-    short: Floats
-    spare: Floats
-    home: npt.NDArray[np.int32]
-    balance: float = 0.0
-    n_earlier: int = 0
-
-    def __post_init__(self) -> None:
-        freeze(self)
-
-    def worth(self, works: Bools) -> float:
-        """Return the objective of a roster: wishes met less penalties."""
-        n = works.sum(axis=0)
-        lack = np.maximum(_home_targets(self) - _per_home(self, works), 0).sum()
-        under, over = np.maximum(self.wanted - n, 0), np.maximum(n - self.wanted, 0)
-        return float((self.wish * works).sum() - self.short @ under - self.spare @ over - self.balance * lack)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,36 +53,67 @@ def make_duty(problem: DutyProblem) -> Duty:
     SolverError
         If the engine fails.
     """
+    even = dataclasses.replace(problem, spread=0.0)
+    found = _solved(even)
+    if found is None:
+        raise InfeasibleError("no duty roster keeps the rules of every unit", faults=list(_stuck(problem)))
+    if problem.spread and (problem.wanted - found.works.sum(axis=0) > steps(problem)[0]).any():
+        found = _spread(problem, found)
+    return dataclasses.replace(found, notes=tuple(_shortfalls(problem, found.works)))
+
+
+def _spread(problem: DutyProblem, found: Duty) -> Duty:
+    """Return the best roster where a deep shortage costs more than a shallow one; `found` if no better one turns up.
+
+    Only where some shift lacks much: the program is larger, and nobody needs it while every shift is all but full.
+    """
+    try:
+        spread = _solved(problem)
+    except NothingFound:
+        spread = None
+    worth = problem.worth(found.works)
+    if spread is not None and spread.objective > worth:
+        return spread
+    return Duty(found.works, worth, max(worth, found.bound if spread is None else spread.bound))
+
+
+def _solved(problem: DutyProblem) -> Duty | None:
+    """Return the best roster without its notes, None if there is none."""
     program = duty_program(problem)
     step = _step(program.gain)
     solution = maximise(program, within=max(0.999 * step, 1e-6), nodes=max(_MOST_WORK // len(program.gain), 20))
     if solution is None:
-        raise InfeasibleError("no duty roster keeps the rules of every unit", faults=list(_stuck(problem)))
+        return None
     works = solution.values[: problem.may.size].reshape(problem.may.shape) > 0.5
     objective = problem.worth(works)
     bound = max(objective, np.floor(solution.bound / step + 1e-6) * step if step else solution.bound)
-    return Duty(works, objective, float(bound), tuple(_shortfalls(problem, works)))
+    return Duty(works, objective, float(bound))
 
 
 def _step(gain: Floats) -> float:
     """Return a number of which all gains are multiples, 0 for none: two rosters of unlike worth differ by it."""
-    return next((1 / n for n in (1, 2, 4, 5, 10, 20, 100) if (gain * n == np.rint(gain * n)).all()), 0.0)
+    return next((1 / n for n in (1, 2, 4, 5, 10, 20, 100, 8, 40, 200) if (gain * n == np.rint(gain * n)).all()), 0.0)
 
 
 def duty_program(problem: DutyProblem) -> Program:
     """Return the integer program.
 
-    Columns: (unit, shift); weekends by unit; units too few and too many by shift; units too few by home and shift.
+    Columns: (unit, shift); weekends by unit; units too few and too many by shift; units too few by home and shift;
+    where shortages are spread, units too few beyond each step by level and shift.
     """
     n_units, n_shifts = problem.may.shape
     n_weekends = int(problem.weekend.max(initial=-1)) + 1
     n_work, first = n_units * n_shifts, n_units * (n_shifts + n_weekends)
-    targets = _home_targets(problem)
-    n = first + 2 * n_shifts + targets.size
+    targets = home_targets(problem)
+    deep = steps(problem) if problem.spread else np.zeros((0, n_shifts), np.int64)
+    n = first + 2 * n_shifts + targets.size + deep.size
     parts = [_unit_rows(problem, n_weekends), _demand_rows(problem, first), _home_rows(problem, targets, first)]
+    if deep.size:
+        parts.append(_deep_rows(deep, first=first, last=n - deep.size))
     gain = np.zeros(n)
     gain[:n_work] = problem.wish.ravel()
-    gain[first:] = -np.concatenate([problem.short, problem.spare, np.full(targets.size, problem.balance)])
+    dearer = np.tile(problem.short * problem.spread / LEVELS, len(deep))
+    gain[first:] = -np.concatenate([problem.short, problem.spare, np.full(targets.size, problem.balance), dearer])
     upper, lower = np.full(n, np.inf), np.zeros(n)
     upper[:first], upper[:n_work] = 1.0, (problem.may | problem.must).ravel()
     lower[:n_work] = problem.must.ravel()
@@ -314,20 +245,12 @@ def _home_rows(problem: DutyProblem, targets: Ints, first: int) -> _Rows:
     return row, column, np.ones(len(row)), targets.ravel().astype(float), np.full(targets.size, np.inf)
 
 
-def _home_targets(problem: DutyProblem) -> Ints:
-    """Return the units that each shift takes from each home district, by its share of the units, rounded down."""
-    if not problem.balance:
-        return np.zeros((0, len(problem.shifts)), np.int64)
-    size = np.bincount(problem.home[problem.home >= 0])
-    return np.asarray(problem.wanted * size[:, None] // max(len(problem.units), 1), np.int64)
-
-
-def _per_home(problem: DutyProblem, works: Bools) -> Ints:
-    targets = np.zeros(_home_targets(problem).shape, np.int64)
-    if targets.size:
-        known = problem.home >= 0
-        np.add.at(targets, problem.home[known], works[known].astype(np.int64))
-    return targets
+def _deep_rows(deep: Ints, *, first: int, last: int) -> _Rows:
+    """Return units too few beyond each step ≥ units too few - step; their columns begin at `first` and at `last`."""
+    row = np.arange(deep.size)
+    column = np.concatenate([last + row, first + row % deep.shape[1]])
+    weight = np.repeat([1.0, -1.0], deep.size)
+    return np.tile(row, 2), column, weight, -deep.ravel().astype(float), np.full(deep.size, np.inf)
 
 
 def _stuck(problem: DutyProblem) -> Iterator[Note]:
@@ -337,6 +260,7 @@ def _stuck(problem: DutyProblem) -> Iterator[Note]:
         alone = dataclasses.replace(
             problem, units=(unit,), rules=(problem.rules[u],), may=problem.may[[u]], must=problem.must[[u]],
             wish=problem.wish[[u]] * 0, home=problem.home[[u]], short=nothing, spare=nothing, balance=0.0,
+            spread=0.0,
         )  # fmt: skip
         if maximise(duty_program(alone)) is None:
             planned = np.arange(problem.n_earlier, len(problem.shifts))

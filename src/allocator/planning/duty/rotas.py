@@ -12,7 +12,8 @@ from allocator.config import RosterMakeSection
 from allocator.domain import AllocationTerms, Bools, DutyWishes, Edit, Ints, Roster, Tessellation
 from allocator.errors import DataError
 from allocator.facts import Note, note
-from allocator.planning.duty.rostering import NO_MOST, Duty, DutyProblem, DutyRules, make_duty
+from allocator.planning.duty.problem import NO_MOST, DutyProblem, DutyRules
+from allocator.planning.duty.rostering import Duty, make_duty
 
 _SATURDAY = 5
 _TIE = 1e-5
@@ -93,7 +94,7 @@ def duty_problem(roster: Roster, wishes: DutyWishes, rules: RosterMakeSection) -
         wanted=np.array([wishes.wanted.get(shift.id, 0) for shift in shifts], np.int32),
         short=np.full(len(shifts), rules.short), spare=np.full(len(shifts), rules.spare), n_earlier=n_earlier,
         home=np.array([homes.index(unit.home_district) if unit.home_district else -1 for unit in units], np.int32),
-        balance=rules.balance,
+        balance=rules.balance, spread=1.0,
     )  # fmt: skip
 
 

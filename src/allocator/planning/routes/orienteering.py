@@ -17,6 +17,19 @@ PARTS = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
+class Plain:
+    """Fields of an `Orienteering` as lists, times in whole minutes: an element of an array costs ten times as much."""
+
+    travel: list[list[list[float]]]
+    place: list[int]
+    service: list[int]
+    work: list[float]
+    earliest: list[int]
+    latest: list[int]
+    is_break: list[bool]
+
+
+@dataclass(frozen=True, eq=False)
 class Orienteering:
     """A team orienteering problem with time windows, budgets, and visits that belong to one unit.
 
@@ -66,6 +79,15 @@ class Orienteering:
     def is_break(self) -> Bools:
         """Which visits are breaks, (n_visits,) bool: of one unit, taken anywhere on its way, no work."""
         return np.asarray((self.only >= 0) & (self.work <= 0))
+
+    @cached_property
+    def plain(self) -> Plain:
+        """Whatever a timetable asks for visit by visit, as lists."""
+        return Plain(
+            travel=self.travel.tolist(), place=self.place.tolist(), service=self.service.astype(np.int64).tolist(),
+            work=self.work.tolist(), earliest=self.earliest.astype(np.int64).tolist(),
+            latest=self.latest.astype(np.int64).tolist(), is_break=self.is_break.tolist(),
+        )  # fmt: skip
 
     def work_of(self, unit: int, order: Sequence[int] | Ints) -> float:
         """Return the minutes of travel and work of a tour of one unit."""

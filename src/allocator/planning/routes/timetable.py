@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,11 +50,11 @@ def timetable(problem: Orienteering, unit: int, order: Sequence[int]) -> Timetab
 
 def _forward(problem: Orienteering, unit: int, order: Sequence[int], legs: Sequence[int]) -> list[int]:
     """Return the first minute of each visit: not before the last one is over, nor before the way is done."""
-    found, pause, resting = [], 0, problem.is_break
+    found, pause, own = [], 0, problem.plain
     now = left = int(problem.begin[unit])
     for row, leg in zip(order, legs, strict=True):
-        minutes, start = int(problem.service[row]), max(now, int(problem.earliest[row]))
-        if resting[row]:
+        minutes, start = own.service[row], max(now, own.earliest[row])
+        if own.is_break[row]:
             pause += minutes
         else:
             start = max(start, left + pause + leg)
@@ -65,12 +66,12 @@ def _forward(problem: Orienteering, unit: int, order: Sequence[int], legs: Seque
 
 def _backward(problem: Orienteering, unit: int, order: Sequence[int], legs: Sequence[int]) -> list[int]:
     """Return the last minute of each visit: `_forward` from the end."""
-    found, pause, leg_on, resting = [], 0, 0, problem.is_break
+    found, pause, leg_on, own = [], 0, 0, problem.plain
     then = reach = int(problem.end[unit])
     for row, leg in zip(reversed(order), reversed(legs), strict=True):
-        minutes = int(problem.service[row])
-        start = min(then - minutes, int(problem.latest[row]))
-        if resting[row]:
+        minutes = own.service[row]
+        start = min(then - minutes, own.latest[row])
+        if own.is_break[row]:
             pause += minutes
         else:
             start = min(start, reach - leg_on - pause - minutes)
@@ -82,19 +83,19 @@ def _backward(problem: Orienteering, unit: int, order: Sequence[int], legs: Sequ
 
 def _legs(problem: Orienteering, unit: int, order: Sequence[int]) -> tuple[list[int], float]:
     """Return whole minutes of travel before each visit, and the work of the tour; beyond any budget if no way leads."""
-    here, work, resting = int(problem.start[unit]), 0.0, problem.is_break
+    here, work, own = int(problem.start[unit]), 0.0, problem.plain
     legs: list[int] = []
-    minutes = problem.travel[problem.speed[unit]]
+    minutes = own.travel[int(problem.speed[unit])]
     for row in order:
-        place = int(problem.place[row])
+        place = own.place[row]
         leg = 0.0
-        if not resting[row]:
-            leg = float(minutes[here, place]) if here >= 0 else 0.0
+        if not own.is_break[row]:
+            leg = minutes[here][place] if here >= 0 else 0.0
             here = place
         if leg == np.inf:
             return legs, np.inf
-        legs.append(int(np.ceil(leg - 1e-9)))
-        work += leg + float(problem.work[row])
+        legs.append(math.ceil(leg - 1e-9))
+        work += leg + own.work[row]
     return legs, work
 
 

@@ -17,6 +17,7 @@ from allocator.domain import LOTTERY_COLUMNS, Bools, Floats, Ints, Travel
 from allocator.kernels.tours import closed_tours
 from allocator.planning.routes.lottery import entropy, even_odds, seed_of
 from allocator.planning.routes.orienteering import Orienteering, Tours, tours_of
+from allocator.planning.routes.parts import effort_of, joined, most_together, parts_of
 from allocator.planning.routes.search import Effort, near_best
 from allocator.planning.routes.tasks import Routed, RouteTerms, Task, Visits
 from allocator.planning.routes.timetable import thinned, timetable, with_break
@@ -65,7 +66,7 @@ def _route_task(task: Task, terms: RouteTerms) -> tuple[Ints, tuple[object, ...]
     problem = _orienteering(task, terms, block, window=(earliest, latest))
     names = terms.problem.shifts[task.shift], terms.problem.districts[task.district]
     seed = seed_of(terms.seed, names)
-    variants = _variants(problem, terms.routes, seed=seed, first=_rounds(problem, task.cell[block], terms.travel))
+    variants = _variants_of_task(problem, task.cell[block], terms, names=names)
     odds = even_odds(np.stack([_delivered(problem, tours) for tours in variants]), slack=terms.routes.slack)
     rng = np.random.default_rng([seed, 1])
     drawn = int(rng.choice(len(variants), p=odds))
@@ -74,6 +75,22 @@ def _route_task(task: Task, terms: RouteTerms) -> tuple[Ints, tuple[object, ...]
     nth = _in_order_of_time(task, cell, start)
     visits = np.stack([np.full(len(row), task.shift), task.crew[member], cell, nth, start]).astype(np.int64)
     return visits, (*names, len(variants), drawn, float(odds[drawn]), entropy(odds), seed)
+
+
+def _variants_of_task(
+    problem: Orienteering, cell: Ints, terms: RouteTerms, *, names: tuple[str, str]
+) -> list[Tours]:  # fmt: skip
+    """Return distinct routes near the best found, the best first; those of a large crew are put together from parts."""
+    effort = effort_of(terms.problem, terms.routes)
+    at = np.zeros((2, problem.travel.shape[1]))
+    at[:, problem.place[: len(cell)]] = terms.travel.x[cell], terms.travel.y[cell]
+    parts = parts_of(problem, *at, most=most_together(terms.problem))
+    found = []
+    for number, part in enumerate(parts):
+        seed = seed_of(terms.seed, (*names, str(number)) if number else names)
+        first = _rounds(part.problem, cell[part.rows[~part.problem.is_break]], terms.travel)
+        found.append(_variants(part.problem, effort, seed=seed, first=first))
+    return found[0] if len(parts) == 1 else joined(problem.n_units, parts, found)
 
 
 def _windows(task: Task, terms: RouteTerms) -> tuple[Ints, Ints, Ints]:

@@ -94,10 +94,10 @@ def _helping(
             np.bincount(home, answers.workload, len(units)), units, out=nothing.copy(), where=units > 0
         )
         wait = np.full(len(units), float(erlang_c(load, len(home))) * service / (len(home) - load))
-        answered = answers.dispatch.sum(axis=0)
+        answered, spent = answers.dispatch.sum(axis=0), answers.dispatch * travel[home]
         for d in np.flatnonzero(np.bincount(district, answered, len(units)) > 0):
             mine = district == d
             share = answered[mine].sum()
-            minutes[d] = (answers.dispatch * travel[home])[:, mine].sum() / share
-            others[d] = answers.dispatch[home != d][:, mine].sum() / share
+            minutes[d] = spent[:, mine].sum() / share
+            others[d] = answers.dispatch[:, mine][home != d].sum() / share
     return workload, wait, minutes, wait + minutes, others

@@ -21,6 +21,8 @@ from allocator.planning.staffing.queueing import erlang_b, erlang_c
 MOST_EXACT = 12
 """2^12 states; beyond that the approximation is used."""
 _ROUNDS, _CLOSE = 500, 1e-10
+_MOST_EXPONENT = 600.0
+"""e to the power of 709 is the largest number there is; a sum of a thousand of them has to fit as well."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,4 +265,9 @@ def _correction(load: float, n: int, *, queue: bool) -> Floats:
     m, k = busy[:, None], busy[None, :]
     ways = gammaln(m + 1) - gammaln(np.maximum(m - k, 0) + 1) + gammaln(n - k) - gammaln(n + 1) + np.log(n - m)
     ways = np.where(m >= k, ways - k * np.log(mean) - np.log1p(-mean), -np.inf)
-    return np.asarray((chance[:, None] * np.exp(ways)).sum(axis=0))
+    if ways.max() < _MOST_EXPONENT:
+        return np.asarray((chance[:, None] * np.exp(ways)).sum(axis=0))
+    # With hundreds of units the ways are beyond any number where the chance of m is next to none: their logarithms add.
+    with np.errstate(divide="ignore"):
+        joint = np.log(chance)[:, None] + ways
+    return np.asarray(np.exp(np.minimum(joint, _MOST_EXPONENT)).sum(axis=0))
