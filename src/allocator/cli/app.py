@@ -222,11 +222,14 @@ class Tail:
                 task = bar.add_task("starting", total=stages)
                 yield lambda stage: bar.update(task, description=stage, advance=1)
 
-    def study(self, key: str, job: Job, folder: Path, work: Callable[[], object], files: Mapping[str, str]) -> None:
+    def study(
+        self, key: str, job: Job, folder: Path, work: Callable[[], object], files: Mapping[str, str],
+        *, of_job: bool = True,
+    ) -> None:  # fmt: skip
         """Do the work of a study, save its answer, and print it."""
         from allocator import pipeline
 
-        inputs = pipeline.inputs_of(job)
+        inputs = pipeline.inputs_of(job) if of_job else None  # what a run was made of stands in its own manifest
         place, told = pipeline.write_answer(work(), job, folder, overwrite=self.overwrite, inputs=inputs)
         values: Any = told.figures["values"]
         self.answer(key, place, values=values, summary=told.summary, files=files)

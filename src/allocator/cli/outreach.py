@@ -26,7 +26,9 @@ def delivery(
     from allocator.io import load_run
 
     earlier = load_run(run)
-    tail.study("delivery", earlier.job, target, lambda: pipeline.delivery_of(earlier, table), {"": "folder"})
+    tail.study(
+        "delivery", earlier.job, target, lambda: pipeline.delivery_of(earlier, table), {"": "folder"}, of_job=False
+    )
 
 
 @app.command()
@@ -60,4 +62,4 @@ def bulletin(
             tell("pages")
             return drafts
 
-        tail.study("folder", loaded.job, target, work, {"index.html": "drafts"})
+        tail.study("folder", loaded.job, target, work, {"index.html": "drafts"}, of_job=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,8 @@ def _read(sources: list[Source], section: DataSection, *, timezone: str, near: n
             if piece.bad_rows:
                 count = f"{len(piece.bad_rows):,} rows have the wrong number of columns"
                 book.faults.append(f"{label(source)}: {count}, for example {'; '.join(piece.bad_rows[:3])}")
-    events = _assemble(frame, section, book=book, timezone=timezone, crs=pieces[0].crs, near=near, files=files)
+    source = _Source(timezone, pieces[0].crs, files, near)
+    events = _assemble(frame, section, book=book, source=source)
     personal = dict.fromkeys(name for piece in pieces for name in personal_columns(piece.found))
     return dataclasses.replace(events, dropped_columns=tuple(personal))
 
@@ -140,12 +142,20 @@ def _preset_notes(section: DataSection, pieces: Sequence[Piece]) -> list[Note]:
     return notes
 
 
-def _assemble(
-    frame: pd.DataFrame, section: DataSection, *, book: Book, timezone: str, crs: str, near: np.datetime64 | None,
-    files: Ints,
-) -> Events:  # fmt: skip
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """Where rows come from: local zone, coordinate system, the number of each row's file, when they should lie."""
+
+    timezone: str
+    crs: str
+    files: Ints
+    near: np.datetime64 | None
+
+
+def _assemble(frame: pd.DataFrame, section: DataSection, *, book: Book, source: _Source) -> Events:
     """Return the events of a frame whose columns are roles; raise all its faults at once."""
-    times = times_of(frame, section, book, timezone=timezone, near=near, files=files)
+    timezone = source.timezone
+    times = times_of(frame, section, book, timezone=source.timezone, near=source.near, files=source.files)
     x, y = places_of(frame, section, book)
     kind, kinds = kinds_of(frame, section, book)
     count, weight = counts_of(frame, section, book), weights_of(frame, book)
@@ -177,7 +187,7 @@ def _assemble(
         ends = np.where(ends < start, np.datetime64("NaT", "s"), ends)
     book.notes += book.losses(kind, kinds, _months(times))
     return Events(
-        time=start, x=x[order], y=y[order], kind=kind[order], kinds=kinds, crs=crs, timezone=timezone,
+        time=start, x=x[order], y=y[order], kind=kind[order], kinds=kinds, crs=source.crs, timezone=timezone,
         count=count[order], weight=weight[order], origin=origin[order],
         id=None if identity is None else identity[order], end=ends, reported=told, precision=precision,
         ledger=book.ledger, notes=tuple(book.notes),
