@@ -194,10 +194,12 @@ def _head(m: Draft, values: Figures) -> list[tuple[str, str]]:
     ledger = [f"{reason} {n:,}" for reason, n in m.events.ledger.items() if n and reason not in ("read", *told)]
     if ledger:
         lines.append(("", f"counted: {', '.join(ledger)}"))
+    lines += [("", told.text) for told in dict.fromkeys((*m.area, *m.events.notes, *m.run.roster.notes))]
     if m.calls is not None:
         counted = [f"{reason} {n:,}" for reason, n in m.calls.ledger.items() if n]
-        lines.append(("calls", f"{len(m.calls):,} received before the week; rows {', '.join(counted)}"))
-    return lines + [("", told.text) for told in m.of_inputs]
+        lines.append(("", f"{len(m.calls):,} calls were received before the week; rows {', '.join(counted)}"))
+        lines += [("", told.text) for told in dict.fromkeys(m.calls.notes)]
+    return lines
 
 
 def _forecast_lines(m: Draft, values: Figures) -> list[tuple[str, str]]:
