@@ -45,7 +45,7 @@ def keywords(settings: type) -> Callable[[Function], Function]:
                 raise TypeError(f"{function.__name__}() misses the keyword arguments {', '.join(missing)}")
             return function(*args, **given)
 
-        checked.__signature__ = signature  # type: ignore[attr-defined]
-        return checked  # type: ignore[return-value]
+        checked.__signature__ = signature  # type: ignore[attr-defined]  # read by inspect
+        return checked  # type: ignore[return-value]  # same signature as `function`
 
     return spelled_out

@@ -12,8 +12,8 @@ import pytest
 from allocator.domain import OFFICER
 from allocator.errors import ConfigError, DataError
 from allocator.facts import texts
+from allocator.io.history.checks.placing import check_placed
 from allocator.io.history.events import read_events
-from allocator.io.history.placing import check_placed
 from allocator.io.places.area import read_area
 from places import COLUMNS, GOOD, HEADER, polygons, real, square, write
 

@@ -23,12 +23,12 @@ from allocator.io.history.columns.calls import (
     fold_repeated,
     kinds_of,
     local_hour,
-    origins_of,
     places_of,
     priorities_of,
     stamps_of,
     units_of,
 )
+from allocator.io.history.columns.origins import origins_of
 from allocator.io.tables import (
     Source,
     known_crs,
@@ -185,7 +185,7 @@ def _assemble(frame: pd.DataFrame, section: StaffingSection, *, book: Book, time
     stamps = stamps_of(frame, section, book, timezone)
     priority, priorities = priorities_of(frame, section, book)
     units = units_of(frame, section, book)
-    origin = origins_of(frame, section, book)
+    origin = origins_of(frame, section.officer_initiated, book)
     place = places_of(frame, section, book)
     check_order(stamps, section, book, size=len(frame))
     units = fold_repeated(frame, stamps, units, section, book)  # after: the folded call has stamps of several rows

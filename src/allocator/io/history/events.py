@@ -23,13 +23,13 @@ from allocator.io.history.columns.events import (
     counts_of,
     drop_repeated,
     kinds_of,
-    origins_of,
     other_times_of,
     precision_of,
     times_of,
     utc_of,
     weights_of,
 )
+from allocator.io.history.columns.origins import origins_of
 from allocator.io.history.columns.places import heaps, leave_out, places_of
 from allocator.io.history.presets import preset, with_preset
 from allocator.io.tables import ParsedTimes, Piece, Source, check_map, label, personal_columns, plain_name, read_piece
@@ -159,7 +159,7 @@ def _assemble(frame: pd.DataFrame, section: DataSection, *, book: Book, source: 
     x, y = places_of(frame, section, book)
     kind, kinds = kinds_of(frame, section, book)
     count, weight = counts_of(frame, section, book), weights_of(frame, book)
-    origin = origins_of(frame, section, book)
+    origin = origins_of(frame, section.officer_initiated, book)
     end, reported = (other_times_of(frame, role, section=section, book=book) for role in ("end", "reported_at"))
     book.notes += [note(cause) for role, cause in TOLD.items() if role in frame]
     if book.faults:

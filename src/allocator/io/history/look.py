@@ -59,6 +59,8 @@ class Look:
         What was read with these columns; None where it could not be.
     error : str
         Why it could not be read; "" where it could.
+    options : mapping of str to object
+        Further keys of `[data]` that the file needs, as found.
     """
 
     path: str

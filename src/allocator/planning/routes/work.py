@@ -17,9 +17,19 @@ LONG, MOST_HOURS = 300.0, 48.0
 
 @dataclass(frozen=True)
 class Search:
-    """Tours to search for (districts × shifts with anybody on duty), runs for each, iterations of a run, and seconds
-    that all of it takes at most on one core, about.
-    """  # noqa: D205
+    """How much there is to search.
+
+    Attributes
+    ----------
+    tours : int
+        Districts × shifts with anybody on duty.
+    runs : int
+        Runs for each tour.
+    iterations : int
+        Iterations of a run, at most.
+    seconds : float
+        Time that all of it takes at most on one core, about.
+    """
 
     tours: int
     runs: int

@@ -21,6 +21,7 @@ _KEYS = {
     "repeated id": "data.duplicates",
     "identical rows": "data.duplicates",
     "count of 0": "data.columns.count",
+    "impossible place": "data.missing",
     "rows with the wrong number of columns": "data.bad_rows",
     "daylight-saving gap (moved forward)": "data.timezone",
     "daylight-saving fold (first taken)": "data.timezone",
@@ -103,13 +104,7 @@ class Book:
             worst = [] if rows is None else [*_worst(rows, kind, kinds), *_worst(rows, month, None)]
             if count > WORTH_TELLING * total or worst:
                 left_out = reason.startswith("left out")
-                key = (
-                    "data.leave_out"
-                    if left_out
-                    else "data.missing"
-                    if reason == "impossible place"
-                    else _KEYS.get(reason, f"{self.section}.bad_rows")
-                )
+                key = "data.leave_out" if left_out else _KEYS.get(reason, f"{self.section}.bad_rows")
                 notes.append(
                     note("history.rows_lost", reason=reason, count=count, total=total, share=count / total,
                          parts=worst, key=key)

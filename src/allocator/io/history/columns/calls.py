@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocator.config import StaffingSection
-from allocator.domain import ARRIVAL_IMPUTED, CALL, CLEAR_IMPUTED, DISPATCH_IMPUTED, OFFICER, Bools, Floats, Ints, Times
-from allocator.errors import DataError, nearest, some
+from allocator.domain import ARRIVAL_IMPUTED, CLEAR_IMPUTED, DISPATCH_IMPUTED, Bools, Floats, Ints, Times
+from allocator.errors import DataError, some
 from allocator.facts import note
 from allocator.io.history.columns.book import Book
 from allocator.io.tables import WGS84, as_numbers, as_text, parse_times, to_utc
@@ -177,24 +177,6 @@ def units_of(frame: pd.DataFrame, section: StaffingSection, book: Book) -> Float
     unknown = book.keep & (np.isnan(units) | (units == 0))
     book.count(int(unknown.sum()), "without number of units (taken as 1)")
     return np.where(np.isnan(units) | (units == 0), 1.0, units)
-
-
-def origins_of(frame: pd.DataFrame, section: StaffingSection, book: Book) -> npt.NDArray[np.int8]:
-    """Return for each row whether it is a call or an officer's own find."""
-    if "origin" not in frame:
-        return np.full(len(frame), CALL, np.int8)
-    text = as_text(frame["origin"]).str.casefold()
-    own = {value.strip().casefold() for value in section.officer_initiated}
-    known = sorted(set(text) - {""})
-    if not own:
-        book.notes.append(note("history.every_origin_a_call", where="staffing.officer_initiated", found=known))
-    elif strange := sorted(own - set(known)):
-        told = note("history.origins_not_found", where="staffing.officer_initiated", origins=strange, found=known)
-        if any(nearest(value, known) for value in strange):
-            book.faults.append(told.text)
-        else:
-            book.notes.append(told)
-    return np.where(text.isin(own), OFFICER, CALL).astype(np.int8)
 
 
 def places_of(frame: pd.DataFrame, section: StaffingSection, book: Book) -> dict[str, Any]:

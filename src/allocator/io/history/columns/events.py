@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from allocator.config import DataSection
-from allocator.domain import ALL_KINDS, CALL, OFFICER, Bools, Ints
-from allocator.errors import nearest, some
+from allocator.domain import ALL_KINDS, Bools, Ints
+from allocator.errors import some
 from allocator.facts import note
 from allocator.io.history.columns.book import Book
 from allocator.io.tables import (
@@ -228,24 +228,6 @@ def weights_of(frame: pd.DataFrame, book: Book) -> npt.NDArray[np.float32]:
         examples = some(frame["weight"][wrong].unique()[:3])
         book.faults.append(f"{int(wrong.sum()):,} weights are negative, missing or no numbers, for example {examples}")
     return numbers.astype(np.float32)
-
-
-def origins_of(frame: pd.DataFrame, section: DataSection, book: Book) -> npt.NDArray[np.int8]:
-    """Return for each row whether it is a call or an officer's own find."""
-    if "origin" not in frame:
-        return np.full(len(frame), CALL, np.int8)
-    text = as_text(frame["origin"]).str.casefold()
-    own = {value.strip().casefold() for value in section.officer_initiated}
-    known = sorted(set(text) - {""})
-    if not own:
-        book.notes.append(note("history.every_origin_a_call", where="data.officer_initiated", found=known))
-    elif strange := sorted(own - set(known)):
-        told = note("history.origins_not_found", where="officer_initiated", origins=strange, found=known)
-        if any(nearest(value, known) for value in strange):  # a slip of the pen would let these events train
-            book.faults.append(f"data.{told}")
-        else:
-            book.notes.append(told)
-    return np.where(text.isin(own), OFFICER, CALL).astype(np.int8)
 
 
 def drop_repeated(frame: pd.DataFrame, section: DataSection, book: Book) -> npt.NDArray[np.object_] | None:

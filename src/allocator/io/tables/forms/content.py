@@ -9,13 +9,16 @@ import stat
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 import pyarrow as pa
 import pyarrow.parquet
 
 from allocator.errors import DataError, some
 from allocator.io.tables.forms.table import explained
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 Kind = Literal[
     "delimited", "parquet", "workbook", "json", "xml", "geopackage", "flatgeobuf", "shapefile", "geodatabase"
@@ -65,7 +68,7 @@ class Capped(io.RawIOBase):
         """Return True: it is there to be read."""
         return True
 
-    def readinto(self, buffer: object) -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
         """Read on.
 
         Raises
@@ -73,14 +76,14 @@ class Capped(io.RawIOBase):
         DataError
             If more was unpacked than a table may hold.
         """
-        block = self._stream.read(len(memoryview(buffer)))  # type: ignore[arg-type]
+        block = self._stream.read(len(memoryview(buffer)))
         self._left -= len(block)
         if self._left < 0:
             raise DataError(
                 f"{self._name} unpacks to more than {MOST_TIMES} times its size: that is no table of events; "
                 "unpack it yourself if it is meant so"
             )
-        memoryview(buffer)[: len(block)] = block  # type: ignore[arg-type]
+        memoryview(buffer)[: len(block)] = block
         return len(block)
 
 

@@ -21,7 +21,7 @@ import pyarrow.csv
 from allocator.errors import DataError
 from allocator.facts import Note, note
 from allocator.io.tables.forms.content import Form, opened
-from allocator.io.tables.forms.table import Probe, Table
+from allocator.io.tables.forms.table import TOTALS, Probe, Table
 
 _SAMPLE = 1 << 18
 _BLOCK = 1 << 20
@@ -38,7 +38,6 @@ _VALUE = re.compile(r"[+-]?\d+\.\d+|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?")
 """What no column is called: a decimal number, a date."""
 _LAST_ROWS = 20
 """Totals stand under a table; farther up, the word may be a value."""
-_TOTALS = ("total", "totals", "grand total", "subtotal", "total general", "summe", "gesamt", "somme")
 
 
 @dataclass(frozen=True)
@@ -275,7 +274,7 @@ def _is_trimming(cells: list[str], names: list[str]) -> bool:
         return True
     if any(plain) and all(re.fullmatch(r"[-=_]*", cell) for cell in plain) and any(len(cell) > 1 for cell in plain):
         return True
-    return any(cell in _TOTALS or cell.startswith(("total ", "grand total")) for cell in plain) and sum(
+    return any(cell in TOTALS or cell.startswith(("total ", "grand total")) for cell in plain) and sum(
         map(bool, plain)
     ) <= max(2, len(plain) // 2)
 

@@ -17,9 +17,10 @@ from allocator.io.tables.forms.table import GEOMETRY_X, GEOMETRY_Y, Table
 
 
 def address_of(path: Path, form: Form, *, json: str = "GeoJSON") -> str:
-    """Return the address under which GDAL opens a file with one driver, whatever the file says that it is.
+    """Return the address under which GDAL opens a file; that of JSON names its driver.
 
-    A map file opened by its path alone is offered to all 80 drivers, some of which read other files or the network.
+    JSON opened by its path alone is offered to all 80 drivers, some of which read other files or the network. The other
+    kinds are told by their first bytes before they come here.
     """
     inside = f"/vsizip/{{{path.resolve()}}}/{form.member}" if form.member else str(path.resolve())
     if form.kind == "json":

@@ -12,6 +12,9 @@ import pandas as pd
 from allocator.errors import DataError
 from allocator.facts import Note
 
+TOTALS = ("total", "totals", "grand total", "subtotal", "total general", "summe", "gesamt", "somme")
+"""How a line of sums begins."""
+
 GEOMETRY_X, GEOMETRY_Y = ":x", ":y"
 """Columns that hold the coordinates of a point layer."""
 

@@ -15,13 +15,12 @@ import python_calamine
 
 from allocator.errors import DataError, some
 from allocator.facts import Note, note
-from allocator.io.tables.forms.table import Table, explained
+from allocator.io.tables.forms.table import TOTALS, Table, explained
 
 _MOST_CELLS = 50_000_000
 """A sheet of more cells is not opened: one of a million rows and 20 columns takes 3 GB."""
 _HEADER_WITHIN = 20
 _REFERENCE = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
-_TOTALS = ("total", "totals", "grand total", "summe", "somme", "total general")
 
 
 def read_sheet(path: Path, sheet: str | None) -> Table:
@@ -39,12 +38,11 @@ def read_sheet(path: Path, sheet: str | None) -> Table:
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(path.read_bytes()))
         if sheet is not None and sheet not in book.sheet_names:
             raise DataError(f"{path.name} has no sheet {sheet!r}; it has {some(book.sheet_names, 20)}")
-        huge = _too_far(path, book.sheet_names)
+        if _too_far(path):
+            raise DataError(
+                f"{path.name}: cells of a sheet reach too far: delete empty rows and columns, or export CSV"
+            )
         for name in [sheet] if sheet is not None else book.sheet_names:
-            if name in huge:
-                raise DataError(
-                    f"{path.name}, {name!r}: its cells reach too far: delete empty rows and columns, or export CSV"
-                )
             page = book.get_sheet_by_name(name)
             if page.height * page.width > _MOST_CELLS:
                 raise DataError(
@@ -59,16 +57,15 @@ def read_sheet(path: Path, sheet: str | None) -> Table:
     return _table(path, name, rows, others if sheet is None else [])
 
 
-def _too_far(path: Path, sheets: Sequence[str]) -> frozenset[str]:
-    """Return the sheets of an XLSX whose last cell lies too far out: they take memory for all cells before it.
+def _too_far(path: Path) -> bool:
+    """Return whether the last cell of a sheet of an XLSX lies too far out: memory goes to all cells before it.
 
     The file of a sheet is looked through for its farthest reference: what it says of its own size may be false.
     """
     if not zipfile.is_zipfile(path):
-        return frozenset()
+        return False
     with zipfile.ZipFile(path) as archive:
         files = [name for name in archive.namelist() if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name)]
-        far = False
         for file in files:
             rows = columns = 0
             with archive.open(file) as sheet:
@@ -78,8 +75,9 @@ def _too_far(path: Path, sheets: Sequence[str]) -> frozenset[str]:
                         rows = max(rows, int(number))
                         columns = max(columns, functools.reduce(lambda n, c: 26 * n + c - 64, letters, 0))
                     rest = block[-32:]
-            far |= rows * columns > _MOST_CELLS
-    return frozenset(sheets) if far else frozenset()
+            if rows * columns > _MOST_CELLS:
+                return True
+    return False
 
 
 def _table(path: Path, name: str, rows: Sequence[Sequence[object]], others: list[str]) -> Table:
@@ -88,7 +86,7 @@ def _table(path: Path, name: str, rows: Sequence[Sequence[object]], others: list
     at = next(n for n, count in enumerate(filled) if count > width / 2)
     names = [str(cell).strip() or f"column {n}" for n, cell in enumerate(rows[at], 1)]
     body = [row for row in rows[at + 1 :] if any(cell != "" for cell in row)]
-    while body and str(body[-1][0]).strip().casefold().rstrip(": 0123456789").strip() in _TOTALS:
+    while body and str(body[-1][0]).strip().casefold().rstrip(": 0123456789").strip() in TOTALS:
         body = body[:-1]
     columns = list(zip(*body, strict=True)) or [()] * len(names)
     frame = pd.DataFrame({n: _column(values) for n, values in enumerate(columns)})

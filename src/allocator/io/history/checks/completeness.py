@@ -8,7 +8,7 @@ import numpy as np
 
 from allocator.domain import Bools, Events, Ints, date_of, local_clock
 from allocator.facts import Note, note
-from allocator.io.history.screen import trained
+from allocator.io.history.checks.screen import trained
 
 _WINDOWS = ((14, 20.0), (28, 12.0), (56, 12.0))
 """Days of silence, and the events that were expected in it: a kind has ended where hardly any came. Of 12 expected,

@@ -8,8 +8,8 @@ import pytest
 from allocator.config import Policy
 from allocator.errors import ConfigError, DataError
 from allocator.facts import texts
+from allocator.io.history.checks.screen import family_of, screen
 from allocator.io.history.events import read_events
-from allocator.io.history.screen import family_of, screen
 
 
 def events_of(kinds, **columns):
