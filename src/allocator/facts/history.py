@@ -57,6 +57,8 @@ WORDS: dict[str, str] = {
         "{file}: the server says that it has more than these {count:,} records: ask it for the rest, page by page"
     ),
     "layer_read": "{file}: layer {layer!r} is read; it also has {others:some8} (area.layer names another)",
+    "points_read": "{file}: layer {layer!r} is read; it also has {others:some8} (data.layer names another)",
+    "list_read": "{file}: the {count:,} records of {name!r} are read; it also has {others:some8}",
     "sheet_read": "{file}: sheet {sheet!r} is read; it also has {others:some8} (data.layer names another)",
     "rows_lost": (
         "{count:,} of {total:,} rows ({share:.1%}): {reason}{parts:?; most in {parts:& and }}; {key} changes it"
@@ -65,6 +67,17 @@ WORDS: dict[str, str] = {
     "heap": (
         "{count:,} events ({share:.1%}) stand at one point, {x}, {y}: if that is a station or a default, leave them "
         "out with [[data.leave_out]] at = [{x}, {y}]"
+    ),
+    "heap_near": (
+        "{count:,} events ({share:.1%}) lie round one point, {x}, {y}: if they were scattered round a station or a "
+        "default, leave them out with [[data.leave_out]] at = [{x}, {y}], within = {within:g}"
+    ),
+    "heaps": (
+        "{count:,} events ({share:.1%}) stand at only {points} points, such as {shown:& and }: if those are stations "
+        "or defaults, leave them out with [[data.leave_out]] at = [x, y]"
+    ),
+    "minute_heaped": (
+        "{count:,} events ({share:.1%}) stand at exactly {clock}, where {usual:,.0f} are usual: often an unknown time"
     ),
     "leave_out_unused": "leave_out names values that column {column!r} does not hold: {values:some}",
     "leave_out_none": "rule {number} of data.leave_out meets no row",

@@ -13,6 +13,10 @@ WORDS: dict[str, str] = {
     "urgent_nobody": "urgent cell {cell}: no unit is on duty any more in this plan",
     "urgent_too_late": "urgent cell {cell}: no unit can be there before the end of {shift}",
     "urgent": "urgent cell {cell}: {unit} is there {minutes} minutes after {clock}",
+    "urgent_barred": (
+        "urgent cell {cell}: {unit} is there {minutes} minutes after {clock}; a limit of the job allows no patrol "
+        "there in {shift} (policy.limits), and the visit stands only because it was asked for"
+    ),
     "short_shift": (
         "shift {shift} needs at least {count} units ({parts}{more:? and {more} more districts}), {on_duty} are on duty"
     ),

@@ -133,6 +133,15 @@ def test_an_urgent_cell_is_visited_at_once_by_one_unit(quick_run):
     assert_sound(two)
 
 
+def test_an_urgent_visit_where_no_patrol_is_allowed_says_so(quick_run):
+    s = next(n for n, shift in enumerate(quick_run.roster.shifts) if shift.id == "2026-03-04/evening")
+    barred = np.flatnonzero(quick_run.problem.cap[s] == 0)
+    revised = al.replan(quick_run, at=AT, urgent=[int(barred[0])])
+    told = [note for note in revised.plan.unmet if note.cause == "patrol.urgent_barred"]
+    assert len(told) == 1
+    assert "policy.limits" in told[0].text
+
+
 def test_closed_cells_get_no_more_visits(quick_run):
     now = moment(quick_run)
     later = quick_run.plan.visits[quick_run.plan.visits["start"] >= now]

@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from allocator.config import ColumnMap, DataSection, Job
-from allocator.domain import Events, Ints
+from allocator.domain import Bools, Events, Ints, Times, local_clock
 from allocator.errors import ConfigError, DataError, nearest, some
 from allocator.facts import Note, note
 from allocator.io.history.columns.book import Book
@@ -29,8 +29,9 @@ from allocator.io.history.columns.events import (
     utc_of,
     weights_of,
 )
+from allocator.io.history.columns.heaps import heaped_minutes, heaps
 from allocator.io.history.columns.origins import origins_of
-from allocator.io.history.columns.places import heaps, leave_out, places_of
+from allocator.io.history.columns.places import leave_out, places_of
 from allocator.io.history.presets import preset, with_preset
 from allocator.io.tables import ParsedTimes, Piece, Source, check_map, label, personal_columns, plain_name, read_piece
 
@@ -168,6 +169,7 @@ def _assemble(frame: pd.DataFrame, section: DataSection, *, book: Book, source: 
     leave_out(frame, section.leave_out, book)  # after: a call whose last version is unfounded has no earlier one
     precision = precision_of(times, section, book, timezone)
     book.notes += heaps(x, y, keep=book.keep)
+    book.notes += heaped_minutes(times, keep=book.keep) if precision == "minute" else []
     order = np.flatnonzero(book.keep)
     if not len(order):
         raise DataError("no usable events (data.events): every row is left out", faults=book.lines)
@@ -185,6 +187,11 @@ def _assemble(frame: pd.DataFrame, section: DataSection, *, book: Book, source: 
         late[order] = ends < start
         book.mark(late, "end before start (end ignored)")
         ends = np.where(ends < start, np.datetime64("NaT", "s"), ends)
+    if told is not None:
+        early = np.zeros(len(frame), bool)
+        early[order] = _known_early(told, start, timezone)
+        book.mark(early, "reported on a day before the event (report time ignored)")
+        told = np.where(early[order], np.datetime64("NaT", "s"), told)
     book.notes += book.losses(kind, kinds, _months(times))
     return Events(
         time=start, x=x[order], y=y[order], kind=kind[order], kinds=kinds, crs=source.crs, timezone=timezone,
@@ -192,6 +199,14 @@ def _assemble(frame: pd.DataFrame, section: DataSection, *, book: Book, source: 
         id=None if identity is None else identity[order], end=ends, reported=told, precision=precision,
         ledger=book.ledger, notes=tuple(book.notes),
     )  # fmt: skip
+
+
+def _known_early(reported: Times, start: Times, timezone: str) -> Bools:
+    """Return the events that were reported on an earlier local day than that on which they happened: a slip."""
+    known = ~np.isnat(reported)
+    early = np.zeros(len(start), bool)
+    early[known] = local_clock(reported[known], timezone)[0] < local_clock(start[known], timezone)[0]
+    return early
 
 
 def _months(times: ParsedTimes) -> Ints:

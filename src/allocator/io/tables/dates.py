@@ -265,7 +265,7 @@ def clock_seconds(text: pd.Series[str]) -> tuple[Floats, str]:
 def _form_of_clocks(text: pd.Series[str], values: Floats) -> str:
     whole = bool((values == np.floor(values)).all())
     if not whole:
-        return "share of a day" if (values <= 1).all() else "HH.MM"
+        return "share of a day" if (values <= 1).all() else "decimal hours" if _are_decimal(values) else "HH.MM"
     length = text.str.replace(r"\.0*$", "", regex=True).str.len()
     # 99 and 9999 stand for an unknown time in many files.
     if ((values <= 24) & (length <= 2).to_numpy()).mean() > 0.9:
@@ -273,9 +273,21 @@ def _form_of_clocks(text: pd.Series[str], values: Floats) -> str:
     return "HHMMSS" if (values > 2400).mean() > 0.05 or length.max() > 5 else "HHMM"
 
 
+def _are_decimal(values: Floats) -> bool:
+    """Return whether numbers such as 13.75 count hours.
+
+    As 13:75 they could not stand on a clock, nor, if there are only quarters, would all clocks read :00, :25 or :50.
+    """
+    hundredths = values[values <= 24] * 100 % 100
+    finer = np.abs(hundredths - np.round(hundredths)) > 1e-6
+    return bool((hundredths > 59.5).any() or finer.any() or np.isin(np.round(hundredths), (0, 25, 50)).all())
+
+
 def _of_clock_numbers(text: pd.Series[str], values: Floats, form: str) -> Floats:
     if form == "share of a day":
         return np.round(values * 86_400)
+    if form == "decimal hours":
+        return np.where(values <= 24, np.round(values * 3_600), np.nan)
     if form == "HH.MM":  # 23.5 is 23:50: programs drop the last zero
         minute = pd.to_numeric(text.str.extract(r"\.(\d{1,2})")[0].fillna("0").str.ljust(2, "0")).to_numpy(np.float64)
         parts: tuple[Floats | Ints | float, ...] = (np.floor(values), minute, 0.0)

@@ -171,7 +171,7 @@ def open_table(path: str | Path, *, layer: str | None = None) -> OpenTable:
                 name = layer_of(path, form, layer)[0] if form.kind != "json" else None
                 with quiet():
                     fields = pyogrio.read_info(address_of(path, form), layer=name)["fields"]
-                return OpenTable(path, form, tuple(str(field) for field in fields), name)
+                return OpenTable(path, form, tuple(str(field) for field in fields), name and layer)
 
 
 def _whole(path: Path, form: Form, table: Table) -> OpenTable:

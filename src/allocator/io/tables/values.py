@@ -45,7 +45,8 @@ def _is_number(text: str) -> bool:
 def as_numbers(values: pd.Series[Any], *, degrees: bool = False) -> tuple[Floats, Bools]:
     """Return the numbers of a column, NaN where there is none, and the rows that hold other text.
 
-    A comma is that of decimals, unless all numbers may be thousands, which `degrees` never are.
+    A comma is that of decimals, unless all numbers may be thousands, which `degrees` never are. Thousands are told by
+    numbers such as 1,147,238 or 1.147.238,5 in the same column, spaces and apostrophes by themselves.
     """
     if pd.api.types.is_numeric_dtype(values.dtype):
         return values.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(values), bool)
@@ -54,6 +55,8 @@ def as_numbers(values: pd.Series[Any], *, degrees: bool = False) -> tuple[Floats
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan).copy()
     odd = np.isnan(numbers)
     bad = np.zeros(len(values), bool)
+    if odd.any() and not degrees:
+        numbers, odd = _grouped(as_text(values), numbers, odd)
     text = as_text(values[odd])
     comma = text.str.fullmatch(r"[+-]?[0-9]+,[0-9]+")
     if comma.any() and (degrees or not text[comma].str.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+").all()):
@@ -61,3 +64,28 @@ def as_numbers(values: pd.Series[Any], *, degrees: bool = False) -> tuple[Floats
         text = text.mask(comma, "")
     bad[odd] = (text.ne("") & ~text.str.lower().isin(_WITHHELD)).to_numpy()
     return numbers, bad
+
+
+_GROUPS = {
+    ",": (r"[+-]?\d{1,3}(?:(?:,\d{3}){2,}(?:\.\d+)?|(?:,\d{3})+\.\d+)", r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?"),
+    ".": (r"[+-]?\d{1,3}(?:(?:\.\d{3}){2,}(?:,\d+)?|(?:\.\d{3})+,\d+)", r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?"),
+}
+"""Sign between thousands → numbers that show it to be one, and all that may be written so."""
+
+
+def _grouped(text: pd.Series[str], numbers: Floats, odd: Bools) -> tuple[Floats, Bools]:
+    """Return the numbers with those that have signs between thousands, and the rows that are still no number.
+
+    Once a column shows what stands between thousands, 987.654 beside 1.147.238 is one of them too, and 512.5 is odd.
+    """
+    bare = text.str.replace(r"(?<=\d)[ \u00a0\u2009\u202f'\u2019](?=\d{3}(?:\D|$))", "", regex=True)
+    shown = [sign for sign, (proof, _) in _GROUPS.items() if bare[odd].str.fullmatch(proof).any()]
+    if len(shown) != 1:
+        bare = bare.mask(~pd.Series(odd, bare.index), "")
+        found = pd.to_numeric(bare, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.where(odd, found, numbers), odd & np.isnan(found)
+    sign, decimal = shown[0], "," if shown[0] == "." else "."
+    plain = bare.str.replace(sign, "", regex=False).str.replace(decimal, ".", regex=False)
+    plain = plain.where(bare.str.fullmatch(_GROUPS[sign][1]) | ~bare.str.contains(sign, regex=False), "")
+    found = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    return found, np.isnan(found)

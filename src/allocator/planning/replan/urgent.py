@@ -71,7 +71,9 @@ def visit_at_once(
         {"unit": [name], "shift": [shift.id], "seq": [0], "cell": [cell], "start": [begin],
          "stop": [begin + pd.Timedelta(visit, "min")], "purpose": [URGENT], "reason": [f"urgent, asked for at {clock}"]}
     ).astype(visits.dtypes.to_dict())  # fmt: skip
-    told = note("patrol.urgent", cell=cell, unit=name, minutes=arrival - minute, clock=clock)
+    barred = terms.problem.cap[s, cell] == 0
+    cause = "patrol.urgent_barred" if barred else "patrol.urgent"
+    told = note(cause, cell=cell, unit=name, minutes=arrival - minute, clock=clock, shift=shift.id)
     return pd.concat([visits.drop(visits.index[late]), row], ignore_index=True), told
 
 

@@ -28,6 +28,8 @@ from allocator.io.tables import (
 )
 
 _DAY_SHARE = 0.95
+_FEW_TIMES = 200
+"""Of so many times none falls into twelve hours of the day by chance."""
 TOLD = {
     "weight": "history.weights_unused",
     "end": "history.intervals",
@@ -60,9 +62,21 @@ def times_of(
         fault += ", or data.missing for codes of unknown times"
     book.drop(times.missing, "without time")
     book.refuse(times.bad, fault, reason="time cannot be read")
+    if section.time_precision in ("auto", "minute") and _without_half_of_day(times, book.keep):
+        book.faults.append(
+            f"column {name!r}: all times lie between 1:00 and 12:59, as on a clock of 12 hours without AM and PM: "
+            'export them with AM and PM or in 24 hours, or set data.time_precision = "day" to use the dates alone'
+        )
     book.drop(times.time < _EARLIEST, "time before 1970")
     book.drop(times.time >= _LATEST, "time after 2100")
     return times
+
+
+def _without_half_of_day(times: ParsedTimes, keep: Bools) -> bool:
+    """Return whether no time lies after 12:59 or before 1:00 though all twelve hours between occur."""
+    own = times.own[keep & ~np.isnat(times.own)]
+    hour = (own - own.astype("datetime64[D]")).astype("timedelta64[h]").astype(np.int64)
+    return len(own) >= _FEW_TIMES and np.array_equal(np.unique(hour), np.arange(1, 13))
 
 
 def _times_of_file(
@@ -79,7 +93,7 @@ def _times_of_file(
     clock, blank = frame.get("clock") if "clock" in frame else _clock_of_parts(frame), np.zeros(len(frame), bool)
     if clock is not None:
         times, blank, taken = combine_date_and_clock(times, clock, timezone)
-        if taken in ("hours", "HHMMSS", "HH.MM", "share of a day") and "clock" in frame:
+        if taken in ("hours", "HHMMSS", "HH.MM", "decimal hours", "share of a day") and "clock" in frame:
             book.notes.append(note("history.clocks_taken", column=section.columns.clock, form=taken))
     if section.offsets == "ignore":
         times = times.on_own_clock()

@@ -10,7 +10,7 @@ import pandas as pd
 from allocator.config import DataSection, LeaveOut
 from allocator.domain import Bools, Floats, Ints
 from allocator.errors import some
-from allocator.facts import Note, note
+from allocator.facts import note
 from allocator.io.history.columns.book import Book
 from allocator.io.tables import as_numbers, as_text
 
@@ -26,8 +26,6 @@ _DEGREES = (
     r"(?i)^\s*(?P<d>\d{1,3}(?:[.,]\d+)?)\s*[°d:\s]\s*(?P<m>\d{1,2}(?:[.,]\d+)?)?\s*['′m:]?\s*(?P<s>\d{1,2}(?:[.,]\d+)?)?\s*(?:\"|″|'')?\s*"
     r"(?P<side>[NSEW])\s*$"
 )
-_HEAP, _HEAP_ROWS, _TOLD_HEAPS = 0.02, 50, 3
-"""A point that holds such a share of the events, and so many, is hardly a place where they happened."""
 
 
 def places_of(frame: pd.DataFrame, section: DataSection, book: Book) -> tuple[Floats, Floats]:
@@ -80,30 +78,6 @@ def _left_out(rows: Bools, reason: str, number: int, book: Book) -> None:
     if not rows.any():
         book.notes.append(note("history.leave_out_none", number=number))
     book.drop(rows, reason)
-
-
-def heaps(x: Floats, y: Floats, *, keep: Bools) -> list[Note]:
-    """Return a note on each point that bears a share of the events which no place has."""
-    rows = np.flatnonzero(keep & (np.abs(x) < 1e9) & (np.abs(y) < 1e9))
-    if not len(rows):
-        return []
-    # One whole number a place: sorting 1 M of them takes 0.08 s.
-    scale = 1e6 if max(np.abs(x[rows]).max(), np.abs(y[rows]).max()) <= 1_000 else 10.0
-    place = np.round(x[rows] * scale).astype(np.int64) * np.int64(4_000_000_007) + np.round(y[rows] * scale).astype(
-        np.int64
-    )
-    _, first, count = np.unique(place, return_index=True, return_counts=True)
-    if len(count) < _HEAP_ROWS:  # a file by areas or addresses, not by points
-        return []
-    usual = float(np.sort(count)[-_HEAP_ROWS:].mean())
-    notes = []
-    for at in np.argsort(-count, kind="stable")[:_TOLD_HEAPS]:
-        share = count[at] / len(rows)
-        if share < _HEAP or count[at] < _HEAP_ROWS or count[at] < 5 * usual * (1 - share):
-            break
-        row = rows[first[at]]
-        notes.append(note("history.heap", x=f"{x[row]:.6g}", y=f"{y[row]:.6g}", count=count[at], share=share))
-    return notes
 
 
 def _read(frame: pd.DataFrame) -> tuple[tuple[str, str], Floats, Floats, Bools]:

@@ -17,6 +17,8 @@ from allocator.io.tables.forms.table import GEOMETRY_X, GEOMETRY_Y, Table
 
 _MOST = 2 << 30
 _DEPTH = 3
+_RECORDS = ("records", "results", "rows", "data", "items", "value", "events", "incidents", "calls")
+"""Names under which servers put their records; a list of columns or of links beside them may be longer."""
 
 
 def is_geojson(path: Path, form: Form) -> bool:
@@ -55,10 +57,13 @@ def read_records(path: Path, form: Form) -> Table:
         return _of_features(path, answer)
     if isinstance(answer, dict) and (columns := _columns_apart(answer)):
         return Table(_frame(dict(zip(columns, row, strict=False)) for row in answer["data"]))
-    records = _found(answer, _DEPTH)
-    if not records:
+    lists = _lists(answer, _DEPTH)
+    if not lists:
         raise DataError(f"{path.name} holds no list of records")
-    return Table(_frame(records))
+    name = max(lists, key=lambda one: (one.rpartition(".")[2].casefold() in _RECORDS, len(lists[one])))
+    others = [f"{one} ({len(rows):,})" for one, rows in lists.items() if one != name]
+    read = note("history.list_read", file=path.name, name=name, count=len(lists[name]), others=others)
+    return Table(_frame(lists[name]), notes=(read,) if others else ())
 
 
 def _documents(text: str) -> list[Any]:
@@ -78,12 +83,14 @@ def _documents(text: str) -> list[Any]:
     return documents
 
 
-def _found(content: Any, depth: int) -> list[dict[str, Any]]:
+def _lists(content: Any, depth: int, name: str = "") -> dict[str, list[dict[str, Any]]]:
+    """Return the lists of records by the names that lead to them."""
     if isinstance(content, list):
-        return content if content and all(isinstance(one, dict) for one in content) else []
-    if isinstance(content, dict) and depth:
-        return max((_found(one, depth - 1) for one in content.values()), key=len, default=[])
-    return []
+        return {name: content} if content and all(isinstance(one, dict) for one in content) else {}
+    if not isinstance(content, dict) or not depth:
+        return {}
+    inside = (_lists(one, depth - 1, f"{name}.{key}" if name else str(key)) for key, one in content.items())
+    return {key: rows for found in inside for key, rows in found.items()}
 
 
 def _columns_apart(answer: dict[str, Any]) -> list[str]:

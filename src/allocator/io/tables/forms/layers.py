@@ -12,6 +12,7 @@ import pyogrio
 import shapely
 
 from allocator.errors import DataError, some
+from allocator.facts import note
 from allocator.io.tables.forms.content import Form
 from allocator.io.tables.forms.table import GEOMETRY_X, GEOMETRY_Y, Table
 
@@ -82,7 +83,9 @@ def read_points(path: Path, form: Form, wanted: list[str], layer: str | None) ->
     DataError
         If it holds no geometry, or anything but points.
     """
-    name = layer_of(path, form, layer)[0] if form.kind != "json" else layer
+    name, names = layer_of(path, form, layer) if form.kind != "json" else (layer, ())
+    others = [other for other in names if other != name] if layer is None else []
+    notes = (note("history.points_read", file=path.name, layer=name, others=others),) if others else ()
     with quiet():
         frame = pyogrio.read_dataframe(address_of(path, form), layer=name, columns=wanted)
     if not hasattr(frame, "geometry") or "geometry" not in frame:
@@ -93,4 +96,4 @@ def read_points(path: Path, form: Form, wanted: list[str], layer: str | None) ->
         raise DataError(f"{path.name}: {wrong:,} of {len(frame):,} features are not points", count=wrong)
     plain = pd.DataFrame(frame[wanted])
     plain[GEOMETRY_X], plain[GEOMETRY_Y] = shapely.get_x(geometry), shapely.get_y(geometry)
-    return Table(plain, crs=None if frame.crs is None else frame.crs.to_string())
+    return Table(plain, crs=None if frame.crs is None else frame.crs.to_string(), notes=notes)
