@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import re
-from collections.abc import Callable, Collection
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +13,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from allocator.config import Job
 from allocator.domain import Events
 from allocator.errors import AllocatorError
 from allocator.facts import Note
-from allocator.io.history.columns.places import parse_places
 from allocator.io.history.events import read_events
-from allocator.io.history.presets import read_data_file
-from allocator.io.tables import (
-    OpenTable,
-    as_numbers,
-    as_text,
-    open_table,
-    parse_times,
-    personal_columns,
-)  # fmt: skip
+from allocator.io.history.guess import codes_for_missing, guess_columns, is_place
+from allocator.io.history.presets import with_preset
+from allocator.io.tables import as_text, open_table, personal_columns
 
 _ROWS = 2_000
 _SHOWN = 3
-_CLOCK = r"(?i)\d{1,6}(\.\d+)?|\d{1,2}[:h]\d{2}.*|\d{4}-\d\d-\d\d[T ].*"
-_PAIRS = (("lon", "lat"), ("x", "y"))
+_MOST_VALUES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +53,10 @@ class Look:
         Why it could not be read; "" where it could.
     options : mapping of str to object
         Further keys of `[data]` that the file needs, as found.
+    refused : str
+        Why the file is refused as it is, where rows that cannot be read are left out of `events`; "" where none are.
+    status : mapping of str to tuple of str
+        Columns that may tell which rows are no events, with their values.
     """
 
     path: str
@@ -73,6 +69,8 @@ class Look:
     events: Events | None = None
     error: str = ""
     options: dict[str, object] = field(default_factory=dict)
+    refused: str = ""
+    status: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -100,12 +98,39 @@ class Look:
         names = tuple(str(np.datetime64(int(month.min()) + n, "M")) for n in range(counts.shape[1]))
         return tuple(self.events.kinds[row] for row in order), names, counts[order]
 
+    @property
+    def midnight_share(self) -> float:
+        """Share of the events that stand at exactly 00:00, local time."""
+        if self.events is None or not len(self.events):
+            return 0.0
+        local = pd.DatetimeIndex(self.events.time).tz_localize("UTC").tz_convert(self.timezone)
+        return float(((local.hour == 0) & (local.minute == 0)).mean())
+
     def section(self) -> str:
-        """Return the `[data]` section to paste into a job."""
+        """Return the `[data]` section to paste into a job; what is a matter of judgement stands in it as a comment."""
         lines = ["[data]", f'events = "{self.path}"']
         lines += [f"{key} = {_toml(value)}" for key, value in self.options.items()]
+        lines += ['bad_rows = "drop"  # some rows cannot be read, and are left out'] if self.refused else []
+        for told in self._of("history.versions_differ"):
+            lines.append(
+                f'# duplicates = "last"  # of {told.get("count")} rows that repeat an id keep the last version'
+            )
         lines += ["", "[data.columns]", *(f"{role} = {_toml(name)}" for role, name in self.columns.items())]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._left_out()])
+
+    def _of(self, *causes: str) -> list[Note]:
+        return [told for told in self.notes if told.cause in causes]
+
+    def _left_out(self) -> Iterator[str]:
+        """Yield rules of rows to leave out, as comments: whether they are events is not for a program to say."""
+        for told in self._of("history.heap", "history.heap_near"):
+            yield f"\n# {told.get('count')} events at one place: leave them out if that is a station or a default"
+            yield f"# [[data.leave_out]]\n# at = [{told.get('x')}, {told.get('y')}]"
+            if within := told.get("within"):
+                yield f"# within = {within}"
+        for name, values in self.status.items():
+            yield "\n# rows that are no events, such as unfounded or cancelled ones: keep those values of these"
+            yield f"# [[data.leave_out]]\n# column = {_toml(name)}\n# values = {_toml(list(values))}"
 
 
 def _toml(value: object) -> str:
@@ -140,10 +165,10 @@ def look_at(
     """
     table = open_table(path, layer=layer)
     personal = personal_columns(table.names)
-    plain = [name for name in table.names if name not in personal or _is_place(name)]
+    plain = [name for name in table.names if name not in personal or is_place(name)]
     sample = table.head(plain, _ROWS)
     given = columns or {}
-    guessed = _guess(table, sample)
+    guessed = guess_columns(table, sample)
     if {"place", "x", "lon"} & set(given):
         guessed = {role: name for role, name in guessed.items() if role not in ("lon", "lat", "x", "y", "place")}
     if {"time", "date", "year"} & set(given):
@@ -152,100 +177,60 @@ def look_at(
     options: dict[str, Any] = {key: value for key, value in (("crs", crs), ("layer", layer)) if value is not None}
     if meant := [name for name in guessed.values() if name in personal]:
         options["not_personal"] = meant
+    if codes := codes_for_missing(sample, guessed):
+        options["missing"] = codes
+    events, refused, error = _read(path, timezone, guessed, options)
     known = [name for name in guessed.values() if name in sample]
-    examples = {name: tuple(as_text(sample[name])[lambda text: text.ne("")].unique()[:_SHOWN]) for name in known}
-    events, error = None, ""
-    try:
-        events = read_events(path, timezone=timezone, columns=guessed, bad_rows="drop", **options)
-    except AllocatorError as fault:
-        error = str(fault)
-    return Look(
-        path=Path(path).name, form=table.form.kind, columns=guessed, examples=examples,
+    found = Look(
+        path=Path(path).name, form=table.form.kind, columns=guessed,
+        examples={name: _values(sample[name], _SHOWN) for name in known},
         others=tuple(name for name in plain if name not in guessed.values()), personal=personal, timezone=timezone,
-        events=events, error=error, options=options,
+        events=events, error=error, options=options, refused=refused,
+    )  # fmt: skip
+    named = [name for told in found._of("history.status_unused") for name in sorted(told.named("column"))]
+    values = {name: _values(sample[name], _MOST_VALUES) for name in named if name in sample}
+    return dataclasses.replace(found, status=values)
+
+
+def look_of_job(job: Job, events: Events) -> Look:
+    """Return a look at the first file of a job's events, with what was read of all.
+
+    Parameters
+    ----------
+    job : Job
+        From `read_job`.
+    events : Events
+        Its events.
+    """
+    section = with_preset(job.data)
+    table = open_table(section.events[0], layer=section.layer)
+    columns = {role: str(name) for role, name in section.columns.model_dump().items() if name in table.names}
+    sample = table.head(list(dict.fromkeys(columns.values())), _ROWS)
+    personal = personal_columns(table.names)
+    return Look(
+        path=", ".join(Path(path).name for path in section.events), form=table.form.kind, columns=columns,
+        examples={name: _values(sample[name], _SHOWN) for name in sample},
+        others=tuple(name for name in table.names if name not in (*columns.values(), *personal)),
+        personal=tuple(name for name in personal if name not in columns.values()), timezone=job.job.timezone,
+        events=events,
     )  # fmt: skip
 
 
-def _is_place(name: str) -> bool:
-    names = read_data_file("look")
-    return _bare(name) in {one for pair in _PAIRS for role in pair for one in names[role]}
+def _read(
+    path: str | Path, timezone: str, columns: dict[str, str], options: dict[str, Any]
+) -> tuple[Events | None, str, str]:
+    """Return the events, why rows are left out of them, and why there are none."""
+    refused = ""
+    for bad_rows in ("refuse", "drop"):
+        try:
+            events = read_events(path, timezone=timezone, columns=columns, bad_rows=bad_rows, **options)
+        except AllocatorError as fault:
+            refused, error = refused or str(fault), str(fault)
+        else:
+            return events, refused, ""
+    return None, "", error
 
 
-def _bare(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def _guess(table: OpenTable, sample: pd.DataFrame) -> dict[str, str]:
-    """Return role → column by names, each confirmed by what the column holds."""
-    named: dict[str, str] = {}
-    for name in sample:
-        named.setdefault(_bare(str(name)), str(name))
-    pick = partial(_first, named, sample)
-    found: dict[str, str] = {}
-    if (when := pick("time", _are_times)) is not None:
-        only_days = _are_days(sample[when])
-        clock = pick("clock", _are_clocks, taken={when}) if only_days else None
-        found |= {"time": when} if clock is None else {"date": when, "clock": clock}
-    elif all(parts := [pick(role, _is_filled) for role in ("year", "month", "day")]):
-        found |= dict(zip(("year", "month", "day"), map(str, parts), strict=True))
-        found |= {role: name for role in ("hour", "minute") if (name := pick(role, _is_filled)) is not None}
-    found |= {} if table.has_places else _guess_place(pick)
-    for role, fits in (("kind", _are_kinds), ("id", _are_ids), ("reported_at", _are_times)):
-        if (name := pick(role, fits, taken=set(found.values()))) is not None:
-            found[role] = name
-    return found
-
-
-def _guess_place(pick: Callable[..., str | None]) -> dict[str, str]:
-    for pair in _PAIRS:
-        east, north = (pick(role, _are_numbers) for role in pair)
-        if east is not None and north is not None:
-            return dict(zip(pair, (east, north), strict=True))
-    place = pick("place", lambda values: bool(np.isfinite(parse_places(as_text(values))[0]).mean() > 0.5))
-    return {} if place is None else {"place": place}
-
-
-def _first(
-    named: dict[str, str], sample: pd.DataFrame, role: str, fits: Callable[[pd.Series[str]], bool],
-    taken: Collection[str] = (),
-) -> str | None:  # fmt: skip
-    """Return the first column of a usual name of a role, else the first whose name begins or ends so, that fits."""
-    wanted = read_data_file("look")[role]
-    exact = [named[name] for name in wanted if name in named]
-    near = [column for name in wanted if len(name) > 3 for bare, column in named.items()
-            if bare.startswith(name) or bare.endswith(name)]  # fmt: skip
-    return next((name for name in (*exact, *near) if name not in taken and fits(sample[name])), None)
-
-
-def _is_filled(values: pd.Series[str]) -> bool:
-    return bool(as_text(values).ne("").mean() > 0.5)
-
-
-def _are_times(values: pd.Series[str]) -> bool:
-    times = parse_times(values)
-    return bool((~np.isnat(times.time)).sum() > 0.5 * (~times.missing).sum() > 0)
-
-
-def _are_days(values: pd.Series[str]) -> bool:
-    times = parse_times(values)
-    return times.midnight_share(~times.missing & ~times.bad, "UTC") > 0.95
-
-
-def _are_clocks(values: pd.Series[str]) -> bool:
+def _values(values: pd.Series[Any], n: int) -> tuple[str, ...]:
     text = as_text(values)
-    return bool(text[text.ne("")].str.fullmatch(_CLOCK).mean() > 0.9)
-
-
-def _are_numbers(values: pd.Series[str]) -> bool:
-    return bool(np.isfinite(as_numbers(values)[0]).mean() > 0.3)
-
-
-def _are_kinds(values: pd.Series[str]) -> bool:
-    text = as_text(values)
-    return bool(1 <= text[text.ne("")].nunique() <= max(50, len(text) // 5))
-
-
-def _are_ids(values: pd.Series[str]) -> bool:
-    text = as_text(values)
-    filled = text[text.ne("")]
-    return bool(len(filled) > 0.9 * len(text) and filled.nunique() > 0.5 * len(filled))
+    return tuple(text[text.ne("")].unique()[:n])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from allocator import evaluation, report
+from allocator import evaluation, io, report
 from allocator.config import Job
 from allocator.domain import local_clock
 from allocator.pipeline.inputs import ground_of, known_of
@@ -47,4 +47,5 @@ def explore_job(job: Job, *, progress: Progress | None = None, permutations: int
         job=job, weekly=weekly, trends=trends, changes=changes, codes=codes, repeats=repeats,
         notes=tuple(told for told in (late, *notes, *panel.notes, *place.notes, *history.notes) if told),
         manifest={**origin(job, inputs), "seconds": clock.seconds, "peak_mb": peak_mb()},
+        look=io.look_of_job(job, every), area=place.area,
     )  # fmt: skip

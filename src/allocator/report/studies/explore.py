@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from allocator.config import Job
-from allocator.domain import ALL_KINDS, Figures
+from allocator.domain import ALL_KINDS, Area, Figures
 from allocator.evaluation import ALL_DISTRICTS, Changes, CodeReview, NearRepeat, Trends, WeeklyCounts
 from allocator.facts import Note, records
+from allocator.io import Look
 from allocator.report.look import (
     MOST_PANELS,
     Part,
@@ -28,6 +29,7 @@ from allocator.report.look import (
     series_png,
     stamp,
 )
+from allocator.report.studies.look import look_part, look_pictures
 
 _MOST_ROWS = 40
 _SHARE = "{:+.0%}"
@@ -57,6 +59,10 @@ class Exploration:
         What a reader should know of the data.
     manifest : mapping
         Versions, seed, input hashes, timings.
+    look : Look
+        What the columns of the file are read as.
+    area : Area
+        Where.
     """
 
     job: Job
@@ -67,6 +73,8 @@ class Exploration:
     repeats: Mapping[str, NearRepeat]
     notes: tuple[Note, ...]
     manifest: Figures
+    look: Look
+    area: Area
 
     def summary(self, *, width: int = 110) -> str:
         """Return the findings in plain words, in lines of at most `width` characters."""
@@ -190,7 +198,7 @@ def explore_pictures(found: Exploration) -> dict[str, bytes]:
         pictures["hours"] = hours_png(found.trends.hours, found.trends.kinds)
     if found.repeats:
         pictures["near_repeat"] = _repeats_png(found.repeats)
-    return pictures
+    return pictures | look_pictures(found.look, found.area)
 
 
 def _series_of(weekly: WeeklyCounts, alarms: pd.DataFrame, names: list[tuple[str, str]]) -> list[Series]:
@@ -238,7 +246,8 @@ def explore_page(found: Exploration, pictures: Mapping[str, bytes]) -> str:
     notes += [f"Codes that vanished: {', '.join(found.codes.gone)}"] if found.codes.gone else []
     parts = [
         _alarm_part(found, pictures), _trend_part(found), _hour_part(found, pictures), _repeat_part(found, pictures),
-        _detectable_part(found), Part("About the data", [Text(_sentence_case(told.text)) for told in found.notes]),
+        _detectable_part(found), look_part(found.look, pictures),
+        Part("About the data", [Text(_sentence_case(told.text)) for told in found.notes]),
     ]  # fmt: skip
     return page(
         f"{found.job.job.name}: what the history shows before {week}", notes=notes,
