@@ -12,6 +12,7 @@ from scipy import sparse, special, stats
 from scipy.spatial import cKDTree
 
 import naive
+from allocator.domain import N_BINS
 from allocator.kernels.cover import greedy_cover, swap_cover
 from allocator.kernels.excitation import excitation_pass
 from allocator.kernels.history import decay, spread_events
@@ -23,11 +24,15 @@ from allocator.kernels.likelihood import (
 )
 from allocator.kernels.orienteering import team_orienteering
 from allocator.kernels.pairs import count_pairs
+from allocator.kernels.profile import memberships, smear, type_counts
 from allocator.kernels.spatial import count_within, fill_within, gaussian_rows, neighbour_sum, spread
 from allocator.kernels.tours import closed_tours
 from allocator.risk.features.histories import binned, within
 from allocator.risk.models.mixture import EM_ITERATIONS
 from allocator.risk.models.self_exciting import gaussian_within
+from allocator.risk.profile.events import Timed
+from allocator.risk.profile.evidence import smoothing
+from allocator.risk.profile.places import BLOCKS, N_TYPES, block_of
 from clock import best_of
 
 WIDEST = -1  # the 600 m kernel: three quarters of all pairs of cells
@@ -500,3 +505,84 @@ def test_team_orienteering(versus):
 
     assert run(20) == plain(20)
     versus(lambda: run(20), pandas=lambda: plain(20), name="team_orienteering, 20 steps (twin: plain Python)")
+
+
+@pytest.fixture(scope="module")
+def timed(panel):
+    return Timed.from_panel(panel)
+
+
+def test_smear(versus, panel, timed):
+    matrix = np.tile(smoothing(np.ones((1, N_BINS))), (len(panel.kinds), 1, 1))
+    shape = len(panel.kinds), panel.city.n_cells, N_BINS
+    place = timed.kind * panel.city.n_cells + timed.cell
+
+    def numpy(out):
+        flat = np.bincount(place * N_BINS + timed.column, timed.weight, np.prod(shape)).reshape(shape)
+        out[:] = np.einsum("kcb,kbj->kcj", flat, matrix)
+
+    def pandas(out):
+        table = pd.DataFrame({"place": place, "bin": timed.column, "weight": timed.weight})
+        wide = table.pivot_table(index="place", columns="bin", values="weight", aggfunc="sum", fill_value=0.0)
+        wide = wide.reindex(columns=range(N_BINS), fill_value=0.0)
+        out.reshape(-1, N_BINS)[wide.index] = wide.to_numpy() @ matrix[0]
+
+    def run(out):
+        out[:] = 0
+        smear(timed.kind, timed.cell, timed.column, timed.weight, matrix, out)
+
+    results = [np.zeros(shape, np.float32) for _ in range(3)]
+    for method, out in zip((run, pandas, numpy), results, strict=True):
+        method(out)
+        np.testing.assert_allclose(out, results[0], rtol=1e-3, atol=1e-4)
+    versus(lambda: run(results[0]), pandas=lambda: pandas(results[1]), numpy=lambda: numpy(results[2]),
+           moved=2 * results[0].nbytes)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def typed(panel, timed):
+    """Return counts of places by kind and block, and types to compare them with."""
+    width = len(panel.kinds) * BLOCKS
+    column = timed.kind * BLOCKS + block_of(timed.column)
+    counts = sparse.coo_array((timed.weight, (timed.cell, column)), shape=(panel.city.n_cells, width)).tocsr()
+    rng = np.random.default_rng(0)
+    return counts, rng.dirichlet(np.ones(width), N_TYPES).T, rng.dirichlet(np.ones(N_TYPES))
+
+
+def test_memberships(versus, typed):
+    counts, theta, share = typed
+    parts, out = counts.indptr.astype(np.int64), np.empty((counts.shape[0], N_TYPES))
+    logs, frame = (np.log(theta), np.log(share)), pd.DataFrame(counts.toarray())
+
+    def numpy():
+        raw = counts @ logs[0] + logs[1]
+        raw = np.exp(raw - raw.max(axis=1, keepdims=True))
+        return raw / raw.sum(axis=1, keepdims=True)
+
+    def pandas():
+        raw = frame.dot(logs[0]).add(logs[1], axis=1)
+        raw = np.exp(raw.sub(raw.max(axis=1), axis=0))
+        return raw.div(raw.sum(axis=1), axis=0)
+
+    def run():
+        memberships(parts, counts.indices, counts.data, *logs, 1.0, out)
+
+    run()
+    np.testing.assert_allclose(out, numpy(), rtol=1e-8)
+    versus(run, pandas=pandas, numpy=numpy, moved=counts.data.nbytes + counts.indices.nbytes + 3 * out.nbytes)
+
+
+def test_type_counts(versus, typed):
+    counts, theta, _ = typed
+    parts, out = counts.indptr.astype(np.int64), np.zeros(theta.shape)
+    members = np.random.default_rng(1).dirichlet(np.ones(N_TYPES), counts.shape[0])
+    frame = pd.DataFrame(counts.toarray())
+
+    def run():
+        out[:] = 0
+        type_counts(parts, counts.indices, counts.data, members, out)
+
+    run()
+    np.testing.assert_allclose(out, counts.T @ members, rtol=1e-8)
+    versus(run, pandas=lambda: frame.T.dot(members), numpy=lambda: counts.T @ members,
+           moved=counts.data.nbytes + counts.indices.nbytes + members.nbytes)  # fmt: skip

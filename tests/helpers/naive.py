@@ -556,3 +556,30 @@ def _filled(cost, most, lure, tours, left):
         i, tour, place = pick
         tour.insert(place + 1, i)
         left.remove(i)
+
+
+def smear(kind, cell, column, weight, matrix, shape):
+    """Each event's weight, spread over columns by the row of its kind and column."""
+    out = np.zeros(shape)
+    for k, c, b, w in zip(kind, cell, column, weight, strict=True):
+        for j in range(shape[2]):
+            out[k, c, j] += w * matrix[k][b][j]
+    return out
+
+
+def memberships(counts, theta, share, tempering):
+    """Posterior of types by dense counts: share_m × Π_j θ_jm^(tempering × n_ij), scaled to add up to 1."""
+    rows = []
+    for own in counts:
+        likely = [s * math.prod(theta[j][m] ** (tempering * n) for j, n in enumerate(own)) for m, s in enumerate(share)]
+        rows.append([one / sum(likely) for one in likely])
+    return rows
+
+
+def type_counts(counts, membership):
+    """Counts of each column that fall to each type: Σ_i n_ij r_im."""
+    n_types = len(membership[0])
+    return [
+        [sum(own[j] * membership[i][m] for i, own in enumerate(counts)) for m in range(n_types)]
+        for j in range(len(counts[0]))
+    ]

@@ -19,7 +19,7 @@ from allocator.risk.features.extras import Extras
 from allocator.risk.features.histories import Histories, Space, gaussian
 from allocator.risk.fitted import HoldOut
 from allocator.risk.models.baselines import Moment
-from allocator.risk.models.profile import shift_shares
+from allocator.risk.profile import shift_shares
 from allocator.risk.training import read_history, windows_of
 from allocator.synthetic.ground import TIMEZONE
 
@@ -195,9 +195,10 @@ def test_shares_follow_the_events_and_shrink_where_there_are_few(panel):
     night = [s for s, shift in enumerate(shifts) if shift.name == "night"]
     city_night = shares[night, vehicle].sum(axis=0)
     assert city_night.mean() > 0.4  # the synthetic peak is 02:00
-    empty = np.setdiff1d(np.arange(panel.city.n_cells), panel.cell[panel.kind == vehicle])
-    in_one = empty[panel.city.district[empty] == panel.city.district[empty[0]]]
-    np.testing.assert_allclose(shares[:, vehicle, in_one], shares[:, vehicle, in_one[:1]].repeat(len(in_one), 1))
+    seen = np.bincount(panel.cell[panel.kind == vehicle], minlength=panel.city.n_cells)
+    few, many = (shares[night, vehicle][:, at].sum(axis=0) for at in (seen <= 1, seen >= 10))
+    assert few.std() < 0.7 * many.std()
+    assert few.mean() == pytest.approx(city_night.mean(), abs=0.03)
 
 
 def test_overlapping_shifts_each_get_their_own_events(panel):
@@ -307,13 +308,6 @@ def test_early_stopping_chooses_on_windows_it_did_not_train_on(panel, monkeypatc
         assert seen["last"] <= training.days[-boosted.VALIDATION_WINDOWS]
 
 
-def test_shifts_across_a_clock_change_have_their_real_share(panel):
-    spring = shifts_of(SECTIONS[2:], first_day=dt.date(2026, 3, 28), days=1, timezone=TIMEZONE)  # clocks go forward
-    plain = shifts_of(SECTIONS[2:], first_day=dt.date(2026, 3, 21), days=1, timezone=TIMEZONE)
-    ratio = shift_shares(panel, spring)[0] / shift_shares(panel, plain)[0]
-    np.testing.assert_allclose(ratio, 7 / 8, rtol=1e-5)
-
-
 def test_retracted_events_do_not_shape_the_profile(panel):
     evening = (panel.minute >= 15 * 60) & (panel.minute < 23 * 60)
     arrays = {
@@ -370,23 +364,6 @@ def test_an_interval_counts_in_each_shift_by_its_part(panel):
         assert found == pytest.approx(parts, abs=0.02)
 
 
-@given(st.integers(0, 7 * 1440 - 1), st.integers(0, 7 * 1440 - 1), st.lists(st.integers(1, 10079), max_size=6))
-@settings(max_examples=80)
-def test_parts_of_an_interval_add_up_over_the_week(minute, span, cuts):
-    from allocator.risk.models.profile import WEEK_MINUTES, part_inside
-
-    edges = [0, *sorted(set(cuts)), WEEK_MINUTES]
-    parts = [
-        part_inside(np.array([minute]), np.array([span]), start, stop - start)[0]
-        for start, stop in itertools.pairwise(edges)
-    ]
-    assert sum(parts) == pytest.approx(1, abs=1e-5)
-    minutes = range(minute, minute + max(span, 1))
-    plain = [sum(start <= m % WEEK_MINUTES < stop for m in minutes) / len(minutes) for start, stop in
-             itertools.pairwise(edges)]  # fmt: skip
-    assert parts == pytest.approx(plain, abs=1e-5)
-
-
 def test_hours_are_short_shifts(panel):
     hours = hours_of(panel.stop_day, days=7, timezone=TIMEZONE)
     by_hour, by_shift = shift_shares(panel, hours)[0], shift_shares(panel, planned(panel))[0]
@@ -401,7 +378,7 @@ def test_hours_are_short_shifts(panel):
 def test_dark_evenings_move_the_shares_of_the_whole_city(panel):
     """A planted kind that happens in the dark alone: its evening share is larger in winter than in summer."""
     from allocator.risk.features.daylight import daylight_hours
-    from allocator.risk.models.profile import centre_of
+    from allocator.risk.profile.days import centre_of
 
     midnight = np.array(panel.first_day, "datetime64[s]") + panel.day * np.timedelta64(86_400, "s")
     rng, place = np.random.default_rng(0), centre_of(panel)

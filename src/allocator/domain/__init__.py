@@ -7,7 +7,9 @@ and units are rows counted from 0; -1 means "belongs nowhere".
 from allocator.domain.arrays import (
     Bools, Figures, Floats, Geometries, Ints, Record, Times, date_of, day_number, freeze, local_clock,
 )  # fmt: skip
-from allocator.domain.forecast import ForecastState, Origin
+from allocator.domain.forecast import (
+    BIN_OF_HOUR, CLOCK, N_BINS, WEEK_HOURS, WEEKDAY, WEEKEND, ForecastState, HourShares, Origin,
+)  # fmt: skip
 from allocator.domain.forecast.surface import CLASS_SHARES, Reasons, RiskSurface, count_interval, harm_classes
 from allocator.domain.history import (
     ALL_KINDS, ARRIVAL_IMPUTED, CALL, CLEAR_IMPUTED, DISPATCH_IMPUTED, OFFICER, WHOLE_CITY, Calls, Covariates,
@@ -31,16 +33,18 @@ from allocator.domain.space import Area, Lattice, Streets, Tessellation, Travel,
 from allocator.domain.staffing import HOURS, Staffing
 
 __all__ = [
-    "ALL_KINDS", "AREA", "AREA_TYPES", "ARRIVAL_IMPUTED", "ASSIGNMENT_COLUMNS", "CALL", "CANCELLED", "CHANGE_COLUMNS",
-    "CHANNEL", "CLASS_SHARES", "CLEAR_IMPUTED", "DELIVERY_TYPES", "DETACHED_TYPES", "DISPATCH_IMPUTED", "FUND_TYPES",
-    "HELD", "HOURS", "INITIATIVE_TYPES", "LIMIT_COLUMNS", "LOTTERY_COLUMNS", "MOVED", "NEED_COLUMNS", "OFFICER",
-    "ONLINE", "OPEN", "OUTREACH_COLUMNS", "OUTREACH_TYPES", "POINT", "RISKY_TOPICS", "STAFFING_COLUMNS", "STATUSES",
-    "VENUE", "VISIT_COLUMNS", "WHOLE_CITY", "WORTH_COLUMNS", "Allocation", "AllocationProblem", "AllocationTerms",
-    "Answer", "Area", "Bools", "Calls", "Channel", "Covariates", "DatedPoints", "Delivered", "DutyWishes", "Edit",
-    "Events", "Figures", "Floats", "ForecastState", "Fund", "Geometries", "Givens", "Initiative", "Ints", "Lattice",
+    "ALL_KINDS", "AREA", "AREA_TYPES", "ARRIVAL_IMPUTED", "ASSIGNMENT_COLUMNS", "BIN_OF_HOUR", "CALL", "CANCELLED",
+    "CHANGE_COLUMNS", "CHANNEL", "CLASS_SHARES", "CLEAR_IMPUTED", "CLOCK", "DELIVERY_TYPES", "DETACHED_TYPES",
+    "DISPATCH_IMPUTED", "FUND_TYPES", "HELD", "HOURS", "INITIATIVE_TYPES", "LIMIT_COLUMNS", "LOTTERY_COLUMNS",
+    "MOVED", "NEED_COLUMNS", "N_BINS", "OFFICER", "ONLINE", "OPEN", "OUTREACH_COLUMNS", "OUTREACH_TYPES", "POINT",
+    "RISKY_TOPICS", "STAFFING_COLUMNS", "STATUSES", "VENUE", "VISIT_COLUMNS", "WEEKDAY", "WEEKEND", "WEEK_HOURS",
+    "WHOLE_CITY", "WORTH_COLUMNS", "Allocation", "AllocationProblem", "AllocationTerms", "Answer", "Area", "Bools",
+    "Calls", "Channel", "Covariates", "DatedPoints", "Delivered", "DutyWishes", "Edit", "Events", "Figures",
+    "Floats", "ForecastState", "Fund", "Geometries", "Givens", "HourShares", "Initiative", "Ints", "Lattice",
     "Limit", "Needs", "Offers", "Openings", "Origin", "OutreachAreas", "OutreachPlan", "OutreachTeam", "Panel",
-    "Partner", "Plan", "Point", "Reasons", "Record", "Requests", "RiskSurface", "Roster", "Run", "Shift", "Staffing",
-    "Streets", "Survey", "Tessellation", "Times", "Travel", "Unit", "Venue", "called_off", "count_interval", "date_of",
-    "day_number", "delivery_table", "dissolved", "empty_table", "freeze", "harm_classes", "hours_of", "item_ids",
-    "item_key", "local_clock", "one_more_unit", "overlap", "shifts_of", "stretches_of", "typed_table", "with_sequences",
+    "Partner", "Plan", "Point", "Reasons", "Record", "Requests", "RiskSurface", "Roster", "Run", "Shift",
+    "Staffing", "Streets", "Survey", "Tessellation", "Times", "Travel", "Unit", "Venue", "called_off",
+    "count_interval", "date_of", "day_number", "delivery_table", "dissolved", "empty_table", "freeze",
+    "harm_classes", "hours_of", "item_ids", "item_key", "local_clock", "one_more_unit", "overlap", "shifts_of",
+    "stretches_of", "typed_table", "with_sequences",
 ]  # fmt: skip

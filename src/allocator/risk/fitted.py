@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -29,7 +30,8 @@ from allocator.errors import DataError, some
 from allocator.facts import Note
 from allocator.kernels.likelihood import poisson_loglik
 from allocator.risk.features import View, near_counts
-from allocator.risk.models import FittedBoosted, FittedMixture, shift_shares
+from allocator.risk.models import FittedBoosted, FittedMixture
+from allocator.risk.profile import Profile, fit_profile
 from allocator.risk.training import History, Training
 
 
@@ -144,9 +146,14 @@ class Fitted:
         boosted = self.models.get("boosted")
         return boosted.text() if isinstance(boosted, FittedBoosted) else ""
 
+    @cached_property
+    def profile(self) -> Profile:
+        """How events fall on the hours of a week, fitted when first asked for."""
+        return fit_profile(self.panel.netted, self.country)
+
     def _shares(self, shifts: Sequence[Shift]) -> tuple[npt.NDArray[np.float32], str]:
         """Return the share of the horizon's events in each shift, (n_shifts, n_kinds, n_cells), and its source."""
-        shares, source = shift_shares(self.panel.netted, shifts, self.country)
+        shares, source = self.profile.of(shifts)
         weeks, rest = divmod(self.horizon, 7)
         if not rest:
             return np.asarray(shares / np.float32(weeks)), source
@@ -154,7 +161,7 @@ class Fitted:
             ShiftSection(name=f"from {a}", start=dt.time(a), stop=dt.time(b), share=0.5) for a, b in ((0, 12), (12, 0))
         ]
         days = shifts_of(halves, first_day=self.panel.stop_day, days=rest, timezone=self.panel.timezone)
-        part, _ = shift_shares(self.panel.netted, days, self.country)
+        part, _ = self.profile.of(days)
         return np.asarray(shares / (weeks + part.sum(axis=0))), source
 
     def state(self) -> ForecastState:
