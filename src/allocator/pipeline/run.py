@@ -62,7 +62,8 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         made = Run(
             job=job, surface=surface.with_reasons_of(plan.visits["cell"].to_numpy()), roster=terms.roster,
             problem=problem, plan=plan, outreach=outreach, skill=fitted.skill(), model_text=fitted.model_text(),
-            state=fitted.state(), travel=asks.travel, openings=asks.openings, figures={}, manifest={}, history=past,
+            state=fitted.state(terms.roster.shifts), travel=asks.travel, openings=asks.openings, figures={},
+            manifest={}, history=past,
         )  # fmt: skip
         draft = report.Draft(
             made, fitted, history.events, rivals, history.covariates, calls=asks.calls, area=history.ground.notes

@@ -164,8 +164,8 @@ class Fitted:
         part, _ = self.profile.of(days)
         return np.asarray(shares / (weeks + part.sum(axis=0))), source
 
-    def state(self) -> ForecastState:
-        """Return what a fast update of the forecast starts from: histories, weights and their settings."""
+    def state(self, shifts: Sequence[Shift] = ()) -> ForecastState:
+        """Return what a fast update of the forecast starts from: histories, weights, the hours of planned shifts."""
         histories, weights = self.history.histories, None
         if isinstance(base := self.models.get("mixture"), FittedMixture):
             weights = base.weights
@@ -175,6 +175,7 @@ class Fitted:
             day=histories.day, state=histories.state, half_lives=np.array(histories.space.half_lives),
             bandwidths=np.array(histories.space.bandwidths), last=histories.last, exposure=histories.exposure,
             window=self.history.training.horizon, rate=self.rate, dispersion=self.dispersion, mixture_weights=weights,
+            hours=self.profile.over(shifts) if shifts else None,
         )  # fmt: skip
 
     def forecast(

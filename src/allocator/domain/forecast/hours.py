@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,9 @@ from allocator.domain.arrays import Floats, Ints, freeze
 WEEK_HOURS = 168
 N_BINS = 48
 """Hours of the clock on two kinds of day: of the weekend, from Friday 15:00 to Sunday 15:00, and of the rest."""
+
+_THURSDAY = 3
+"""Weekday of 1970-01-01, Monday being 0."""
 
 _HOUR = np.arange(WEEK_HOURS)
 CLOCK, WEEKDAY = _HOUR % 24, _HOUR // 24
@@ -36,13 +38,13 @@ class HourShares:
         Share of each bin in a usual week.
     weight : (n_kinds, n_hours) float64
         Part of its bin that falls into each planned local hour; n_hours is 168 times the planned weeks.
-    first_day : datetime.date
-        Local day on which the first hour begins.
+    first_day : int
+        Local day on which the first hour begins, in days since 1970-01-01.
     """
 
     bins: npt.NDArray[np.float32]
     weight: Floats
-    first_day: dt.date
+    first_day: int
 
     def __post_init__(self) -> None:
         freeze(self)
@@ -55,8 +57,8 @@ class HourShares:
     @property
     def bin_of(self) -> Ints:
         """Bin of each planned hour, (n_hours,) int64."""
-        start = 24 * self.first_day.weekday()
-        return np.tile(np.roll(BIN_OF_HOUR, -start), self.n_weeks)
+        weekday = (self.first_day + _THURSDAY) % 7
+        return np.tile(np.roll(BIN_OF_HOUR, -24 * weekday), self.n_weeks)
 
     def of(self, cells: Ints | slice = slice(None)) -> npt.NDArray[np.float32]:
         """Return the shares of cells in each planned hour, (n_hours, n_kinds, n) float32.

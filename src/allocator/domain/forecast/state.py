@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from allocator.domain.arrays import Floats, freeze
+from allocator.domain.forecast.hours import HourShares
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,8 @@ class ForecastState:
         Weights of the kernel mixture; None where the forecast has none.
     origin : Origin, optional
         The forecast before new events; None until there are some.
+    hours : HourShares, optional
+        How each cell's events fall on the hours of the planned weeks; None where times carry no time of day.
     """
 
     day: int
@@ -70,6 +73,7 @@ class ForecastState:
     dispersion: Floats
     mixture_weights: Floats | None = None
     origin: Origin | None = None
+    hours: HourShares | None = None
 
     def __post_init__(self) -> None:
         freeze(self)

@@ -18,6 +18,7 @@ from allocator.domain import (
     AllocationProblem,
     Edit,
     ForecastState,
+    HourShares,
     Lattice,
     Limit,
     Origin,
@@ -135,11 +136,13 @@ def load_surface(place: Path, state: Mapping[str, Any], city: Tessellation) -> R
 def load_forecast_state(place: Path) -> ForecastState:
     """Return what a fast renewal of a run's forecast starts from."""
     arrays = arrays_of(place / "state" / "forecast.npz")
-    origin = _part(arrays, "origin/")
+    origin, hours = _part(arrays, "origin/"), _part(arrays, "hours/")
     own = {name: array for name, array in arrays.items() if "/" not in name}
-    for part, names in ((own, ("day", "window")), (origin, ("day",) if origin else ())):
-        part |= {name: int(part[name]) for name in names}
-    return ForecastState(**own, origin=Origin(**origin) if origin else None)
+    for part, names in ((own, ("day", "window")), (origin, ("day",)), (hours, ("first_day",))):
+        part |= {name: int(part[name]) for name in names if part}
+    return ForecastState(
+        **own, origin=Origin(**origin) if origin else None, hours=HourShares(**hours) if hours else None
+    )
 
 
 def load_travel(place: Path, plain: Mapping[str, Any]) -> Travel:

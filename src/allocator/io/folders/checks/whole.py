@@ -11,7 +11,17 @@ import pandas as pd
 import pyproj
 import shapely
 
-from allocator.domain import AllocationProblem, ForecastState, Reasons, RiskSurface, Run, Tessellation, Travel
+from allocator.domain import (
+    N_BINS,
+    WEEK_HOURS,
+    AllocationProblem,
+    ForecastState,
+    Reasons,
+    RiskSurface,
+    Run,
+    Tessellation,
+    Travel,
+)
 from allocator.errors import DataError
 from allocator.facts import Note
 
@@ -295,6 +305,11 @@ def _state(state: ForecastState, run: Run) -> Iterator[str]:
     if state.mixture_weights is not None:
         width = bands * lives * (1 if kinds == 1 else 2) + 1
         yield _array("forecast.mixture_weights", state.mixture_weights, "f", (kinds, width), within=(0, LARGE))
+    if state.hours is not None:
+        yield _array("hours.bins", state.hours.bins, "f", (kinds, cells, N_BINS), within=(0, 1))
+        weeks = max(np.size(state.hours.weight) // (kinds * WEEK_HOURS), 1)
+        yield _array("hours.weight", state.hours.weight, "f", (kinds, weeks * WEEK_HOURS), within=(0, 1e3))
+        yield _number("hours.first_day", state.hours.first_day, -1e6, 1e6)
     for name, one in (("forecast", state), ("origin", state.origin)):
         if one is None:
             continue
