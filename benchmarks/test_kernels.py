@@ -542,9 +542,10 @@ def insertions(problem, n):
     tours, size = np.zeros((n, problem.n_units, shape[1] + 1), np.int64), np.zeros((n, problem.n_units), np.int64)
     opens, closes = (np.tile(one, (n, 1)) for one in (own.earliest, own.latest))
     sequence = np.tile(np.lexsort((-problem.prize, problem.only < 0)), (n, 1))
+    made, spent = np.zeros(shape, bool), np.zeros(n)
     insert_visits(
         own.travel, own.speed, own.place, own.service, own.work, own.earliest, own.latest, opens, closes,
-        problem.is_break, own.only, own.start, own.budget, own.begin, own.end, sequence, np.zeros(shape, bool), tours, size, np.zeros(n),
+        problem.is_break, own.only, own.start, own.budget, own.begin, own.end, sequence, made, tours, size, spent,
     )  # fmt: skip
     return [[tours[v, u, :k].tolist() for u, k in enumerate(size[v].tolist())] for v in range(n)]
 

@@ -136,6 +136,18 @@ def _price_places(
 
 
 @njit(cache=True, nogil=True)
+def _spent(minutes: Metres, place: Rows, work: Metres, is_break: Flags, tour: Rows, start: int) -> float:
+    """Return Σ way + work of a tour; breaks are taken on the way."""
+    here, total = start, 0.0
+    for row in tour:
+        total += work[row]
+        if not is_break[row]:
+            total += _way(minutes, here, place[row])
+            here = place[row]
+    return total
+
+
+@njit(cache=True, nogil=True)
 def _insert(
     minutes: Cubes, speed: Rows, place: Rows, service: Rows, work: Metres, earliest: Rows, latest: Rows,
     is_break: Flags, only: Rows, start: Rows, budget: Metres, begin: Rows, end: Rows, sequence: Rows, made: Flags,
@@ -145,7 +157,9 @@ def _insert(
     m, n = tours.shape
     first, last = np.zeros((m, n), np.int64), np.zeros((m, n), np.int64)
     price, trial, holds = np.empty((m, n)), np.empty(n, np.int64), np.zeros(m, np.bool_)
+    room = np.empty(m)
     for r in range(m):
+        room[r] = budget[r] - _spent(minutes[speed[r]], place, work, is_break, tours[r, : size[r]], start[r])
         holds[r] = tour_times(
             minutes[speed[r]], place, service, work, earliest, latest, is_break, tours[r, : size[r]], start[r],
             budget[r], begin[r], end[r], first[r], last[r],
@@ -158,6 +172,9 @@ def _insert(
             if holds[r] and (only[visit] < 0 or only[visit] == r):
                 _price_places(minutes[speed[r]], place, service, earliest, latest, is_break, tours[r, : size[r]],
                               first[r], last[r], visit, start[r], begin[r], price[r, : size[r] + 1])  # fmt: skip
+                for p in range(size[r] + 1):
+                    if price[r, p] + work[visit] > room[r] + 1e-5:
+                        price[r, p] = np.inf
         while not made[visit]:
             r, p = divmod(int(price.argmin()), n)
             if price[r, p] == np.inf:
@@ -172,6 +189,7 @@ def _insert(
             if made[visit]:
                 size[r] += 1
                 tours[r, : size[r]] = trial[: size[r]]
+                room[r] = budget[r] - _spent(minutes[speed[r]], place, work, is_break, trial[: size[r]], start[r])
             else:
                 tour_times(minutes[speed[r]], place, service, work, earliest, latest, is_break, tours[r, : size[r]],
                            start[r], budget[r], begin[r], end[r], first[r], last[r])  # fmt: skip
@@ -221,10 +239,4 @@ def insert_visits(
         _insert(minutes, speed, place, service, work, earliest, latest, is_break, only, start, budget, begin, end,
                 sequence[v], made[v], tours[v], size[v])  # fmt: skip
         for r in range(len(size[v])):
-            here = start[r]
-            for i in range(size[v, r]):
-                row = tours[v, r, i]
-                spent[v] += work[row]
-                if not is_break[row]:
-                    spent[v] += _way(minutes[speed[r]], here, place[row])
-                    here = place[row]
+            spent[v] += _spent(minutes[speed[r]], place, work, is_break, tours[v, r, : size[v, r]], start[r])

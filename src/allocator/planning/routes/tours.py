@@ -91,7 +91,9 @@ def _variants_of_task(
         found.append(
             _variants(part.problem, effort, met(part.problem, effort, seed=seed, cell=own, travel=terms.travel))
         )
-    return found[0] if len(parts) == 1 else joined(problem.n_units, parts, found)
+    if len(parts) == 1:
+        return found[0]
+    return _variants(problem, effort, _completed(problem, joined(problem.n_units, parts, found)))
 
 
 def _windows(task: Task, terms: RouteTerms) -> tuple[Ints, Ints, Ints]:
@@ -225,25 +227,59 @@ def _insertions(problem: Orienteering, n: int, seed: int) -> list[Tours]:
     """Return n tours that hold; breaks go in first, then what a unit has to do, so that none is crowded out."""
     rng = np.random.default_rng([seed, 0])
     shape = n, len(problem.place)
-    own, eager = problem.table, problem.prize * (0.5 + rng.random(shape))
+    eager = problem.prize * (0.5 + rng.random(shape))
     sequence = np.lexsort((-eager, *(np.broadcast_to(last, shape) for last in (~problem.is_break, problem.only < 0))))
-    opens, closes = _parts_of_windows(problem, rng.random(shape))
-    tours, size = np.zeros((n, problem.n_units, shape[1] + 1), np.int64), np.zeros((n, problem.n_units), np.int64)
-    made, minutes = np.zeros(shape, bool), np.zeros(n)
+    empty = Tours(((),) * problem.n_units, 0.0, 0.0)
+    return _with_inserted(problem, [empty] * n, sequence, windows=_parts_of_windows(problem, rng.random(shape)))
+
+
+def _completed(problem: Orienteering, variants: Sequence[Tours]) -> list[Tours]:
+    """Return tours with what one part left out and another has time for, those of most prize first."""
+    left = ~_made(problem, variants).all(axis=0) & (problem.only < 0)
+    if not left.any():
+        return list(variants)
+    rows = np.flatnonzero(left)
+    sequence = np.tile(rows[np.argsort(-problem.prize[rows], kind="stable")], (len(variants), 1))
+    # Copies: a kernel is compiled once for each layout, and that takes 12 s.
+    earliest, latest = (np.tile(end, (len(variants), 1)) for end in (problem.table.earliest, problem.table.latest))
+    # A unit that lacks its break does nothing else, see `with_rest`.
+    idle = [unit for unit, own in problem.own.items() if any(not own <= set(one.order[unit]) for one in variants)]
+    budget = np.where(np.isin(np.arange(problem.n_units), idle), -1.0, problem.budget)
+    return _with_inserted(dataclasses.replace(problem, budget=budget), variants, sequence, windows=(earliest, latest))
+
+
+def _with_inserted(
+    problem: Orienteering, variants: Sequence[Tours], sequence: npt.NDArray[np.int64],
+    *, windows: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+) -> list[Tours]:  # fmt: skip
+    """Return tours with the visits of `sequence`, (n, k), put in; `windows` of each, (n, n_visits)."""
+    n, own, made = len(variants), problem.table, _made(problem, variants)
+    longest = max((len(tour) for one in variants for tour in one.order), default=0)
+    tours = np.zeros((n, problem.n_units, longest + sequence.shape[1] + 1), np.int64)
+    size, minutes = np.zeros((n, problem.n_units), np.int64), np.zeros(n)
+    for v, one in enumerate(variants):
+        for unit, tour in enumerate(one.order):
+            tours[v, unit, : len(tour)], size[v, unit] = tour, len(tour)
     insert_visits(
-        own.travel, own.speed, own.place, own.service, own.work, own.earliest, own.latest, opens, closes,
-        problem.is_break, own.only, own.start, own.budget, own.begin, own.end, sequence, made, tours, size, minutes,
+        own.travel, own.speed, own.place, own.service, own.work, own.earliest, own.latest, *windows, problem.is_break,
+        own.only, own.start, own.budget, own.begin, own.end, sequence, made, tours, size, minutes,
     )  # fmt: skip
     prize, lengths = (made @ problem.prize).tolist(), size.tolist()
     order = [tuple(tuple(tour[:k].tolist()) for tour, k in zip(tours[v], lengths[v], strict=True)) for v in range(n)]
     return list(map(Tours, order, prize, minutes.tolist()))
 
 
-def _delivered(problem: Orienteering, variants: Sequence[Tours]) -> Bools:
-    """Return which blocks tours deliver, (n, n_visits) bool: n visits of a cell deliver its first n blocks."""
+def _made(problem: Orienteering, variants: Sequence[Tours]) -> npt.NDArray[np.bool_]:
+    """Return which visits tours make, (n, n_visits)."""
     made = np.zeros((len(variants), len(problem.place)), bool)
     for row, tours in zip(made, variants, strict=True):
         row[[visit for tour in tours.order for visit in tour]] = True
+    return made
+
+
+def _delivered(problem: Orienteering, variants: Sequence[Tours]) -> Bools:
+    """Return which blocks tours deliver, (n, n_visits) bool: n visits of a cell deliver its first n blocks."""
+    made = _made(problem, variants)
     block = ~problem.is_break  # their rows are sorted by cell and nth
     first = np.searchsorted(problem.place[block], problem.place)
     rank = np.arange(len(block)) - first
