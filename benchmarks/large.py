@@ -242,7 +242,7 @@ def cells(events: int, units: int, *, widths: tuple[float, ...] = (150.0, 300.0,
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {"plan": plan, "staffing": staffing, "cells": cells}
 SIZES: dict[str, list[dict[str, Any]]] = {
     "plan": [*({"units": units} for units in (250, 500, 1000)), {"units": 1000, "rota": True}],
-    "staffing": [{"units": 2000, "calls": 400_000}, {"units": 6000, "calls": 2_000_000}],
+    "staffing": [{"units": 2000, "calls": 400_000}],
     "cells": [{"events": 300_000, "units": 300}, {"events": 300_000, "units": 300, "widths": [300.0, 600.0, 1360.0]}],
 }
 QUICK: dict[str, list[dict[str, Any]]] = {
