@@ -26,7 +26,8 @@ from allocator.kernels.orienteering import team_orienteering
 from allocator.kernels.pairs import count_pairs
 from allocator.kernels.profile import memberships, smear, type_counts
 from allocator.kernels.spatial import count_within, fill_within, gaussian_rows, neighbour_sum, spread
-from allocator.kernels.tours import closed_tours
+from allocator.kernels.tours import closed_tours, insert_visits, tour_times
+from allocator.planning.routes.orienteering import Orienteering
 from allocator.risk.features.histories import binned, within
 from allocator.risk.models.mixture import EM_ITERATIONS
 from allocator.risk.models.self_exciting import gaussian_within
@@ -586,3 +587,62 @@ def test_type_counts(versus, typed):
     np.testing.assert_allclose(out, counts.T @ members, rtol=1e-8)
     versus(run, pandas=lambda: frame.T.dot(members), numpy=lambda: counts.T @ members,
            moved=counts.data.nbytes + counts.indices.nbytes + members.nbytes)  # fmt: skip
+
+
+def crew_of_four():
+    """48 visits of 15 minutes in 16 places within 2 km, four units with a break each, eight hours, windows of three."""
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(0, 2, (2, 16))
+    n = 52
+    earliest = np.where(np.arange(n) < 48, rng.integers(0, 300, n), 144.0)
+    return Orienteering(
+        travel=1.3 * np.hypot(x[:, None] - x, y[:, None] - y)[None] / 25 * 60, place=rng.integers(0, 16, n),
+        service=np.repeat([15.0, 30.0], [48, 4]), work=np.repeat([15.0, 0.0], [48, 4]),
+        prize=np.repeat([1.0, 0.0], [48, 4]) * rng.gamma(1.0, 1.0, n), earliest=earliest,
+        latest=np.where(np.arange(n) < 48, np.minimum(earliest + 180, 465), 330.0),
+        only=np.r_[np.full(48, -1), np.arange(4)], speed=np.zeros(4, int), start=np.full(4, -1), stop=np.full(4, -1),
+        begin=np.zeros(4), end=np.full(4, 480.0), budget=np.full(4, 240.0),
+    )  # fmt: skip
+
+
+def test_tour_times(versus):
+    """A tour of twelve visits and a break."""
+    problem = crew_of_four()
+    order = insertions(problem, 1)[0][0]
+    (first, last), rows, table = np.empty((2, len(order)), np.int64), np.array(order), problem.table
+
+    def run():
+        return tour_times(
+            problem.travel[0], table.place, table.service, table.work, table.earliest, table.latest, problem.is_break,
+            rows, int(problem.start[0]), 240.0, 0, 480, first, last,
+        )  # fmt: skip
+
+    assert run()
+    assert (first.tolist(), last.tolist()) == naive.tour_times(problem, 0, order)
+    versus(run, pandas=lambda: naive.tour_times(problem, 0, order), name="tour_times, 13 stops (twin: plain Python)")
+
+
+def insertions(problem, n):
+    """Return n variants of tours, all within the windows at large."""
+    own, shape = problem.table, (n, len(problem.place))
+    tours, size = np.zeros((n, problem.n_units, shape[1] + 1), np.int64), np.zeros((n, problem.n_units), np.int64)
+    opens, closes = (np.tile(one, (n, 1)) for one in (own.earliest, own.latest))
+    sequence = np.tile(np.lexsort((-problem.prize, problem.only < 0)), (n, 1))
+    made, spent = np.zeros(shape, bool), np.zeros(n)
+    insert_visits(
+        own.travel, own.speed, own.place, own.service, own.work, own.earliest, own.latest, opens, closes,
+        problem.is_break, own.only, own.start, own.budget, own.begin, own.end, sequence, made, tours, size, spent,
+    )  # fmt: skip
+    return [[tours[v, u, :k].tolist() for u, k in enumerate(size[v].tolist())] for v in range(n)]
+
+
+def test_insert_visits(versus):
+    """One variant of the tours of four units and 48 visits."""
+    problem = crew_of_four()
+    sequence = np.lexsort((-problem.prize, problem.only < 0)).tolist()
+
+    def plain():
+        return naive.insert_visits(problem, problem, sequence)
+
+    assert insertions(problem, 1)[0] == plain()
+    versus(lambda: insertions(problem, 1), pandas=plain, name="insert_visits (twin: plain Python)")

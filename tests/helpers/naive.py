@@ -583,3 +583,92 @@ def type_counts(counts, membership):
         [sum(own[j] * membership[i][m] for i, own in enumerate(counts)) for m in range(n_types)]
         for j in range(len(counts[0]))
     ]
+
+
+def tour_times(problem, unit, order):
+    """Return first and last minute of each visit of a tour of an `Orienteering`, None if it breaks a limit."""
+    here, spent, legs = problem.start[unit], 0.0, []
+    minutes = problem.travel[problem.speed[unit]]
+    for row in order:
+        leg = 0.0
+        if not problem.is_break[row]:
+            leg = minutes[here, problem.place[row]] if here >= 0 else 0.0
+            here = problem.place[row]
+        if leg == math.inf:
+            return None
+        legs.append(math.ceil(leg - 1e-9))
+        spent += leg + problem.work[row]
+    if spent > problem.budget[unit] + 1e-6:
+        return None
+    first, pause = [], 0
+    now = left = int(problem.begin[unit])
+    for row, leg in zip(order, legs, strict=True):
+        service, start = int(problem.service[row]), max(now, int(problem.earliest[row]))
+        if problem.is_break[row]:
+            pause += service
+        else:
+            start = max(start, left + pause + leg)
+            left, pause = start + service, 0
+        first.append(start)
+        now = start + service
+    last, pause, leg_on = [], 0, 0
+    then = reach = int(problem.end[unit])
+    for row, leg in zip(reversed(order), reversed(legs), strict=True):
+        service = int(problem.service[row])
+        start = min(then - service, int(problem.latest[row]))
+        if problem.is_break[row]:
+            pause += service
+        else:
+            start = min(start, reach - leg_on - pause - service)
+            reach, leg_on, pause = start, leg, 0
+        last.append(start)
+        then = start
+    last.reverse()
+    return None if any(a > b for a, b in zip(first, last, strict=True)) else (first, last)
+
+
+def insert_visits(problem, within, sequence):
+    """Return tours of one variant: put in within its windows, each put in anew, the rest within the windows at large.
+
+    `within` is the problem with the windows of the variant.
+    """
+    tours = [[] for _ in range(problem.n_units)]
+    for visit in sequence:
+        _put_in(within, tours, visit)
+    for visit in sequence:
+        before = [list(tour) for tour in tours]
+        tours[:] = [[row for row in tour if row != visit] for tour in tours]
+        hold = all(tour_times(within, unit, tour) is not None for unit, tour in enumerate(tours))
+        if not (_put_in(within, tours, visit) and hold) and any(visit in tour for tour in before):
+            tours[:] = before
+    for visit in sequence:
+        if not any(visit in tour for tour in tours):
+            _put_in(problem, tours, visit)
+    return tours
+
+
+def _put_in(problem, tours, visit):
+    """Put a visit where its detour is least, of all places that hold; the first unit and place where equal."""
+
+    def way(a, b):
+        return minutes[a, b] if a >= 0 and b >= 0 else 0.0
+
+    best = None
+    for unit, tour in enumerate(tours):
+        minutes = problem.travel[problem.speed[unit]]
+        for p in range(len(tour) + 1) if problem.only[visit] in (-1, unit) else ():
+            trial = [*tour[:p], visit, *tour[p:]]
+            if tour_times(problem, unit, tour) is None or tour_times(problem, unit, trial) is None:
+                continue
+            price = 0.0
+            if not problem.is_break[visit]:
+                here = [problem.place[row] for row in tour[:p] if not problem.is_break[row]]
+                on = [problem.place[row] for row in tour[p:] if not problem.is_break[row]]
+                a, b, own = here[-1] if here else problem.start[unit], on[0] if on else -1, problem.place[visit]
+                price = way(a, own) + way(own, b) - way(a, b)
+            if best is None or price < best[0]:
+                best = price, unit, trial
+    if best is None:
+        return False
+    tours[best[1]] = best[2]
+    return True

@@ -339,14 +339,6 @@ def test_intervals_of_large_counts(mean, dispersion):
     assert (low[0, 0], high[0, 0]) == pytest.approx((exact[0][0], exact[1][0]), abs=1)
 
 
-def test_too_fine_cells_for_the_kernels_are_refused(panel, monkeypatch):
-    from allocator.risk.features import histories as features
-
-    monkeypatch.setattr(features, "MAX_PAIRS", 1000)
-    with pytest.raises(ConfigError, match=r"use larger cells, or smaller risk\.bandwidths_m"):
-        features.within(panel.city, 300)
-
-
 def test_shifts_before_the_cutoff_are_refused(fitted, panel):
     early = shifts_of(SECTIONS, first_day=panel.stop_day - dt.timedelta(days=1), days=2, timezone=TIMEZONE)
     with pytest.raises(DataError, match="3 shifts lie before the forecast begins"):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from allocator import io
 from allocator.config import Job
-from allocator.errors import DataError
+from allocator.errors import AllocatorError, DataError
 from allocator.facts import Note, note
 
 Progress = Callable[[str], None]
@@ -27,6 +27,29 @@ ENGINES = (
 """Packages whose versions a manifest records."""
 
 
+_SMALLER = {
+    "study area": "larger cells (tessellation.size_m)",
+    "rosters": "fewer units, or fewer days (job.days)",
+    "calls": "fewer weeks of calls (staffing.weeks), or larger districts",
+    "staffing": "fewer weeks of calls (staffing.weeks), or larger districts",
+    "event history": "a shorter history (data.since), or larger cells (tessellation.size_m)",
+    "forecast": "larger cells (tessellation.size_m), narrower kernels (risk.bandwidths_m), or a shorter history "
+    "(data.since)",
+    "allocation": "larger cells (tessellation.size_m), or fewer days (job.days)",
+    "duty and routes": "fewer units, fewer days (job.days), fewer routes.variants, or routes.threads = 1",
+}
+"""What makes each stage smaller: cells cannot help routes that many units take."""
+_NO_MEMORY = ("bad_alloc", "cannot allocate memory", "out of memory")
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Return whether memory ran out: engines say so each in its own words."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        not isinstance(error, AllocatorError) and any(words in said for words in _NO_MEMORY)
+    )
+
+
 class Stopwatch:
     """Times the stages of a workflow and tells their names."""
 
@@ -36,10 +59,25 @@ class Stopwatch:
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        """Tell a stage, and time what is done in it."""
+        """Tell a stage, and time what is done in it; where memory runs out, say in which one and what would help.
+
+        Raises
+        ------
+        AllocatorError
+            If memory runs out.
+        """
         self.tell(stage)
         start = time.perf_counter()
-        yield
+        try:
+            yield
+        except Exception as error:
+            if not _lacks_memory(error):
+                raise
+            used = f" (peak {peak:,.0f} MB)" if (peak := peak_mb()) else ""
+            raise AllocatorError(
+                f"not enough memory for the stage {stage!r}{used}: give it more, or use "
+                f"{_SMALLER.get(stage, 'larger cells, fewer units, kinds or a shorter history')}"
+            ) from error
         self.seconds[stage] = round(time.perf_counter() - start, 3)
 
 

@@ -1,6 +1,6 @@
 """Panel → RiskSurface."""
 
-from allocator.risk.features import READERS
+from allocator.risk.features import READERS, check_reach
 from allocator.risk.fit import AUTO, BASELINES, CANDIDATES, MODELS, check_holidays, check_model, fit, fit_all
 from allocator.risk.fitted import Fitted
 from allocator.risk.known import covered
@@ -8,6 +8,6 @@ from allocator.risk.state import update_histories, update_surface
 from allocator.risk.training import windows_of
 
 __all__ = [
-    "AUTO", "BASELINES", "CANDIDATES", "MODELS", "READERS", "Fitted", "check_holidays", "check_model", "covered", "fit",
-    "fit_all", "update_histories", "update_surface", "windows_of",
+    "AUTO", "BASELINES", "CANDIDATES", "MODELS", "READERS", "Fitted", "check_holidays", "check_model", "check_reach",
+    "covered", "fit", "fit_all", "update_histories", "update_surface", "windows_of",
 ]  # fmt: skip

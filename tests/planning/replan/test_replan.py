@@ -18,6 +18,7 @@ from allocator.planning.routes.tasks import minutes_of
 from allocator.risk.features.context import components
 from allocator.risk.features.histories import Histories, Space
 from allocator.risk.state import mixture_rates, update_histories
+from limits_kept import assert_sound
 
 AT = "2026-03-04T19:40"
 KEYS = ["unit", "shift", "cell", "start", "stop"]
@@ -50,24 +51,6 @@ def on_duty_at(run, shift):
 def lost(quick_run):
     unit = quick_run.plan.assignments.query("shift == '2026-03-04/evening'")["unit"].iloc[0]
     return unit, al.replan(quick_run, at=AT, out_of_service=[unit])
-
-
-def assert_sound(run, *, since=None):
-    """No unit in two places at once, nobody at work who is off duty, no visit outside its shift or cap."""
-    visits = run.plan.visits.sort_values(["unit", "start"])
-    same = visits["unit"].to_numpy()[1:] == visits["unit"].to_numpy()[:-1]
-    assert (visits["start"].to_numpy()[1:] >= visits["stop"].to_numpy()[:-1])[same].all()
-    shifts = {shift.id: shift for shift in run.roster.shifts}
-    for row in run.plan.visits.itertuples():
-        assert shifts[row.shift].start <= row.start.to_pydatetime()
-        assert row.stop.to_pydatetime() <= shifts[row.shift].stop
-        if since is not None and row.start >= since:
-            assert (row.unit, row.shift) in run.roster.duty
-    for _, own in run.plan.visits.groupby(["shift", "unit"]):
-        assert own["seq"].tolist() == list(range(1, len(own) + 1))
-    units = run.plan.staffing.groupby("shift", sort=False)["units_assigned"].sum()
-    assert (units.to_numpy() <= run.problem.on_duty).all()
-    assert run.plan.delivered <= run.plan.bound + 1e-9
 
 
 def test_what_was_begun_stands_and_the_lost_unit_does_nothing_more(quick_run, lost):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import naive
 from allocator.kernels.orienteering import team_orienteering
+from allocator.kernels.tours import insert_visits
 from allocator.planning.routes.orienteering import Orienteering, reachable
 from allocator.planning.routes.parts import IN_PARTS, TOGETHER, joined, parts_of
 from allocator.planning.routes.search import Effort, near_best, solve
@@ -231,3 +232,51 @@ def test_parts_share_out_every_visit_and_unit_once_and_joined_tours_hold(units):
             own = whole.order[unit]
             blocks = [row for row in own if not problem.is_break[row]]
             assert timetable(problem, unit, blocks) is not None
+
+
+def inserted(problem, within, sequence):
+    """Return what the kernel makes of one variant: its tours, and their minutes."""
+    n, own, part = len(problem.place), problem.table, within.table
+    tours, size = np.zeros((1, problem.n_units, n + 1), np.int64), np.zeros((1, problem.n_units), np.int64)
+    made, spent = np.zeros((1, n), bool), np.zeros(1)
+    insert_visits(
+        own.travel, own.speed, own.place, own.service, own.work, own.earliest, own.latest, part.earliest[None],
+        part.latest[None], problem.is_break, own.only, own.start, own.budget, own.begin, own.end, sequence[None], made,
+        tours, size, spent,
+    )  # fmt: skip
+    order = [tours[0, unit, :k].tolist() for unit, k in enumerate(size[0].tolist())]
+    assert sorted(row for tour in order for row in tour) == np.flatnonzero(made[0]).tolist()
+    return order, float(spent[0])
+
+
+@given(st.integers(0, 10_000), st.integers(1, 9), st.integers(1, 3), st.booleans(), st.booleans(), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_inserted_visits_follow_their_twin_and_hold(seed, visits, units, windows, breaks, cut):
+    problem = problem_of(seed, visits=visits, units=units, windows=windows, breaks=breaks)
+    rng = np.random.default_rng(seed)
+    if cut:  # places that no way leads to, and ways that are no metric
+        travel = problem.travel.copy()
+        travel[0][rng.random(travel[0].shape) < 0.1] = np.inf
+        problem = dataclasses.replace(problem, travel=travel)
+    part = problem.earliest + np.floor((problem.latest - problem.earliest) * rng.random(len(problem.place)))
+    within = dataclasses.replace(problem, earliest=part)
+    sequence = np.lexsort((rng.random(len(problem.place)), problem.only < 0))
+    order, spent = inserted(problem, within, sequence)
+    assert order == naive.insert_visits(problem, within, sequence.tolist())
+    blocks = [[row for row in tour if not problem.is_break[row]] for tour in order]  # a break is no detour
+    assert spent == pytest.approx(sum(problem.work_of(unit, tour) for unit, tour in enumerate(blocks)))
+    for unit, tour in enumerate(order):
+        times, plain = timetable(problem, unit, tour), naive.tour_times(problem, unit, tour)
+        assert times is not None
+        assert (times.earliest.tolist(), times.latest.tolist()) == plain
+
+
+@given(st.integers(0, 10_000), st.integers(1, 7), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_times_of_a_tour_follow_their_twin(seed, visits, windows):
+    problem, rng = problem_of(seed, visits=visits, windows=windows, breaks=True), np.random.default_rng(seed)
+    tour = rng.permutation([*range(visits), visits])[: rng.integers(0, visits + 2)].tolist()
+    times, plain = timetable(problem, 0, tour), naive.tour_times(problem, 0, tour)
+    assert (times is None) == (plain is None)
+    if times is not None:
+        assert (times.earliest.tolist(), times.latest.tolist()) == plain

@@ -31,6 +31,7 @@ from allocator.planning.routes.tasks import RouteTerms, straight, tasks_of
 from allocator.planning.routes.tours import route_tasks
 from allocator.planning.routes.work import search_of
 from allocator.report.routes import file_names, geojson, gpx, route_files
+from limits_kept import assert_kept
 
 QUICK = RoutesSection(iterations=15, runs=1)
 ZONE = "America/Chicago"
@@ -47,39 +48,6 @@ def setting(units=5, *, seed=0, days=1, first_day=dt.date(2017, 12, 25), routes=
     openings = openings_of(routes.windows, city, roster, timezone=ZONE)
     terms = RouteTerms(problem, roster, straight(city, routes), allocation, routes, openings=openings, seed=seed)
     return terms, answer.blocks, post_units(answer.units, roster, city), surface
-
-
-def assert_kept(terms, blocks, posting, visits) -> None:
-    """Assert that no limit is broken, by plain loops over the visits."""
-    block = terms.allocation.block_minutes
-    delivered = visits.delivered_blocks(blocks.shape)
-    assert (delivered <= blocks).all()
-    for (s, u), rows in pd.DataFrame({"s": visits.shift, "u": visits.unit}).groupby(["s", "u"]).indices.items():
-        shift, unit = terms.roster.shifts[s], terms.roster.units[u]
-        start, cell = visits.start[rows], visits.cell[rows]
-        first, last = shift.start.timestamp() / 60, shift.stop.timestamp() / 60
-        assert (terms.problem.district[cell] == posting[u, s]).all()
-        assert start[0] >= first + terms.routes.briefing_minutes
-        assert start[-1] + block <= last
-        speed = unit.speed_kmh or terms.routes.speed_kmh
-        leg = terms.travel.minutes(cell[:-1], cell[1:], speed_kmh=speed).diagonal()
-        free = np.diff(start) - block - leg
-        assert (free >= -1e-6).all()
-        assert len(rows) * block + leg.sum() <= terms.allocation.directed_share * shift.minutes + 1e-6
-        pause = terms.routes.break_minutes
-        if pause and shift.minutes >= terms.routes.break_from_hours * 60:
-            opens, closes = (first + share * shift.minutes for share in terms.routes.break_window)
-            ends = np.r_[first, start + block], np.r_[start, last]
-            way = np.r_[0.0, leg, 0.0]
-            room = [
-                min(b, closes) - max(a, opens) >= pause and b - a >= pause + w
-                for a, b, w in zip(*ends, way, strict=True)
-            ]
-            assert any(room)
-    for _, rows in pd.DataFrame({"s": visits.shift, "c": visits.cell}).groupby(["s", "c"]).indices.items():
-        order = rows[np.argsort(visits.start[rows])]
-        assert (np.diff(visits.start[order]) >= block + terms.routes.return_minutes).all()
-        assert visits.nth[order].tolist() == list(range(len(order)))
 
 
 @given(

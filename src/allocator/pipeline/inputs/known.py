@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allocator import io
+from allocator import io, risk
 from allocator.domain import Covariates, Events, Panel, date_of, day_number, local_clock
 from allocator.errors import DataError
 from allocator.facts import Note, note
@@ -66,6 +66,7 @@ def known_of(ground: Ground) -> Known:
         With every fault of a file at once.
     """
     job = ground.job
+    risk.check_reach(ground.city, job.risk.bandwidths_m)
     covariates = io.read_job_covariates(job, ground.city)
     every = known_before(io.read_job_events(job), job.job.week)
     every = since(io.check_placed(every, ground.area, max_outside_share=job.data.max_outside_share), job.data.since)

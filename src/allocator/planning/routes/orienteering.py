@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,17 +15,26 @@ PARTS = 1_000_000
 """Integer parts of the longest budget. Legs are rounded up, so a tour of 50 legs wastes at most 5e-5 of it."""
 
 
-@dataclass(frozen=True, eq=False)
-class Plain:
-    """Fields of an `Orienteering` as lists, times in whole minutes: an element of an array costs ten times as much."""
+_Whole = npt.NDArray[np.int64]
+_Minutes = npt.NDArray[np.float64]
 
-    travel: list[list[list[float]]]
-    place: list[int]
-    service: list[int]
-    work: list[float]
-    earliest: list[int]
-    latest: list[int]
-    is_break: list[bool]
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Fields of an `Orienteering` as kernels read them: times in whole minutes, but for travel, work and budgets."""
+
+    travel: _Minutes
+    place: _Whole
+    service: _Whole
+    work: _Minutes
+    earliest: _Whole
+    latest: _Whole
+    only: _Whole
+    speed: _Whole
+    start: _Whole
+    budget: _Minutes
+    begin: _Whole
+    end: _Whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,20 +89,39 @@ class Orienteering:
         return np.asarray((self.only >= 0) & (self.work <= 0))
 
     @cached_property
-    def plain(self) -> Plain:
-        """Whatever a timetable asks for visit by visit, as lists."""
-        return Plain(
-            travel=self.travel.tolist(), place=self.place.tolist(), service=self.service.astype(np.int64).tolist(),
-            work=self.work.tolist(), earliest=self.earliest.astype(np.int64).tolist(),
-            latest=self.latest.astype(np.int64).tolist(), is_break=self.is_break.tolist(),
+    def own(self) -> dict[int, set[int]]:
+        """The visits that only one unit may make, by unit."""
+        rows: dict[int, set[int]] = {}
+        for row in np.flatnonzero(self.only >= 0).tolist():
+            rows.setdefault(int(self.only[row]), set()).add(row)
+        return rows
+
+    @cached_property
+    def table(self) -> Table:
+        """What kernels ask for."""
+        return Table(
+            _minutes(self.travel), _whole(self.place), _whole(self.service), _minutes(self.work),
+            _whole(self.earliest), _whole(self.latest), _whole(self.only), _whole(self.speed), _whole(self.start),
+            _minutes(self.budget), _whole(self.begin), _whole(self.end),
         )  # fmt: skip
 
     def work_of(self, unit: int, order: Sequence[int] | Ints) -> float:
         """Return the minutes of travel and work of a tour of one unit."""
+        if not len(order):
+            return 0.0
         rows = np.asarray(order, np.int64)
-        stops = [self.start[unit], *self.place[rows], self.stop[unit]]
-        legs = [self.travel[self.speed[unit], a, b] for a, b in itertools.pairwise(stops) if a >= 0 and b >= 0]
-        return float(np.sum(legs) + self.work[rows].sum()) if len(rows) else 0.0
+        stops = np.empty(len(rows) + 2, np.int64)
+        stops[0], stops[1:-1], stops[-1] = self.start[unit], self.place[rows], self.stop[unit]
+        stops = stops[int(stops[0] < 0) : len(stops) - int(stops[-1] < 0)]
+        return float(self.travel[self.speed[unit]][stops[:-1], stops[1:]].sum() + self.work[rows].sum())
+
+
+def _whole(column: Floats | Ints) -> _Whole:
+    return np.ascontiguousarray(column, np.int64)
+
+
+def _minutes(column: Floats) -> _Minutes:
+    return np.ascontiguousarray(column, np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,10 +143,9 @@ def with_rest(problem: Orienteering, kept: Ints, tours: Tours) -> Tours:
     if not any(tours.order):
         return tours
     order = list(tours.order)
-    for unit, tour in enumerate(order):
-        own = np.flatnonzero(problem.only == unit).tolist()
-        if not set(own) <= set(tour):
-            order[unit] = tuple(row for row in own if row in kept)
+    for unit, own in problem.own.items():
+        if not own <= set(order[unit]):
+            order[unit] = tuple(row for row in sorted(own) if row in kept)
     return tours if tuple(order) == tours.order else tours_of(problem, tuple(order))
 
 
@@ -179,7 +205,7 @@ def reachable(problem: Orienteering) -> Bools:
         begun = np.maximum(problem.begin[unit] + there, problem.earliest)
         fits = there + problem.work + back <= problem.budget[unit] + 1e-9
         fits &= (begun <= problem.latest) & (begun + problem.service + back <= problem.end[unit] + 1e-9)
-        within |= fits & np.isin(problem.only, (-1, unit))
+        within |= fits & ((problem.only < 0) | (problem.only == unit))
     return within & ((problem.prize > 0) | (problem.only >= 0))
 
 

@@ -260,7 +260,7 @@ class _Model:
                 )
             )  # fmt: skip
         places = [Location(0, 0)] * (len(visits) + len(depots))
-        clients = [_client(problem, int(row), i, origin=origin, worth=worth) for i, row in enumerate(visits)]
+        clients = _clients(problem, visits, origin=origin, worth=worth)
         data = ProblemData(places, clients, depots, vehicles, work, clock)
         return cls(data, visits, crews, penalty=total * worth / (float(bounded.sum()) * parts))
 
@@ -295,10 +295,10 @@ class _Model:
 
     def _order(self, solution: VrpSolution) -> tuple[tuple[int, ...], ...]:
         order: list[tuple[int, ...]] = [()] * sum(len(crew) for crew in self.crews)
-        free = [list(crew) for crew in self.crews]
+        free, row = [list(crew) for crew in self.crews], self.visits.tolist()
         for route in solution.routes():
-            visits = tuple(int(self.visits[stop.idx]) for stop in route if stop.is_client())
-            order[free[route.vehicle_type()].pop(0)] = visits
+            stops = route.schedule()[1:-1]  # between the depots; one trip each
+            order[free[route.vehicle_type()].pop(0)] = tuple(row[stop.idx] for stop in stops)
         return tuple(order)
 
 
@@ -346,7 +346,8 @@ def _matrices(problem: Orienteering, visits: Ints, unit: int, *, row: int, n_typ
     clock[n + 2 * row, n + 2 * row + 1] = 0.0
     work = clock.copy()
     work[:, :n] += problem.work[visits]
-    work[:, :n][:, ~np.isin(problem.only[visits], (-1, unit))] = np.inf
+    only = problem.only[visits]
+    work[:, np.flatnonzero((only >= 0) & (only != unit))] = np.inf
     np.fill_diagonal(work, 0.0)
     travel_on_the_clock = np.ceil(clock - 1e-9)
     return work, travel_on_the_clock
@@ -357,13 +358,17 @@ def _rounded_up(values: Floats, most: float) -> Ints:
     return whole
 
 
-def _client(problem: Orienteering, row: int, location: int, *, origin: float, worth: float) -> Client:
-    required = bool(problem.only[row] >= 0)
-    return Client(
-        location,
-        service_duration=whole(np.ceil(problem.service[row] - 1e-9)),
-        tw_early=max(whole(np.ceil(problem.earliest[row] - origin - 1e-9)), 0),
-        tw_late=max(whole(np.floor(problem.latest[row] - origin + 1e-9)), 0),
-        prize=0 if required else max(round(problem.prize[row] * worth), 1),
-        required=required,
-    )
+def _clients(problem: Orienteering, visits: Ints, *, origin: float, worth: float) -> list[Client]:
+    """Return the visits in whole minutes from `origin` on, by columns: one by one they took a seventh of short runs."""
+    required = problem.only[visits] >= 0
+    columns = (
+        np.ceil(problem.service[visits] - 1e-9), np.maximum(np.ceil(problem.earliest[visits] - origin - 1e-9), 0),
+        np.maximum(np.floor(problem.latest[visits] - origin + 1e-9), 0),
+        np.where(required, 0, np.maximum(np.rint(problem.prize[visits] * worth), 1)),
+    )  # fmt: skip
+    service, early, late = (np.minimum(column, 4 * PARTS).astype(np.int64).tolist() for column in columns[:3])
+    rows = zip(service, early, late, columns[3].astype(np.int64).tolist(), required.tolist(), strict=True)
+    return [
+        Client(i, service_duration=minutes, tw_early=opens, tw_late=closes, prize=prize, required=must)
+        for i, (minutes, opens, closes, prize, must) in enumerate(rows)
+    ]

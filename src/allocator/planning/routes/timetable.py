@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from allocator.domain import Floats, Ints
+from allocator.kernels.tours import tour_times
 from allocator.planning.routes.orienteering import Orienteering
 
 
@@ -38,65 +38,13 @@ def timetable(problem: Orienteering, unit: int, order: Sequence[int]) -> Timetab
     A break is taken anywhere on the way, so only the minutes between the visits
     around it count: travel and the break together. Travel takes whole minutes, rounded up.
     """
-    legs, work = _legs(problem, unit, order)
-    if work > problem.budget[unit] + 1e-6:
-        return None
-    earliest = _forward(problem, unit, order, legs)
-    latest = _backward(problem, unit, order, legs)
-    if any(first > last for first, last in zip(earliest, latest, strict=True)):
-        return None
-    return Timetable(np.array(earliest, np.int64), np.array(latest, np.int64))
-
-
-def _forward(problem: Orienteering, unit: int, order: Sequence[int], legs: Sequence[int]) -> list[int]:
-    """Return the first minute of each visit: not before the last one is over, nor before the way is done."""
-    found, pause, own = [], 0, problem.plain
-    now = left = int(problem.begin[unit])
-    for row, leg in zip(order, legs, strict=True):
-        minutes, start = own.service[row], max(now, own.earliest[row])
-        if own.is_break[row]:
-            pause += minutes
-        else:
-            start = max(start, left + pause + leg)
-            left, pause = start + minutes, 0
-        found.append(start)
-        now = start + minutes
-    return found
-
-
-def _backward(problem: Orienteering, unit: int, order: Sequence[int], legs: Sequence[int]) -> list[int]:
-    """Return the last minute of each visit: `_forward` from the end."""
-    found, pause, leg_on, own = [], 0, 0, problem.plain
-    then = reach = int(problem.end[unit])
-    for row, leg in zip(reversed(order), reversed(legs), strict=True):
-        minutes = own.service[row]
-        start = min(then - minutes, own.latest[row])
-        if own.is_break[row]:
-            pause += minutes
-        else:
-            start = min(start, reach - leg_on - pause - minutes)
-            reach, leg_on, pause = start, leg, 0
-        found.append(start)
-        then = start
-    return found[::-1]
-
-
-def _legs(problem: Orienteering, unit: int, order: Sequence[int]) -> tuple[list[int], float]:
-    """Return whole minutes of travel before each visit, and the work of the tour; beyond any budget if no way leads."""
-    here, work, own = int(problem.start[unit]), 0.0, problem.plain
-    legs: list[int] = []
-    minutes = own.travel[int(problem.speed[unit])]
-    for row in order:
-        place = own.place[row]
-        leg = 0.0
-        if not own.is_break[row]:
-            leg = minutes[here][place] if here >= 0 else 0.0
-            here = place
-        if leg == np.inf:
-            return legs, np.inf
-        legs.append(math.ceil(leg - 1e-9))
-        work += leg + own.work[row]
-    return legs, work
+    rows, own = np.array(order, np.int64), problem.table
+    first, last = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+    holds = tour_times(
+        own.travel[own.speed[unit]], own.place, own.service, own.work, own.earliest, own.latest, problem.is_break,
+        rows, int(own.start[unit]), float(own.budget[unit]), int(own.begin[unit]), int(own.end[unit]), first, last,
+    )  # fmt: skip
+    return Timetable(first, last) if holds else None
 
 
 def thinned(problem: Orienteering, unit: int, order: Sequence[int]) -> tuple[int, ...]:

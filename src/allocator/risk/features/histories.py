@@ -15,15 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from allocator.domain import Floats, Ints, Panel, Tessellation
-from allocator.errors import ConfigError
 from allocator.kernels.history import decay, spread_events
 from allocator.kernels.spatial import count_within, fill_within, gaussian_rows
-
-MAX_PAIRS = 200_000_000
-"""Largest kernel: 8 bytes a pair, so 1.6 GB."""
-
-REACH = 2.5
-"""Kernels end at 2.5 bandwidths, which hold 96 % of a Gaussian's mass; rows are normalised afterwards."""
+from allocator.risk.features.reach import MAX_PAIRS, REACH, check_radius, check_reach
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,15 +47,11 @@ def within(city: Tessellation, radius_m: float) -> Csr:
     if not city.is_placed:
         indptr, indices, steps = city.steps_within(radius_m, most=MAX_PAIRS)
         return Csr(indptr, indices, steps.astype(np.float32))
+    check_radius(city, radius_m)
     bins = binned(city, radius_m)
     length = np.empty(city.n_cells, np.int64)
     count_within(*bins, length)
     indptr = np.concatenate([[0], np.cumsum(length)])
-    if indptr[-1] > MAX_PAIRS:
-        raise ConfigError(
-            f"{city.n_cells:,} cells have {indptr[-1]:,} neighbours within {radius_m:,.0f} m, more than memory allows "
-            f"({MAX_PAIRS:,}): use larger cells, or smaller risk.bandwidths_m"
-        )
     indices, distance = np.empty(indptr[-1], np.int32), np.empty(indptr[-1], np.float32)
     fill_within(*bins, indptr, indices, distance)
     return Csr(indptr, indices, distance)
@@ -105,6 +95,7 @@ class Space:
     @classmethod
     def of(cls, city: Tessellation, *, half_lives: Sequence[float], bandwidths: Sequence[float]) -> Space:
         """Return the space of `city` with the long-run memory and the cell itself added."""
+        check_reach(city, sorted(bandwidths))
         widths = (0.0, *sorted(bandwidths))
         return cls(city, (*sorted(half_lives), np.inf), widths, tuple(gaussian(city, width) for width in widths))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,15 +23,12 @@ from allocator.domain import (
 )
 from allocator.errors import DataError
 from allocator.facts import Note
-
-LARGE = 1e9
-"""No count, minute, metre, harm or sum of money of a plan is larger."""
+from allocator.io.folders.checks.values import LARGE, array_fault, csr_faults, distinct_fault, number_fault, texts_fault
 
 MOST_BLOCKS = 1440
 """Visit blocks of a shift: a day of minutes."""
 
 _FIRST, _LAST = pd.Timestamp("1950-01-01", tz="UTC"), pd.Timestamp("2200-01-01", tz="UTC")
-Shape = tuple[int | None, ...]
 
 
 def check_run(run: Run) -> None:
@@ -48,84 +44,30 @@ def check_run(run: Run) -> None:
             raise DataError("the run folder holds values that no run writes", faults=faults)
 
 
-def _array(
-    name: str, value: Any, kind: str, shape: Shape, *, within: tuple[float, float] = (-LARGE, LARGE), holes: str = ""
-) -> str:
-    """Return what is wrong with an array, "" if nothing is.
-
-    `kind` is that of its type: b, i or f. `holes` names the numbers that are none and allowed: "nan", "inf", "-inf".
-    """
-    if value is None:
-        return f"{name} is missing"
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in {"i": "iu", "f": "f", "b": "b"}[kind]:
-        return f"{name} is of type {getattr(value, 'dtype', type(value).__name__)}"
-    if (value.dtype.itemsize < 2 and kind != "b") or (kind == "f" and value.dtype.itemsize not in (4, 8)):
-        return f"{name} is of type {value.dtype}"
-    if value.ndim != len(shape) or any(n is not None and n != m for n, m in zip(shape, value.shape, strict=True)):
-        return f"{name} has the shape {value.shape}, not {shape}"
-    if kind == "b" or not value.size:
-        return ""
-    known = value
-    if kind == "f":
-        odd = ~np.isfinite(value)
-        for sign, test in (("nan", np.isnan), ("inf", np.isposinf), ("-inf", np.isneginf)):
-            if sign in holes.split():
-                odd &= ~test(value)
-        if odd.any():
-            return f"{name} has {int(odd.sum()):,} values that are no numbers"
-        known = value[np.isfinite(value)]
-    least, most = within
-    wrong = int(((known < least) | (known > most)).sum())
-    return f"{name} has {wrong:,} values outside {least:g} to {most:g}" if wrong else ""
-
-
-def _number(name: str, value: Any, least: float, most: float) -> str:
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
-    return "" if fits else f"{name} is no number from {least:g} to {most:g}"
-
-
-def _texts(name: str, value: Any, length: int | None = None) -> str:
-    if not isinstance(value, tuple) or not all(isinstance(one, str) for one in value):
-        return f"{name} are no texts"
-    return f"{name} are {len(value)}, not {length}" if length is not None and len(value) != length else ""
-
-
-def _distinct(name: str, value: Any) -> str:
-    return _texts(name, value) or ("" if len(set(value)) == len(value) else f"{name} repeat")
-
-
-def _csr(name: str, indptr: Any, indices: Any, n: int) -> Iterator[str]:
-    yield _array(f"{name}.indptr", indptr, "i", (n + 1,), within=(0, 0 if indices is None else len(indices)))
-    yield _array(f"{name}.indices", indices, "i", (None,), within=(0, n - 1))
-    if isinstance(indptr, np.ndarray) and indptr.ndim == 1 and len(indptr) and isinstance(indices, np.ndarray):
-        rising = indptr[0] == 0 and indptr[-1] == len(indices) and bool((np.diff(indptr.astype(np.int64)) >= 0).all())
-        yield "" if rising else f"{name}.indptr does not rise from 0 to the number of neighbours"
-
-
 def _city(run: Run) -> Iterator[str]:
     city: Tessellation = run.surface.city
     n = len(city.x)
     yield "" if n else "there are no cells"
     yield "" if city.kind in ("squares", "hexagons", "polygons", "regions") else "city.kind is unknown"
-    yield _number("city.size_m", city.size_m, 1e-3, LARGE)
-    yield _distinct("districts", city.districts)
-    yield _texts("beats", city.beats)
+    yield number_fault("city.size_m", city.size_m, 1e-3, LARGE)
+    yield distinct_fault("districts", city.districts)
+    yield texts_fault("beats", city.beats)
     for name in ("x", "y"):
-        yield _array(f"cells.{name}", getattr(city, name), "f", (n,))
-    yield _array("cells.area_km2", city.area_km2, "f", (n,), within=(1e-12, 1e6))
-    yield _array("cells.district", city.district, "i", (n,), within=(-1, len(city.districts) - 1))
-    yield _array("cells.beat", city.beat, "i", (n,), within=(-1, len(city.beats) - 1))
-    yield from _csr("cells", city.indptr, city.indices, n)
+        yield array_fault(f"cells.{name}", getattr(city, name), "f", (n,))
+    yield array_fault("cells.area_km2", city.area_km2, "f", (n,), within=(1e-12, 1e6))
+    yield array_fault("cells.district", city.district, "i", (n,), within=(-1, len(city.districts) - 1))
+    yield array_fault("cells.beat", city.beat, "i", (n,), within=(-1, len(city.beats) - 1))
+    yield from csr_faults("cells", city.indptr, city.indices, n)
     if (grid := city.lattice) is not None:
         yield "" if grid.shape in ("squares", "hexagons") else "lattice.shape is unknown"
-        yield _number("lattice.size", grid.size, 1e-3, LARGE)
+        yield number_fault("lattice.size", grid.size, 1e-3, LARGE)
         for row in ("first_row", "first_column"):
             value = getattr(grid, row)
-            yield _number(f"lattice.{row}", value, -LARGE, LARGE) or (
+            yield number_fault(f"lattice.{row}", value, -LARGE, LARGE) or (
                 "" if isinstance(value, int) else f"{row} is no row"
             )
-        yield _array("lattice.lookup", grid.lookup, "i", (None, None), within=(-1, n - 1))
-        yield _array("lattice.partial", grid.partial, "b", (n,))
+        yield array_fault("lattice.lookup", grid.lookup, "i", (None, None), within=(-1, n - 1))
+        yield array_fault("lattice.partial", grid.partial, "b", (n,))
     yield from _shapes(city, n)
 
 
@@ -146,7 +88,7 @@ def _roster(run: Run) -> Iterator[str]:
     roster = run.roster
     units, shifts = [unit.name for unit in roster.units], [shift.id for shift in roster.shifts]
     for name, names in (("units", units), ("shifts", shifts), ("teams", [team.name for team in roster.teams])):
-        yield _distinct(f"roster.{name}", tuple(names))
+        yield distinct_fault(f"roster.{name}", tuple(names))
     yield "" if shifts else "roster.shifts are missing"
     for shift in roster.shifts:
         hours = (shift.stop - shift.start) / dt.timedelta(hours=1)
@@ -157,7 +99,7 @@ def _roster(run: Run) -> Iterator[str]:
     for unit in roster.units:
         yield "" if unit.max_shifts is None or unit.max_shifts >= 0 else f"unit {unit.name}: max_shifts below 0"
     for team in roster.teams:
-        yield _number(f"team {team.name}: hours", team.hours_per_week, 0, 24 * 7 * 1000)
+        yield number_fault(f"team {team.name}: hours", team.hours_per_week, 0, 24 * 7 * 1000)
         yield "" if 0 <= team.working[0] <= team.working[1] <= 1440 else f"team {team.name}: no hours of work"
         yield "" if all(0 <= day <= 6 for day in team.weekdays) else f"team {team.name}: no weekdays"
     n_cells = run.surface.city.n_cells
@@ -179,21 +121,21 @@ def _surface(run: Run) -> Iterator[str]:
     surface: RiskSurface = run.surface
     kinds = len(surface.kinds)
     shape = (len(surface.shifts), surface.city.n_cells, kinds)
-    yield _distinct("surface.kinds", surface.kinds)
+    yield distinct_fault("surface.kinds", surface.kinds)
     yield "" if kinds else "surface.kinds are missing"
-    yield _distinct("surface.shifts", surface.shifts)
-    yield _texts("surface.models", surface.models, kinds)
+    yield distinct_fault("surface.shifts", surface.shifts)
+    yield texts_fault("surface.models", surface.models, kinds)
     lost = {shift.id for shift in run.roster.shifts} - set(surface.shifts)
     yield f"the forecast lacks {len(lost)} shifts of the roster" if lost else ""
     for name in ("mean", "lower", "upper"):
-        yield _array(f"risk.{name}", getattr(surface, name), "f", shape, within=(0, LARGE))
+        yield array_fault(f"risk.{name}", getattr(surface, name), "f", shape, within=(0, LARGE))
     for name in ("all_lower", "all_upper"):
-        yield _array(f"risk.{name}", getattr(surface, name), "f", shape[:2], within=(0, LARGE))
-    yield _array("surface.harm", surface.harm, "f", (kinds,), within=(0, LARGE))
-    yield _array("uncertainty.dispersion", surface.dispersion, "f", (shape[1], kinds + 1), within=(0, LARGE))
+        yield array_fault(f"risk.{name}", getattr(surface, name), "f", shape[:2], within=(0, LARGE))
+    yield array_fault("surface.harm", surface.harm, "f", (kinds,), within=(0, LARGE))
+    yield array_fault("uncertainty.dispersion", surface.dispersion, "f", (shape[1], kinds + 1), within=(0, LARGE))
     for name in ("district_dispersion", "city_dispersion"):
-        yield _array(f"uncertainty.{name}", getattr(surface, name), "f", (kinds + 1,), within=(0, LARGE))
-    yield _number("surface.interval", surface.interval, 1e-6, 1 - 1e-6)
+        yield array_fault(f"uncertainty.{name}", getattr(surface, name), "f", (kinds + 1,), within=(0, LARGE))
+    yield number_fault("surface.interval", surface.interval, 1e-6, 1 - 1e-6)
     yield "" if isinstance(surface.profile_source, str) else "surface.profile_source is no text"
     if surface.reasons is not None:
         yield from _reasons(surface.reasons, surface)
@@ -201,19 +143,19 @@ def _surface(run: Run) -> Iterator[str]:
 
 def _reasons(reasons: Reasons, surface: RiskSurface) -> Iterator[str]:
     n, kinds = len(reasons.cells), len(surface.kinds)
-    yield _array("reasons.cells", reasons.cells, "i", (n,), within=(0, surface.city.n_cells - 1))
+    yield array_fault("reasons.cells", reasons.cells, "i", (n,), within=(0, surface.city.n_cells - 1))
     if isinstance(reasons.cells, np.ndarray) and reasons.cells.ndim == 1 and reasons.cells.dtype.kind in "iu":
         yield "" if (np.diff(reasons.cells.astype(np.int64)) > 0).all() else "reasons.cells do not rise"
-    yield _texts("reasons.kinds", reasons.kinds, kinds)
-    yield _texts("reasons.shifts", reasons.shifts, len(surface.shifts))
-    yield _texts("reasons.sources", reasons.sources)
-    yield _texts("reasons.groups", reasons.groups)
-    yield _array("reasons.shares", reasons.shares, "f", (n, kinds, len(reasons.sources)))
-    yield _array("reasons.changes", reasons.changes, "f", (n, kinds, len(reasons.groups)), within=(-500, 500))
-    yield _array("reasons.profile", reasons.profile, "f", (len(surface.shifts), n, kinds), within=(0, LARGE))
-    yield _array("reasons.recent", reasons.recent, "i", (n, kinds), within=(0, LARGE))
+    yield texts_fault("reasons.kinds", reasons.kinds, kinds)
+    yield texts_fault("reasons.shifts", reasons.shifts, len(surface.shifts))
+    yield texts_fault("reasons.sources", reasons.sources)
+    yield texts_fault("reasons.groups", reasons.groups)
+    yield array_fault("reasons.shares", reasons.shares, "f", (n, kinds, len(reasons.sources)))
+    yield array_fault("reasons.changes", reasons.changes, "f", (n, kinds, len(reasons.groups)), within=(-500, 500))
+    yield array_fault("reasons.profile", reasons.profile, "f", (len(surface.shifts), n, kinds), within=(0, LARGE))
+    yield array_fault("reasons.recent", reasons.recent, "i", (n, kinds), within=(0, LARGE))
     for name in ("recent_days", "recent_m"):
-        yield _number(f"reasons.{name}", getattr(reasons, name), 0, 1e6)
+        yield number_fault(f"reasons.{name}", getattr(reasons, name), 0, 1e6)
 
 
 def _problem(run: Run) -> Iterator[str]:
@@ -223,28 +165,28 @@ def _problem(run: Run) -> Iterator[str]:
     both = (districts, shifts)
     yield "" if problem.shifts == tuple(shift.id for shift in run.roster.shifts) else "problem.shifts are others"
     yield "" if problem.districts == run.surface.city.districts else "problem.districts are others"
-    yield _array("problem.district", problem.district, "i", (cells,), within=(-1, districts - 1))
-    yield _array("problem.value", problem.value, "f", (shifts, cells), within=(0, LARGE))
-    yield _array("problem.cap", problem.cap, "i", (shifts, cells), within=(0, MOST_BLOCKS))
-    yield _array("problem.blocks", problem.blocks, "i", (shifts,), within=(0, MOST_BLOCKS))
-    yield _array("problem.on_duty", problem.on_duty, "i", (shifts,), within=(0, units))
-    yield _array("problem.minimum", problem.minimum, "i", both, within=(0, 1e6))
+    yield array_fault("problem.district", problem.district, "i", (cells,), within=(-1, districts - 1))
+    yield array_fault("problem.value", problem.value, "f", (shifts, cells), within=(0, LARGE))
+    yield array_fault("problem.cap", problem.cap, "i", (shifts, cells), within=(0, MOST_BLOCKS))
+    yield array_fault("problem.blocks", problem.blocks, "i", (shifts,), within=(0, MOST_BLOCKS))
+    yield array_fault("problem.on_duty", problem.on_duty, "i", (shifts,), within=(0, units))
+    yield array_fault("problem.minimum", problem.minimum, "i", both, within=(0, 1e6))
     for name in ("least", "most"):
-        yield _array(f"problem.{name}", getattr(problem, name), "i", (districts,), within=(0, 2**31 - 1))
+        yield array_fault(f"problem.{name}", getattr(problem, name), "i", (districts,), within=(0, 2**31 - 1))
     optional = {
         "busy": (both, 0, 1e7), "day": ((shifts,), 0, 1e5), "incumbent": (both, 0, 1e6),
         "week_least": ((cells,), 0, 2**31 - 1), "week_most": ((cells,), 0, 2**31 - 1),
     }  # fmt: skip
     for name, (shape, least, most) in optional.items():
         if (value := getattr(problem, name)) is not None:
-            yield _array(f"problem.{name}", value, "i", shape, within=(least, most))
-    yield _number("problem.diminishing", problem.diminishing, 1e-9, 1000)
-    yield _number("problem.spillover", problem.spillover, 0, 1)
-    yield _number("problem.stay_bonus", problem.stay_bonus, 0, LARGE)
+            yield array_fault(f"problem.{name}", value, "i", shape, within=(least, most))
+    yield number_fault("problem.diminishing", problem.diminishing, 1e-9, 1000)
+    yield number_fault("problem.spillover", problem.spillover, 0, 1)
+    yield number_fault("problem.stay_bonus", problem.stay_bonus, 0, LARGE)
     if problem.days_running is not None:
-        yield _number("problem.days_running", problem.days_running, 1, 1e5)
+        yield number_fault("problem.days_running", problem.days_running, 1, 1e5)
     if problem.spillover or problem.indptr is not None:
-        yield from _csr("problem", problem.indptr, problem.indices, cells)
+        yield from csr_faults("problem", problem.indptr, problem.indices, cells)
     yield from _crews(problem, units, both)
     yield from _limits(problem, shifts, cells, both)
 
@@ -254,17 +196,17 @@ def _crews(problem: AllocationProblem, units: int, both: tuple[int, int]) -> Ite
         yield "" if problem.needs is None else "problem.needs are of no crews"
         return
     classes = len(problem.crews)
-    yield _array("problem.crews", problem.crews, "i", (classes, both[1]), within=(0, units))
-    yield _array("problem.allowed", problem.allowed, "b", (classes, *both))
-    yield _array("problem.class_of", problem.class_of, "i", (units,), within=(0, classes - 1))
+    yield array_fault("problem.crews", problem.crews, "i", (classes, both[1]), within=(0, units))
+    yield array_fault("problem.allowed", problem.allowed, "b", (classes, *both))
+    yield array_fault("problem.class_of", problem.class_of, "i", (units,), within=(0, classes - 1))
     if problem.needs is not None:
-        yield _array("problem.needs", problem.needs, "i", (None, 3), within=(0, 1e6))
+        yield array_fault("problem.needs", problem.needs, "i", (None, 3), within=(0, 1e6))
         n = len(problem.needs)
         if problem.needs.ndim == 2 and problem.needs.shape[1] == 3:
             inside = (problem.needs[:, 0] < both[0]).all() and (problem.needs[:, 1] < both[1]).all()
             yield "" if inside else "problem.needs name districts or shifts that there are not"
-        yield _array("problem.need_classes", problem.need_classes, "b", (n, classes))
-        yield _texts("problem.need_names", problem.need_names, n)
+        yield array_fault("problem.need_classes", problem.need_classes, "b", (n, classes))
+        yield texts_fault("problem.need_names", problem.need_names, n)
 
 
 def _limits(problem: AllocationProblem, shifts: int, cells: int, both: tuple[int, int]) -> Iterator[str]:
@@ -272,12 +214,12 @@ def _limits(problem: AllocationProblem, shifts: int, cells: int, both: tuple[int
         if limit.on_blocks is not None:
             rows = len(limit.on_blocks) if getattr(limit.on_blocks, "ndim", 0) else -1
             yield "" if rows in (1, shifts) else "limits.on_blocks has another number of shifts"
-            yield _array("limits.on_blocks", limit.on_blocks, "f", (rows, cells))
+            yield array_fault("limits.on_blocks", limit.on_blocks, "f", (rows, cells))
         if limit.on_harm is not None:
-            yield _array("limits.on_harm", limit.on_harm, "f", (cells,))
+            yield array_fault("limits.on_harm", limit.on_harm, "f", (cells,))
         if limit.on_units is not None:
-            yield _array("limits.on_units", limit.on_units, "f", both)
-        yield _number("limits.scale", limit.scale, 1e-12, LARGE)
+            yield array_fault("limits.on_units", limit.on_units, "f", both)
+        yield number_fault("limits.scale", limit.scale, 1e-12, LARGE)
         for name in ("least", "most"):
             value = getattr(limit, name)
             yield "" if isinstance(value, int | float) and not np.isnan(value) else f"limits.{name} is no number"
@@ -289,57 +231,59 @@ def _rest(run: Run) -> Iterator[str]:
     yield from _state(run.state, run)
     yield from _travel(run.travel, run.surface.city.n_cells)
     shifts, windows = len(run.roster.shifts), len(run.openings.cells)
-    yield _array("openings.cells", run.openings.cells, "b", (windows, run.surface.city.n_cells))
+    yield array_fault("openings.cells", run.openings.cells, "b", (windows, run.surface.city.n_cells))
     for name in ("opens", "closes"):
-        yield _array(f"openings.{name}", getattr(run.openings, name), "i", (windows, shifts), within=(-LARGE, LARGE))
+        yield array_fault(
+            f"openings.{name}", getattr(run.openings, name), "i", (windows, shifts), within=(-LARGE, LARGE)
+        )
 
 
 def _state(state: ForecastState, run: Run) -> Iterator[str]:
     kinds, cells = len(run.surface.kinds), run.surface.city.n_cells
     lives, bands = np.size(state.half_lives), np.size(state.bandwidths)
-    yield _array("forecast.half_lives", state.half_lives, "f", (lives,), within=(1e-6, LARGE), holes="inf")
-    yield _array("forecast.bandwidths", state.bandwidths, "f", (bands,), within=(0, 1e7))
-    yield _number("forecast.window", state.window, 1, 1e5)
-    yield _array("forecast.rate", state.rate, "f", (kinds, cells), within=(0, LARGE))
-    yield _array("forecast.dispersion", state.dispersion, "f", (kinds + 1,), within=(0, LARGE))
+    yield array_fault("forecast.half_lives", state.half_lives, "f", (lives,), within=(1e-6, LARGE), holes="inf")
+    yield array_fault("forecast.bandwidths", state.bandwidths, "f", (bands,), within=(0, 1e7))
+    yield number_fault("forecast.window", state.window, 1, 1e5)
+    yield array_fault("forecast.rate", state.rate, "f", (kinds, cells), within=(0, LARGE))
+    yield array_fault("forecast.dispersion", state.dispersion, "f", (kinds + 1,), within=(0, LARGE))
     if state.mixture_weights is not None:
         width = bands * lives * (1 if kinds == 1 else 2) + 1
-        yield _array("forecast.mixture_weights", state.mixture_weights, "f", (kinds, width), within=(0, LARGE))
+        yield array_fault("forecast.mixture_weights", state.mixture_weights, "f", (kinds, width), within=(0, LARGE))
     if state.hours is not None:
-        yield _array("hours.bins", state.hours.bins, "f", (kinds, cells, N_BINS), within=(0, 1))
+        yield array_fault("hours.bins", state.hours.bins, "f", (kinds, cells, N_BINS), within=(0, 1))
         weeks = max(np.size(state.hours.weight) // (kinds * WEEK_HOURS), 1)
-        yield _array("hours.weight", state.hours.weight, "f", (kinds, weeks * WEEK_HOURS), within=(0, 1e3))
-        yield _number("hours.first_day", state.hours.first_day, -1e6, 1e6)
+        yield array_fault("hours.weight", state.hours.weight, "f", (kinds, weeks * WEEK_HOURS), within=(0, 1e3))
+        yield number_fault("hours.first_day", state.hours.first_day, -1e6, 1e6)
     for name, one in (("forecast", state), ("origin", state.origin)):
         if one is None:
             continue
-        yield _number(f"{name}.day", one.day, 0, 1e6)
-        yield _array(f"{name}.state", one.state, "f", (kinds, bands, cells, lives))
-        yield _array(f"{name}.last", one.last, "f", (kinds, cells), within=(-LARGE, 1e6), holes="-inf nan")
+        yield number_fault(f"{name}.day", one.day, 0, 1e6)
+        yield array_fault(f"{name}.state", one.state, "f", (kinds, bands, cells, lives))
+        yield array_fault(f"{name}.last", one.last, "f", (kinds, cells), within=(-LARGE, 1e6), holes="-inf nan")
         shape = (kinds, lives) if getattr(one.exposure, "ndim", 0) == 2 else (lives,)
-        yield _array(f"{name}.exposure", one.exposure, "f", shape, within=(0, LARGE))
+        yield array_fault(f"{name}.exposure", one.exposure, "f", shape, within=(0, LARGE))
     if state.origin is not None:
-        yield _array("origin.mean", state.origin.mean, "f", run.surface.mean.shape, within=(0, LARGE))
+        yield array_fault("origin.mean", state.origin.mean, "f", run.surface.mean.shape, within=(0, LARGE))
 
 
 def _travel(travel: Travel, cells: int) -> Iterator[str]:
     for name in ("x", "y"):
-        yield _array(f"travel.{name}", getattr(travel, name), "f", (cells,))
-    yield _number("travel.detour", travel.detour, 0.1, 1000)
+        yield array_fault(f"travel.{name}", getattr(travel, name), "f", (cells,))
+    yield number_fault("travel.detour", travel.detour, 0.1, 1000)
     if travel.matrix is not None:
         labels = len(travel.matrix) if getattr(travel.matrix, "ndim", 0) else 0
-        yield _array("travel.matrix", travel.matrix, "f", (labels, labels), within=(0, LARGE), holes="inf")
-        yield _array("travel.label", travel.label, "i", (cells,), within=(0, labels - 1))
+        yield array_fault("travel.matrix", travel.matrix, "f", (labels, labels), within=(0, LARGE), holes="inf")
+        yield array_fault("travel.label", travel.label, "i", (cells,), within=(0, labels - 1))
     if (streets := travel.streets) is not None:
         nodes, edges = np.size(streets.x), np.size(streets.tail)
         for name in ("x", "y"):
-            yield _array(f"streets.{name}", getattr(streets, name), "f", (nodes,))
+            yield array_fault(f"streets.{name}", getattr(streets, name), "f", (nodes,))
         for name in ("tail", "head"):
-            yield _array(f"streets.{name}", getattr(streets, name), "i", (edges,), within=(0, nodes - 1))
-        yield _array("streets.metres", streets.metres, "f", (edges,), within=(0, LARGE))
-        yield _array("streets.speed_kmh", streets.speed_kmh, "f", (edges,), within=(1e-6, LARGE), holes="nan")
-        yield _array("streets.node", streets.node, "i", (cells,), within=(0, nodes - 1))
-        yield _array("streets.access_m", streets.access_m, "f", (cells,), within=(0, LARGE))
+            yield array_fault(f"streets.{name}", getattr(streets, name), "i", (edges,), within=(0, nodes - 1))
+        yield array_fault("streets.metres", streets.metres, "f", (edges,), within=(0, LARGE))
+        yield array_fault("streets.speed_kmh", streets.speed_kmh, "f", (edges,), within=(1e-6, LARGE), holes="nan")
+        yield array_fault("streets.node", streets.node, "i", (cells,), within=(0, nodes - 1))
+        yield array_fault("streets.access_m", streets.access_m, "f", (cells,), within=(0, LARGE))
         yield "" if len(streets.geometry) == edges else "streets.geometry has another number of lines"
         yield "" if (shapely.get_type_id(streets.geometry) == 1).all() else "streets.geometry has what is no line"
 
@@ -351,8 +295,8 @@ def _tables(run: Run) -> Iterator[str]:
     visits = plan.visits
     yield _among("plan.unit", visits["unit"], units)
     yield _among("plan.shift", visits["shift"], shifts)
-    yield _array("plan.cell", visits["cell"].to_numpy(), "i", (len(visits),), within=(0, city.n_cells - 1))
-    yield _array("plan.seq", visits["seq"].to_numpy(), "i", (len(visits),), within=(0, 1e6))
+    yield array_fault("plan.cell", visits["cell"].to_numpy(), "i", (len(visits),), within=(0, city.n_cells - 1))
+    yield array_fault("plan.seq", visits["seq"].to_numpy(), "i", (len(visits),), within=(0, 1e6))
     yield _times("plan", visits, 24 * 60)
     yield _among("assignments.unit", plan.assignments["unit"], units)
     for name, table in (("assignments", plan.assignments), ("changes", plan.changes), ("lottery", plan.lottery)):
@@ -371,7 +315,7 @@ def _tables(run: Run) -> Iterator[str]:
         fits = isinstance(notes, tuple) and all(isinstance(one, Note) for one in notes)
         yield "" if fits else f"{name} are no notes"
     for name in ("objective", "bound", "delivered", "delivered_bound"):
-        yield _number(f"plan.{name}", getattr(plan, name), -LARGE, np.inf if name.endswith("bound") else LARGE)
+        yield number_fault(f"plan.{name}", getattr(plan, name), -LARGE, np.inf if name.endswith("bound") else LARGE)
     yield "" if isinstance(plan.solver, str) else "plan.solver is no text"
     yield from _season(run, shifts)
 
@@ -379,12 +323,12 @@ def _tables(run: Run) -> Iterator[str]:
 def _season(run: Run, shifts: Collection[str]) -> Iterator[str]:
     outreach = run.outreach
     for name in ("objective", "bound", "low", "high", "budget", "spent"):
-        yield _number(f"outreach.{name}", getattr(outreach, name), -LARGE, np.inf if name == "bound" else LARGE)
+        yield number_fault(f"outreach.{name}", getattr(outreach, name), -LARGE, np.inf if name == "bound" else LARGE)
     for name, items in (("outreach", outreach.items), ("earlier", outreach.earlier)):
         yield _times(name, items, 366 * 24 * 60)
         yield from _numbers(name, items)
-        yield _array(f"{name}.lon", items["lon"].to_numpy(), "f", (None,), within=(-180, 180), holes="nan")
-        yield _array(f"{name}.lat", items["lat"].to_numpy(), "f", (None,), within=(-90, 90), holes="nan")
+        yield array_fault(f"{name}.lon", items["lon"].to_numpy(), "f", (None,), within=(-180, 180), holes="nan")
+        yield array_fault(f"{name}.lat", items["lat"].to_numpy(), "f", (None,), within=(-90, 90), holes="nan")
     for name, table in (("needs", outreach.needs), ("outreach_areas", outreach.areas), ("funds", outreach.funds),
                         ("outreach_worth", outreach.worth), ("detached", outreach.detached)):  # fmt: skip
         yield from _numbers(name, table)
