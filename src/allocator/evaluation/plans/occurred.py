@@ -93,14 +93,24 @@ def occurred(panel: Panel, known: Panel, shifts: Sequence[Shift], harm: Floats) 
     )  # fmt: skip
 
 
-def past_rates(known: Panel, shifts: Sequence[Shift]) -> npt.NDArray[np.float32]:
-    """Return events per shift of the last 52 weeks by cell and name of the shift, (n_shifts, n_cells, n_kinds).
+def past_rates(known: Panel, shifts: Sequence[Shift], *, days: int = PAST_DAYS) -> npt.NDArray[np.float32]:
+    """Return events per shift of the last days by cell and name of the shift, (n_shifts, n_cells, n_kinds).
 
-    What a hotspot map by watch shows: counts, all days of the week together, nothing smoothed. An interval counts at
-    its middle, an event without a time of day by the shares of others of its kind.
+    What a hotspot map by watch shows: counts, all days of the week together, nothing smoothed, per day that the file
+    covers. An interval counts at its middle, an event without a time of day by the shares of others of its kind.
+
+    Parameters
+    ----------
+    known : Panel
+        The history before the planned days.
+    shifts : sequence of Shift
+        The planned shifts.
+    days : int
+        The last days that count, 364 by default: each weekday as often.
     """
     rows = known.netted
-    days = min(PAST_DAYS, known.n_days)
+    days = min(days, known.n_days)
+    covered = np.maximum(known.days_observed[-days:].sum(axis=0), 1)
     recent = np.flatnonzero(rows.day >= known.n_days - days)
     profile, kind = day_profile(known), rows.kind[recent]
     minute = rows.minute[recent].astype(np.int64)
@@ -111,8 +121,8 @@ def past_rates(known: Panel, shifts: Sequence[Shift]) -> npt.NDArray[np.float32]
         if shift.name not in rates:
             weight = _of_watch(shift, minute, kind, profile, known) * rows.count[recent]
             place = rows.cell[recent].astype(np.int64) * len(known.kinds) + kind
-            sums = np.bincount(place, weight, known.city.n_cells * len(known.kinds)) / days
-            rates[shift.name] = sums.reshape(known.city.n_cells, -1).astype(np.float32)
+            sums = np.bincount(place, weight, known.city.n_cells * len(known.kinds)).reshape(known.city.n_cells, -1)
+            rates[shift.name] = (sums / covered).astype(np.float32)
     return np.stack([rates[shift.name] for shift in shifts])
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from allocator.config import AllocationSection, Policy, StaffingSection
 from allocator.domain import Allocation, AllocationProblem, Bools, Floats, Givens, Ints, Panel, RiskSurface, Roster
 from allocator.errors import AllocatorError
-from allocator.evaluation.plans.occurred import past_rates
+from allocator.evaluation.plans.occurred import PAST_DAYS, past_rates
 from allocator.planning import SOLVERS, build_problem, solve
 from allocator.planning.allocation import block_share
 
@@ -22,8 +22,9 @@ PLANS: Mapping[str, str] = {
     OURS: "forecast, units and visits by the optimiser",
     "forecast_proportional": "forecast, units by share of the expected harm of each district and shift",
     "last_year": "counts of the last 52 weeks by cell and watch, units and visits by the optimiser",
-    "proportional": "the same counts, units by share of the past harm of each district and watch, visits to the top "
-    "cells of each",
+    "all_history": "counts of the whole history by cell and watch, units and visits by the optimiser",
+    "proportional": "counts of the last 52 weeks, units by share of the past harm of each district and watch, visits "
+    "to the top cells of each",
     "hotspots": "counts of the last 52 weeks whatever the hour, units by share of the past harm of each district, one "
     "visit to each of its top cells",
     "uniform": "units spread evenly over districts, visits at random over cells with any history",
@@ -82,8 +83,11 @@ def make_plans(known: Panel, surface: RiskSurface, setting: Setting) -> tuple[Al
         If no plan satisfies the limits; it names them.
     """
     problem = _problem(surface, setting)
-    rates = past_rates(known, setting.roster.shifts)
-    past = _problem(dataclasses.replace(surface, mean=rates), setting)
+    shifts = setting.roster.shifts
+    past, ever = (
+        _problem(dataclasses.replace(surface, mean=past_rates(known, shifts, days=days)), setting)
+        for days in (PAST_DAYS, known.n_days)
+    )
     whatever_hour = np.broadcast_to(past.value.mean(axis=0), past.value.shape).copy()
     spots = past.replace(value=whatever_hour, cap=np.minimum(past.cap, 1))
     ours = solve(problem, setting.allocation.solver)
@@ -92,6 +96,7 @@ def make_plans(known: Panel, surface: RiskSurface, setting: Setting) -> tuple[Al
         OURS: (problem, ours),
         "forecast_proportional": (problem, SOLVERS["proportional"](problem.network())),
         "last_year": (past, _best(past, setting.allocation.solver)),
+        "all_history": (ever, _best(ever, setting.allocation.solver)),
         "proportional": (past, SOLVERS["proportional"](past.network())),
         "hotspots": (past.replace(value=whatever_hour), SOLVERS["proportional"](spots.network())),
         "uniform": (even, SOLVERS["proportional"](even.network())),
