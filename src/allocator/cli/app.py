@@ -52,11 +52,14 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads spin too, for matrices of 60 columns
     code: object = 0
     try:
+        _check_docstrings()
         _check_memory()
         code = app(standalone_mode=False)
         sys.stdout.flush()
     except AllocatorError as error:
         code = _complain(error)
+    except SystemExit as end:  # how click ends when a reader has gone, whatever the mode
+        code = 0 if isinstance(end.__context__, BrokenPipeError) else end.code
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except OSError as error:
@@ -83,6 +86,15 @@ def _open_streams() -> None:
                 os.close(opened)
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
+
+
+def _check_docstrings() -> None:
+    """Refuse a Python that takes docstrings away: LightGBM reads its own when it is imported."""
+    if sys.flags.optimize > 1:
+        raise AllocatorError(
+            "allocator does not run under python -OO or PYTHONOPTIMIZE=2: LightGBM needs its docstrings; unset "
+            "PYTHONOPTIMIZE, or set it to 1"
+        )
 
 
 LEAST_MB = 3000

@@ -11,7 +11,7 @@ from typing import Any
 import tomli_w
 
 from allocator.config import Job, parse_job
-from allocator.errors import ConfigError, nearest
+from allocator.errors import ConfigError, DataError, nearest
 
 
 def read_job(path: str | Path, *, overrides: Sequence[str] = (), week: dt.date | None = None) -> Job:
@@ -45,10 +45,24 @@ def read_job(path: str | Path, *, overrides: Sequence[str] = (), week: dt.date |
 
 def check_files(job: Job) -> None:
     """Raise a `ConfigError` that names every input file of the job that does not exist."""
-    missing = [f"{key}: there is no file {path}" for key, path in input_files(job) if not _exists(path)]
+    named = input_files(job)
+    missing = [f"{key}: there is no file {path}" for key, path in named if not _exists(path)]
     if missing:
         count = "1 input file is" if len(missing) == 1 else f"{len(missing)} input files are"
         raise ConfigError(f"{count} missing", faults=missing)
+    if barred := [f"{key}: {why}" for key, path in named if (why := _barred(path))]:
+        count = "1 input file" if len(barred) == 1 else f"{len(barred)} input files"
+        raise DataError(f"{count} cannot be opened", faults=barred)
+
+
+def _barred(path: str) -> str:
+    """Return why the system does not even look at a path (a name too long, a circle of links), "" where it does."""
+    try:
+        Path(path).stat()
+    except (OSError, ValueError) as error:
+        shown = path if len(path) <= 100 else f"{path[:100]}…"
+        return f"{shown} cannot be opened: {(getattr(error, 'strerror', None) or 'not a path').lower()}"
+    return ""
 
 
 def _exists(path: str) -> bool:

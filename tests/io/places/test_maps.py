@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import shutil
 import socket
+import sqlite3
 import threading
 import time
 import zipfile
@@ -172,3 +174,12 @@ def test_a_map_that_is_cut_off_is_one_clear_error(maps, tmp_path, name, share):
     (tmp_path / name).write_bytes(content[: int(len(content) * share)])
     with contextlib.suppress(DataError):  # a smaller area may be left of it, but nothing else may be raised
         assert read_area(tmp_path / name).polygons.size
+
+
+def test_a_geopackage_that_lists_no_contents_is_told(maps, tmp_path):
+    shutil.copy(maps / "a.gpkg", tmp_path / "a.gpkg")
+    with contextlib.closing(sqlite3.connect(tmp_path / "a.gpkg")) as file:
+        file.execute("DELETE FROM gpkg_contents")
+        file.commit()
+    with pytest.raises(DataError, match=r"a\.gpkg"):
+        read_area(tmp_path / "a.gpkg")

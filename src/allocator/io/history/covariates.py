@@ -313,7 +313,7 @@ def _places(table: Table, section: CovariateSection, crs: str) -> tuple[Floats, 
 
 def _days(table: Table, section: CovariateSection, timezone: str) -> tuple[Ints | None, list[str], list[Note]]:
     """Return local days as ordinals, 0 where missing, with faults and notes; None where there are no dates."""
-    if section.time is None:
+    if not section.time:
         return None, [], []
     times = parse_times(table.frame[section.time], time_format=section.time_format)
     if fault := times.fault(section.time):
@@ -333,7 +333,7 @@ def local_days(times: ParsedTimes, timezone: str) -> Ints:
 
 def _types(table: Table, section: CovariateSection, name: str) -> tuple[dict[str, Bools], list[str]]:
     """Return the rows of each covariate by its name, and faults."""
-    if section.kind is None:
+    if not section.kind:
         return {name: np.ones(len(table.frame), bool)}, []
     kinds = as_text(table.frame[section.kind])
     counts = kinds[kinds.ne("")].value_counts()

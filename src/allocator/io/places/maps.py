@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -38,9 +39,10 @@ _ENGINES = (
     pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError,
     pyogrio.errors.GeometryError, pyogrio.errors.CRSError, shapely.errors.GEOSException, pa.ArrowException,
     OSError, EOFError, ValueError, KeyError, IndexError, TypeError, zlib.error, zipfile.BadZipFile,
-    OverflowError, UnicodeError,
+    OverflowError, UnicodeError, struct.error, NotImplementedError, UnboundLocalError,
 )  # fmt: skip
-"""What engines raise about maps: ValueError to TypeError are those of pyogrio and geopandas for damaged content."""
+"""What engines raise about maps: ValueError to TypeError are those of pyogrio and geopandas for damaged content, the
+last that of pyogrio for a damaged coordinate system."""
 _WKT_NAMES = ("wkt", "geometry", "geom", "the_geom", "shape", "polygon", "multipolygon", "geometry_wkt", "the_geom_wkt")
 _POLYGONS = ("Polygon", "MultiPolygon")
 
@@ -94,6 +96,8 @@ def _read_layer(
     name = layer
     if form.kind in ("geopackage", "geodatabase"):
         layers = layers_of(path, form)
+        if not layers:
+            raise DataError(f"{path.name} lists no layer with a geometry (its contents are empty or damaged)")
         areas = [one for one, kind in layers.items() if any(part in kind for part in _POLYGONS)]
         if layer is not None and layer not in layers:
             raise DataError(f"{path.name} has no layer {layer!r}; it has {some(layers, 20)}")
@@ -140,7 +144,8 @@ def _read_wkt(path: Path, layer: str | None) -> tuple[gpd.GeoDataFrame, tuple[No
     text = frame[column].astype("str")
     systems = text.str.extract(r"(?i)^\s*SRID=(\d+);")[0].dropna().unique()
     text = text.str.replace(r"(?i)^\s*SRID=\d+;", "", regex=True)
-    shapes = shapely.from_wkt(text.to_numpy(object), on_invalid="ignore")
+    with np.errstate(all="ignore"):  # numbers of 400 digits
+        shapes = shapely.from_wkt(text.to_numpy(object), on_invalid="ignore")
     if bad := int(np.sum([shape is None for shape in shapes])):
         raise DataError(f"{path.name}: column {column!r}: {bad:,} of {len(frame):,} shapes are no WKT", column=column,
                         count=bad)  # fmt: skip

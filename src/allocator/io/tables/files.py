@@ -6,6 +6,7 @@ whatever the engines say about a broken file into one `DataError` for a planner.
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
@@ -42,6 +43,7 @@ from allocator.io.tables.values import as_text
 _ENGINES = (
     pa.ArrowException, pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError,
     OSError, EOFError, zlib.error, zipfile.BadZipFile, UnicodeError, ValueError, OverflowError, IndexError, TypeError,
+    struct.error, NotImplementedError,
 )  # fmt: skip
 """What engines raise about files: ValueError and those after are for what pyogrio and pandas cannot hold."""
 
@@ -213,7 +215,9 @@ def _read_parquet(path: Path, wanted: list[str]) -> pd.DataFrame:
             f"{path.name}: columns {some(odd, 10)} hold bytes, lists or structures, not plain values", column=odd[0],
             count=len(odd),
         )  # fmt: skip
-    return file.read(columns=wanted).to_pandas(ignore_metadata=True)
+    table = file.read(columns=wanted)
+    table.validate(full=True)  # text that is no UTF-8 would else be met by whoever looks at it first
+    return table.to_pandas(ignore_metadata=True)
 
 
 def _is_binary(kind: pa.DataType) -> bool:

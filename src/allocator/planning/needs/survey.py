@@ -140,7 +140,8 @@ def _design(values: npt.ArrayLike, drawn: _Drawn) -> _Design:
     if (n := len(np.unique(design.cluster[design.used]))) < 2:
         answers = int(design.used.sum())
         raise DataError(
-            f"the survey has {answers:,} answers with a weight, of {n} sampling units: two are the least that tell how "
+            f"outreach.survey: the survey has {answers:,} answers with a weight, of {n} sampling units: "
+            "two are the least that tell how "
             "far answers vary; ask more residents or leave the survey out",
             count=answers,
         )

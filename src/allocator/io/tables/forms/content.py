@@ -6,7 +6,9 @@ import gzip
 import io
 import re
 import stat
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
@@ -112,6 +114,13 @@ def local_file(path: Path) -> Path:
     return path
 
 
+_PACKERS = (
+    OSError, EOFError, zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, LookupError,
+    ValueError, OverflowError,
+)  # fmt: skip
+"""What gzip and zip raise about damaged archives, unknown ways of packing and names that are no text."""
+
+
 def form_of(path: Path) -> Form:
     """Return what a file is.
 
@@ -123,7 +132,7 @@ def form_of(path: Path) -> Form:
     if _is_geodatabase(path):
         return Form("geodatabase")
     local_file(path)
-    with explained(path, OSError, EOFError, zipfile.BadZipFile, pa.ArrowException):
+    with explained(path, *_PACKERS, pa.ArrowException):
         with path.open("rb") as file:
             head = file.read(_HEAD)
         if head.startswith(b"\x1f\x8b"):
