@@ -229,7 +229,7 @@ def _kml_text(frame: gpd.GeoDataFrame) -> str:
         )
         data = "".join(
             f'<Data name="{name}"><value>{value}</value></Data>'
-            for name, value in row._asdict().items()
+            for name, value in zip(("Index", *frame.columns), row, strict=True)
             if name not in ("geometry", "Index")
         )
         marks.append(f"<Placemark><ExtendedData>{data}</ExtendedData>{shapes}</Placemark>")
@@ -256,7 +256,11 @@ def _topojson(frame: gpd.GeoDataFrame, path: Path) -> Path:
     for row in frame.itertuples():
         part = row.geometry if not hasattr(row.geometry, "geoms") else row.geometry.geoms[0]
         arcs.append([list(point) for point in getattr(part, "exterior", part).coords])
-        names = {name: value for name, value in row._asdict().items() if name not in ("geometry", "Index")}
+        names = {
+            name: value
+            for name, value in zip(("Index", *frame.columns), row, strict=True)
+            if name not in ("geometry", "Index")
+        }
         shapes.append({"type": "Polygon", "arcs": [[len(arcs) - 1]], "properties": names})
     content = {"type": "Topology", "arcs": arcs, "objects": {"a": {"type": "GeometryCollection", "geometries": shapes}}}
     target = path.with_suffix(".topojson")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -31,7 +30,7 @@ from allocator.facts import Note
 from allocator.kernels.likelihood import poisson_loglik
 from allocator.risk.features import View, near_counts
 from allocator.risk.models import FittedBoosted, FittedMixture
-from allocator.risk.profile import Profile, fit_profile
+from allocator.risk.profile import Profile
 from allocator.risk.training import History, Training
 
 
@@ -114,6 +113,8 @@ class Fitted:
         Fallbacks that were taken, in plain words.
     country : str
         Country of the public holidays; empty for none.
+    profile_once : callable
+        Gives the profile inside the week; models that are fitted together share it.
     """
 
     panel: Panel
@@ -127,6 +128,7 @@ class Fitted:
     history: History
     models: Mapping[str, FittedModel]
     options: RiskSection
+    profile_once: Callable[[], Profile]
     notes: tuple[Note, ...] = ()
     country: str = ""
 
@@ -146,10 +148,10 @@ class Fitted:
         boosted = self.models.get("boosted")
         return boosted.text() if isinstance(boosted, FittedBoosted) else ""
 
-    @cached_property
+    @property
     def profile(self) -> Profile:
-        """How events fall on the hours of a week, fitted when first asked for."""
-        return fit_profile(self.panel.netted, self.country)
+        """How events fall on the hours of a week, whatever the model; fitted when first asked for."""
+        return self.profile_once()
 
     def _shares(self, shifts: Sequence[Shift]) -> tuple[npt.NDArray[np.float32], str]:
         """Return the share of the horizon's events in each shift, (n_shifts, n_kinds, n_cells), and its source."""

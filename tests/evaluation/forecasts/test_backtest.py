@@ -19,7 +19,7 @@ from allocator.config import BoostedOptions, RiskSection, ShiftSection
 from allocator.domain import Panel, Tessellation
 from allocator.errors import ConfigError, DataError, OutputError, SolverError
 from allocator.evaluation.bootstrap import block_length, block_weights, verdict
-from allocator.evaluation.forecasts.cases import forecasts, unscored, window_counts
+from allocator.evaluation.forecasts.cases import fits, unscored, window_counts
 from allocator.evaluation.forecasts.folds import Asked, Fold, design_of, folds_of
 from allocator.evaluation.forecasts.scorecard import COLUMNS
 from allocator.io.folders.results import write_results
@@ -50,6 +50,10 @@ def harm(panel):
 @pytest.fixture(scope="module")
 def card(panel, harm):
     return al.backtest(panel, folds=FOLDS, options=OPTIONS, harm=harm)
+
+
+def forecasts_of(known, design):
+    return {model: one.forecast() for model, one in fits(known, design).items()}
 
 
 def rows(panel, keep):
@@ -164,12 +168,12 @@ def test_nothing_that_was_unknown_at_the_cutoff_touches_a_forecast(panel, when):
     else:
         touched = planted(honest, day=first - 3, cell=5, reported=first)
     design = design_of(panel, Asked(options=OPTIONS, area_shares=(0.01,)))
-    before, after = (forecasts(one.until(fold.cutoff), design, fold) for one in (honest, touched))
+    before, after = (forecasts_of(one.until(fold.cutoff), design) for one in (honest, touched))
     for model in design.models:
         for name in ("mean", "lower", "upper", "dispersion"):
             np.testing.assert_array_equal(getattr(before[model], name), getattr(after[model], name), err_msg=model)
     early = planted(honest, day=first - 3, cell=5, reported=first - 1)  # known in time: it must be seen
-    seen = forecasts(early.until(fold.cutoff), design, fold)
+    seen = forecasts_of(early.until(fold.cutoff), design)
     # seasonal looks at the same weeks of earlier years alone
     assert all((seen[model].mean != before[model].mean).any() for model in design.models if model != "seasonal")
 

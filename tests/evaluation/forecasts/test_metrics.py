@@ -208,7 +208,10 @@ def test_every_metric_is_called_alike_defined_and_undefined_without_events(name)
     metric = METRICS[name]
     assert metric.name == name
     assert len(metric.what) > 20
-    full = Case(ACTUAL, RATE, AREA, past=ACTUAL, dispersion=np.zeros(4), lower=ACTUAL, upper=ACTUAL)
+    clocked = {"timed": np.array([10.0]), "watch_log": np.array([-20.0]), "hour_log": np.array([-40.0])}
+    full = Case(
+        ACTUAL, RATE, AREA, past=ACTUAL, dispersion=np.zeros(4), lower=ACTUAL, upper=ACTUAL, clocked=clocked
+    )  # fmt: skip
     assert np.isfinite(metric(full, 0.25))
     if metric.better == "higher":
         assert np.isnan(metric(Case(np.zeros(4), RATE, AREA), 0.25))

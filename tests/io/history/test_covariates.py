@@ -20,7 +20,7 @@ from allocator import pipeline
 from allocator.config import BoostedOptions, CovariateSection, RiskSection
 from allocator.domain import Area, Covariates, DatedPoints, Panel, Tessellation
 from allocator.errors import ConfigError, DataError
-from allocator.evaluation.forecasts.cases import forecasts
+from allocator.evaluation.forecasts.cases import fits
 from allocator.evaluation.forecasts.folds import Asked, Fold, design_of
 from allocator.facts import texts
 from allocator.io.history.covariates import local_days
@@ -38,6 +38,10 @@ OPTIONS = RiskSection(
     threads=1, boosted=BoostedOptions(rounds=100, leaves=8, min_leaf_events=8, rows=20_000),
 )  # fmt: skip
 TO_LONLAT = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)
+
+
+def forecasts_of(known, design):
+    return {model: one.forecast() for model, one in fits(known, design).items()}
 
 
 def box_city(side=20, size=200.0):
@@ -439,12 +443,12 @@ def test_folds_with_covariates_can_be_sent_to_workers(world, city):
     asked = Asked(models=["boosted"], options=OPTIONS, area_shares=(0.01,), covariates=known)
     design = design_of(panel, asked)
     fold = Fold(0, panel.stop_day - dt.timedelta(days=7))
-    here = forecasts(panel.until(fold.cutoff), design, fold)["boosted"]
+    here = forecasts_of(panel.until(fold.cutoff), design)["boosted"]
     sent = pickle.loads(pickle.dumps((panel, design, fold)))
-    there = forecasts(sent[0].until(sent[2].cutoff), sent[1], sent[2])["boosted"]
+    there = forecasts_of(sent[0].until(sent[2].cutoff), sent[1])["boosted"]
     np.testing.assert_array_equal(here.mean, there.mean)
     without = dataclasses.replace(design, covariates=None)
-    assert not np.array_equal(here.mean, forecasts(panel.until(fold.cutoff), without, fold)["boosted"].mean)
+    assert not np.array_equal(here.mean, forecasts_of(panel.until(fold.cutoff), without)["boosted"].mean)
 
 
 def test_points_and_measured_days_after_the_cutoff_change_nothing(world, city):

@@ -70,6 +70,24 @@ class HourShares:
         """
         return self.summed(np.eye(self.weight.shape[1]), cells)
 
+    def at(self, cell: Ints, hour: Ints) -> Floats:
+        """Return the shares of single hours of single cells, (n, n_kinds) float64.
+
+        Parameters
+        ----------
+        cell, hour : (n,) int
+            Row of the tessellation; planned hour, from 0.
+        """
+        column, shares = self.bin_of, np.empty((len(cell), len(self.bins)))
+        for week in range(self.n_weeks):
+            span, mine = slice(week * WEEK_HOURS, (week + 1) * WEEK_HOURS), hour // WEEK_HOURS == week
+            for kind, own in enumerate(self.bins):
+                whole = np.bincount(column[span], self.weight[kind, span], N_BINS)
+                total = np.einsum("cb,b->c", own[cell[mine]], whole)
+                part = self.weight[kind, hour[mine]] * own[cell[mine], column[hour[mine]]]
+                shares[mine, kind] = part / total
+        return shares
+
     def summed(self, hours: Floats, cells: Ints | slice = slice(None)) -> npt.NDArray[np.float32]:
         """Return the shares of spans of time in the events of one week of each cell, (n_spans, n_kinds, n) float32.
 

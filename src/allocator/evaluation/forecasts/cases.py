@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from allocator.domain import ALL_KINDS, Bools, Floats, Panel, RiskSurface, Shift, Tessellation, shifts_of
+from allocator.evaluation.forecasts.clock import Clocked, no_sums
 from allocator.evaluation.forecasts.folds import Design, Fold, FoldScore, minutes
 from allocator.evaluation.forecasts.metrics import Case, deciles, interval_sums, place_sums, poisson_ceiling, tally
 from allocator.evaluation.forecasts.pooled import Skipped
-from allocator.risk import covered, fit_all
+from allocator.risk import Fitted, covered, fit_all
 
 PAST_DAYS = 364
 CEILING_DRAWS = 10
@@ -26,16 +27,16 @@ def score(panel: Panel, design: Design, fold: Fold) -> FoldScore:
         return _empty(design, tuple(skips.values()))
     # A kind that the source does not cover counts nowhere.
     kept = covered(panel, panel.day_index(fold.cutoff), design.days).astype(np.float32)
-    surfaces = {
-        model: dataclasses.replace(surface, mean=surface.mean * kept)
-        for model, surface in forecasts(known, design, fold).items()
-    }
+    fitted, shifts = fits(known, design), shifts_asked(known, design, fold)
+    surfaces = {model: one.forecast(shifts=shifts) for model, one in fitted.items()}
+    surfaces = {model: dataclasses.replace(one, mean=one.mean * kept) for model, one in surfaces.items()}
+    clocked = Clocked.of(panel, next(iter(fitted.values())).profile, design, fold)
     actual, past = window_counts(panel, design, fold) * kept, _past(known) * kept
     sums, chosen = [], []
     for model, surface in surfaces.items():
         cases = Cases(surface, actual, past, design.harm)
         rows = [
-            blank_scores(design) if kind in skips else _kind_sums(cases, k, design, (model, fold.number))
+            blank_scores(design) if kind in skips else _kind_sums(cases, k, design, (model, fold.number), clocked)
             for k, kind in enumerate(design.kinds)
         ]
         sums.append({name: np.stack([row[name] for row in rows]) for name in rows[0]})
@@ -61,16 +62,20 @@ def unscored(panel: Panel, known: Panel, design: Design, fold: Fold) -> list[Ski
     return skips + [Skipped(fold.number, fold.cutoff, kind, gap) for kind in hidden if kind not in without]
 
 
-def forecasts(known: Panel, design: Design, fold: Fold) -> dict[str, RiskSurface]:
-    """Return the risk surface of each model, made from the known panel alone."""
+def fits(known: Panel, design: Design) -> dict[str, Fitted]:
+    """Return each model, fitted to the known panel alone."""
     fitted = fit_all(
         known, design.models, design.fit_days // known.period_days, options=design.options,
         covariates=design.covariates, seed=design.seed,
     )  # fmt: skip
-    shifts: tuple[Shift, ...] | None = None
-    if design.shift is not None:
-        shifts = shifts_of([design.shift], first_day=fold.cutoff, days=1, timezone=known.timezone)
-    return {model: fitted[model].forecast(shifts=shifts) for model in design.models}
+    return {model: fitted[model] for model in design.models}
+
+
+def shifts_asked(known: Panel, design: Design, fold: Fold) -> tuple[Shift, ...] | None:
+    """Return the shift that a fold forecasts; None for its whole window."""
+    if design.shift is None:
+        return None
+    return shifts_of([design.shift], first_day=fold.cutoff, days=1, timezone=known.timezone)
 
 
 def window_counts(panel: Panel, design: Design, fold: Fold) -> Floats:
@@ -154,9 +159,13 @@ def _district_sums(city: Tessellation, values: Floats) -> Floats:
     return np.bincount(city.district[inside], values[inside], len(city.districts)).astype(np.float64)
 
 
-def _kind_sums(cases: Cases, kind: int, design: Design, labels: tuple[str, int]) -> dict[str, Floats]:
+def _kind_sums(
+    cases: Cases, kind: int, design: Design, labels: tuple[str, int], clocked: Clocked | None
+) -> dict[str, Floats]:  # fmt: skip
     """Return all sums of one model, fold and kind; each (1,), (n_shares,) or (10,)."""
-    shares, case = np.asarray(design.shares), cases.of_cells(kind)
+    rates = cases.surface.mean.sum(axis=0, dtype=np.float64)
+    when = no_sums() if clocked is None else clocked.sums(kind, rates)
+    shares, case = np.asarray(design.shares), dataclasses.replace(cases.of_cells(kind), clocked=when)
     sums = {**tally(case, shares), **deciles(case), **interval_sums(cases.of_districts(kind))}
     sums |= {f"harm_{name}": value for name, value in place_sums(cases.of_harm(kind), shares).items()}
     seed = [design.seed, labels[1], kind, zlib.crc32(labels[0].encode())]
@@ -173,6 +182,7 @@ def blank_scores(design: Design) -> dict[str, Floats]:
     sums = {
         **tally(case, shares),
         **deciles(case),
+        **no_sums(),
         **{f"{p}_{n}": v for p in ("harm", "ceiling") for n, v in place.items()},
     }
     return {name: np.full_like(value, np.nan) for name, value in sums.items()}

@@ -48,6 +48,8 @@ class Case:
         Predictive Var = rate + dispersion rate², 0 for Poisson; for the probability integral transform.
     lower, upper : (n,) float, optional
         Predictive interval of the counts.
+    clocked : mapping of str to (1,) float, optional
+        Events with a known time of day, and the sums of the log shares of their watches and hours; see `Clocked`.
     """
 
     actual: Floats
@@ -57,6 +59,7 @@ class Case:
     dispersion: Floats | None = None
     lower: Floats | None = None
     upper: Floats | None = None
+    clocked: Sums | None = None
 
     def __post_init__(self) -> None:
         freeze(self)
@@ -116,7 +119,8 @@ def tally(case: Case, shares: Sequence[float] | Floats) -> dict[str, Floats]:
     dict of str to (1,) or (n_shares,) float64
         Sums whose inputs the case does not give are NaN.
     """
-    return {**place_sums(case, np.asarray(shares, np.float64)), **pit_sums(case), **interval_sums(case)}
+    clocked = case.clocked or {name: np.full(1, np.nan) for name in ("timed", "watch_log", "hour_log")}
+    return {**place_sums(case, np.asarray(shares, np.float64)), **pit_sums(case), **interval_sums(case), **clocked}
 
 
 def place_sums(case: Case, shares: Floats, ranking: Ranking | None = None) -> dict[str, Floats]:
@@ -264,6 +268,17 @@ log_likelihood = Metric(
     lambda s: ratio(s["loglik"], s["events"]),
     "Σ (n log λ - λ) / Σ n: Poisson log-likelihood per event, without the constant log n!.",
 )
+log_likelihood_watch = Metric(
+    "loglik_watch",
+    lambda s: ratio(s["loglik"], s["events"]) + ratio(s["watch_log"], s["timed"]),
+    "The same at cell × watch of eight hours (from 07:00), of the events with a known time of day: the log-likelihood "
+    "of the cell, and the log share that the profile gave the watch.",
+)
+log_likelihood_hour = Metric(
+    "loglik_hour",
+    lambda s: ratio(s["loglik"], s["events"]) + ratio(s["hour_log"], s["timed"]),
+    "The same at cell × hour.",
+)
 hit_rate = Metric(
     "hit_rate",
     lambda s: ratio(s["hits"], s["events"]),
@@ -319,8 +334,8 @@ pit_risk_coverage = Metric(
 METRICS: dict[str, Metric] = {
     one.name: one
     for one in (
-        log_likelihood, hit_rate, pai, pei_star, rri, observed_over_expected, interval_coverage, interval_width,
-        pit_coverage, pit_risk_coverage,
+        log_likelihood, log_likelihood_watch, log_likelihood_hour, hit_rate, pai, pei_star, rri,
+        observed_over_expected, interval_coverage, interval_width, pit_coverage, pit_risk_coverage,
     )
 }  # fmt: skip
 """Name → metric."""

@@ -206,6 +206,37 @@ class Scorecard(Pooled):
         own = own.sort_values("kind", key=lambda kinds: kinds.map(self.kinds.index), kind="stable")
         return own[["kind", "model", "metric", "area_share", "value", "reached"]].reset_index(drop=True)
 
+    def profiles(self) -> pd.DataFrame:
+        """Return how much the profile inside the week says beyond that of the city, and that beyond even hours.
+
+        Log-likelihood per event with a known time of day, at cell × watch and cell × hour; the places are those of the
+        same model, so that differences are of the profile alone.
+
+        Returns
+        -------
+        DataFrame
+            `kind, span` ("watch" or "hour")`, events, loglik, over_city, low, high, verdict, over_even`; empty where
+            the times carry no time of day.
+        """
+        m, rows = self.models.index(self.subject), []
+        for span in ("watch", "hour"):
+            names = ["timed", *(f"{span}_log{end}" for end in ("", "_city", "_even"))]
+            own = {name: self.sums[name][:, m] for name in names}
+            total = {name: np.nansum(one, axis=0)[:, 0] for name, one in own.items()}
+            drawn = resample(own, self._weights)
+            gain = drawn[f"{span}_log"] - drawn[f"{span}_log_city"]
+            low, high = self._interval(ratio(gain[..., 0], drawn["timed"][..., 0]))
+            metric = self._pooled[f"loglik_{span}"][m, :, 0]
+            for k, kind in enumerate(self.kinds):
+                events = total["timed"][k]
+                if not events:
+                    continue
+                over = {end: (total[f"{span}_log"][k] - total[f"{span}_log_{end}"][k]) / events for end in _RIVALS}
+                word = verdict(low[k], high[k], n_folds=self.n_folds // self.overlap, events=events)
+                rows.append((kind, span, int(events), metric[k], over["city"], low[k], high[k], word, over["even"]))
+        columns = ["kind", "span", "events", "loglik", "over_city", "low", "high", "verdict", "over_even"]
+        return pd.DataFrame(rows, columns=columns)
+
     def skips(self) -> pd.DataFrame:
         """Return what was not scored: `fold, cutoff, kind, reason`."""
         rows = [(skip.fold, skip.cutoff, skip.kind, skip.reason) for skip in self.skipped]
@@ -221,7 +252,7 @@ class Scorecard(Pooled):
 
     @property
     def _tables(self) -> Tables:
-        return Tables(self.table(), self.differences(), self.ceiling())
+        return Tables(self.table(), self.differences(), self.ceiling(), self.profiles())
 
     def _long(self, name: str, value: Floats, draws: Floats) -> pd.DataFrame:
         low, high = self._interval(draws)
@@ -271,6 +302,9 @@ class Scorecard(Pooled):
              "high": high[m], "verdict": verdict(low[m], high[m], n_folds=self.n_folds // self.overlap, events=events)}
             for m, model in enumerate(self.models) if m != best
         ]  # fmt: skip
+
+
+_RIVALS = ("city", "even")
 
 
 def _at_share(name: str) -> bool:

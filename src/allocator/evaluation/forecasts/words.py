@@ -24,6 +24,7 @@ class Tables:
     scores: pd.DataFrame
     differences: pd.DataFrame
     ceiling: pd.DataFrame
+    profiles: pd.DataFrame
 
 
 def summary(card: Pooled, tables: Tables, *, width: int = 110) -> str:
@@ -72,7 +73,7 @@ def lines(card: Pooled, tables: Tables) -> list[tuple[str, str]]:
             for text in (*_rivals(card, kind, differences), _trust(row), *_chance(card, tables.ceiling, kind))
             if text
         ]
-    said += _verdicts(card, differences)
+    said += _verdicts(card, differences) + _when(tables.profiles)
     return said + [("note" if not n else "", told.text) for n, told in enumerate(notes_of(card, table))]
 
 
@@ -165,6 +166,22 @@ def _verdicts(card: Pooled, differences: pd.DataFrame) -> list[tuple[str, str]]:
                 parts.append(f"{words} " + ", ".join(f"{row.kind} ({row.baseline})" for row in some.itertuples()))
         said.append(f"{SAID[metric]}: {'; '.join(parts)}")
     return [("verdict" if not n else "", text) for n, text in enumerate(said)]
+
+
+def _when(profiles: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return what the profile inside the week adds to the city's, of all kinds together and where it is worse."""
+    mine = profiles[profiles["span"] == "watch"]
+    whole = mine[mine["kind"] == ALL_KINDS]
+    if whole.empty:
+        return []
+    row = whole.iloc[0]
+    spread = "" if math.isnan(row["low"]) else f" [{row['low']:+.3f} to {row['high']:+.3f}]"
+    worse = ", ".join(mine.loc[mine["verdict"] == WORSE, "kind"])
+    text = (
+        f"by cell and watch of eight hours the log-likelihood per event is {row['loglik']:.3f}: each cell's own "
+        f"profile gains {row['over_city']:+.3f}{spread} over the city's, {row['verdict']}"
+    )
+    return [("when", f"{text}; worse on {worse}" if worse else text)]
 
 
 def notes_of(card: Pooled, table: pd.DataFrame) -> list[Note]:

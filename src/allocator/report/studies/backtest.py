@@ -14,7 +14,8 @@ from allocator.report.look import Part, Picture, Table, Text, page
 from allocator.report.studies.charts import calibration_png, curves_png, differences_png, shown_kinds
 
 _SHOWN = {
-    "loglik": ("log-likelihood per event", "{:.3f}"), "hit_rate": ("hit rate", "{:.1%}"), "pai": ("PAI", "{:.2f}"),
+    "loglik": ("log-likelihood per event", "{:.3f}"), "loglik_watch": ("the same by watch", "{:.3f}"),
+    "loglik_hour": ("the same by hour", "{:.3f}"), "hit_rate": ("hit rate", "{:.1%}"), "pai": ("PAI", "{:.2f}"),
     "pei_star": ("PEI*", "{:.2f}"), "rri": ("RRI", "{:.2f}"), "observed_over_expected": ("observed/expected", "{:.2f}"),
     "coverage90": ("90 % intervals, district-windows", "{:.0%}"), "width": ("their mean width", "{:.1f}"),
     "pit90": ("central 90 %, cell-windows", "{:.1%}"), "pit90_risk": ("the same by risk", "{:.1%}"),
@@ -25,8 +26,8 @@ _INTERVALS = "95 % intervals in brackets: moving-block bootstrap over folds."
 def backtest_page(card: Scorecard, *, title: str, notes: Sequence[str] = ()) -> str:
     """Return the page of a scorecard as HTML that opens without a network."""
     lines = card.figures()["lines"]
-    parts = [_found(lines), _curves(card), *_gain(card), _scores(card), _shares(card), _trust(card), *_harm(card),
-             _limits(card, lines), _definitions()]  # fmt: skip
+    parts = [_found(lines), _curves(card), *_gain(card), _scores(card), _shares(card), *_when(card),
+             _trust(card), *_harm(card), _limits(card, lines), _definitions()]  # fmt: skip
     return page(title, notes=notes, parts=parts)
 
 
@@ -119,6 +120,27 @@ def _shares(card: Scorecard) -> Part:
         formats = dict.fromkeys(wide.columns[2:], _SHOWN[name][1])
         blocks.append(Table(wide, f"{_SHOWN[name][0]} by share of the area.", formats))
     return Part("At other shares of the area", blocks)
+
+
+def _when(card: Scorecard) -> list[Part]:
+    table = card.profiles()
+    if table.empty:
+        return []
+    frame = pd.DataFrame(
+        {
+            "kind": table["kind"], "by": table["span"], "events": table["events"],
+            "log-likelihood per event": table["loglik"], "over the city's profile": table["over_city"],
+            "low": table["low"], "high": table["high"], "verdict": table["verdict"],
+            "over even hours": table["over_even"],
+        }
+    )  # fmt: skip
+    signed = ("over the city's profile", "low", "high", "over even hours")
+    formats = {"events": "{:,}", "log-likelihood per event": "{:.3f}", **dict.fromkeys(signed, "{:+.3f}")}
+    words = (
+        "How much each cell's own profile inside the week says beyond that of the whole city, in log-likelihood per "
+        "event with a known time of day. Watches are of eight hours from 07:00, whatever the shifts of the job."
+    )
+    return [Part("When in the week", [Text(words), Table(frame, f"By watch and by hour. {_INTERVALS}", formats)])]
 
 
 def _trust(card: Scorecard) -> Part:

@@ -1,0 +1,104 @@
+"""How well a forecast says when: log shares of the watches and hours in which the events of a window happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from allocator.domain import N_BINS, WEEK_HOURS, Floats, HourShares, Ints, Panel
+from allocator.evaluation.forecasts.folds import Design, Fold
+from allocator.risk import Profile
+
+WATCH_HOURS, FIRST_WATCH = 8, 7
+"""Watches of eight hours from 07:00: what cell × shift is scored on, whatever the shifts of a job."""
+
+RIVALS = {"": "the profile of the forecast", "_city": "the city's profile in every cell", "_even": "even hours"}
+"""What each set of sums goes by; the names end so."""
+
+
+@dataclass(frozen=True, eq=False)
+class Clocked:
+    """The events of a window with a known time of day, and the shares that profiles gave their watch and hour.
+
+    Parameters
+    ----------
+    kind, cell : (n,) int64
+        Of the events.
+    watch, hour : mapping of str to (n, n_kinds) float64
+        Share of the week in the events of the cell, by what `RIVALS` names; of every kind, for all kinds together.
+    """
+
+    kind: Ints
+    cell: Ints
+    watch: dict[str, Floats]
+    hour: dict[str, Floats]
+
+    @classmethod
+    def of(cls, panel: Panel, profile: Profile, design: Design, fold: Fold) -> Clocked | None:
+        """Return the events of a fold's window; None where there are no times of day, or no whole weeks."""
+        if design.shift is not None or design.days % 7 or panel.period_days != 1:
+            return None
+        shares = profile.hours(design.days // 7)
+        if shares is None:
+            return None
+        rows, first = panel.netted, panel.day_index(fold.cutoff)
+        middle = 0 if rows.span is None else rows.span.astype(np.int64) // 2
+        minute = (rows.day.astype(np.int64) - first) * 1440 + rows.minute + middle
+        inside = np.flatnonzero((rows.minute >= 0) & (minute >= 0) & (minute < design.days * 1440))
+        kind, cell, hour = rows.kind[inside].astype(np.int64), rows.cell[inside].astype(np.int64), minute[inside] // 60
+        city = HourShares(_of_city(panel, profile, shares), shares.weight, shares.first_day)
+        nowhere, even = np.zeros_like(cell), np.ones((len(cell), len(panel.kinds)))
+        return cls(
+            kind, cell,
+            {"": _watch(shares, cell, hour), "_city": _watch(city, nowhere, hour),
+             "_even": even * WATCH_HOURS / WEEK_HOURS},
+            {"": shares.at(cell, hour), "_city": city.at(nowhere, hour), "_even": even / WEEK_HOURS},
+        )  # fmt: skip
+
+    def sums(self, kind: int, rates: Floats) -> dict[str, Floats]:
+        """Return events and sums of log shares of one kind, of all kinds for the number after the last; (1,) each.
+
+        Parameters
+        ----------
+        kind : int
+            Row of the kind.
+        rates : (n_cells, n_kinds) float64
+            Expected events of the model: the shares of all kinds together go by them.
+        """
+        every = kind == rates.shape[1]
+        mine = slice(None) if every else self.kind == kind
+        sums = {"timed": np.array([float(len(self.kind[mine]))])}
+        weight = rates[self.cell[mine]]
+        for span, shares in (("watch", self.watch), ("hour", self.hour)):
+            for name, of_kinds in shares.items():
+                own = of_kinds[mine]
+                rate = np.maximum(weight.sum(axis=1), 1e-300)
+                share = (own * weight).sum(axis=1) / rate if every else own[:, kind]
+                sums[f"{span}_log{name}"] = np.array([np.log(np.maximum(share, 1e-12)).sum()])
+        return sums
+
+
+def no_sums() -> dict[str, Floats]:
+    """Return the sums where nothing can be scored."""
+    names = ("timed", *(f"{span}_log{name}" for span in ("watch", "hour") for name in RIVALS))
+    return {name: np.full(1, np.nan) for name in names}
+
+
+def _of_city(panel: Panel, profile: Profile, shares: HourShares) -> Floats:
+    """Return the shares of bins that the city has, as of one cell, (n_kinds, 1, 48)."""
+    known, n_kinds = profile.timed, len(panel.kinds)
+    assert known is not None
+    counts = np.bincount(known.kind * N_BINS + known.column, known.weight, n_kinds * N_BINS).reshape(n_kinds, 1, N_BINS)
+    counts = counts + 20 * shares.bins.mean(axis=1, keepdims=True)
+    return np.asarray(counts / counts.sum(axis=2, keepdims=True), np.float32)
+
+
+def _watch(shares: HourShares, cell: Ints, hour: Ints) -> Floats:
+    """Return the share of the watch of each hour; that of the week's last night goes on with its first morning."""
+    first = hour - (hour - FIRST_WATCH) % WATCH_HOURS
+    week = hour // WEEK_HOURS * WEEK_HOURS
+    total = np.zeros((len(cell), len(shares.bins)))
+    for n in range(WATCH_HOURS):
+        total += shares.at(cell, week + (first + n - week) % WEEK_HOURS)
+    return total
