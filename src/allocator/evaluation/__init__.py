@@ -1,6 +1,6 @@
 """Answers about a history, a forecast or a plan."""
 
-from allocator.evaluation.forecasts import METRICS, Case, Scorecard, backtest, coverage, hit_rate
+from allocator.evaluation.forecasts import METRICS, YARDSTICK, Case, Scorecard, backtest, coverage, gains, hit_rate
 from allocator.evaluation.history import (
     ALL_DISTRICTS, Changes, CodeReview, NearRepeat, Trends, WeeklyCounts, complete_until, find_changes, find_trends,
     hotspots, look_back, near_repeats, poisson_z, review_codes, weekly_counts,
@@ -12,9 +12,9 @@ from allocator.evaluation.plans import (
 )  # fmt: skip
 
 __all__ = [
-    "ALL_DISTRICTS", "FORESIGHT", "METRICS", "NOT_PREVENTED", "OURS", "Case", "Changes", "CodeReview", "DeliveryCard",
-    "NearRepeat", "PlanScorecard", "PlanTerms", "PlanWeek", "Scenarios", "Scorecard", "Setting", "Trends",
-    "WeeklyCounts", "backtest", "check_target", "compare_scenarios", "complete_until", "coverage", "delivery_report",
-    "find_changes", "find_trends", "hit_rate", "hotspots", "learnt", "look_back", "moved_roster", "near_repeats",
-    "outreach_effect", "plan_backtest", "poisson_z", "review_codes", "weekly_counts",
+    "ALL_DISTRICTS", "FORESIGHT", "METRICS", "NOT_PREVENTED", "OURS", "YARDSTICK", "Case", "Changes", "CodeReview",
+    "DeliveryCard", "NearRepeat", "PlanScorecard", "PlanTerms", "PlanWeek", "Scenarios", "Scorecard", "Setting",
+    "Trends", "WeeklyCounts", "backtest", "check_target", "compare_scenarios", "complete_until", "coverage",
+    "delivery_report", "find_changes", "find_trends", "gains", "hit_rate", "hotspots", "learnt", "look_back",
+    "moved_roster", "near_repeats", "outreach_effect", "plan_backtest", "poisson_z", "review_codes", "weekly_counts",
 ]  # fmt: skip

@@ -1,8 +1,8 @@
 """Panel → RiskSurface."""
 
 from allocator.risk.features import READERS, check_reach
-from allocator.risk.fit import AUTO, BASELINES, CANDIDATES, MODELS, check_holidays, check_model, fit, fit_all
-from allocator.risk.fitted import Fitted
+from allocator.risk.fit import BASELINES, CANDIDATES, MODELS, check_holidays, check_model, fit, fit_all
+from allocator.risk.fitted import AUTO, Fitted
 from allocator.risk.known import covered
 from allocator.risk.profile import Profile
 from allocator.risk.state import update_histories, update_surface

@@ -15,7 +15,7 @@ from allocator.errors import ConfigError, DataError, nearest
 from allocator.facts import Note, note
 from allocator.risk.dispersion import dispersions
 from allocator.risk.features import Extras, country_of, feast_days, reported_share
-from allocator.risk.fitted import Fitted, FittedModel, HoldOut, Model
+from allocator.risk.fitted import AUTO, ENGINE, Fitted, FittedModel, HoldOut, Model
 from allocator.risk.models import Baseline, Boosted, Glm, Mixture, SelfExciting, baselines
 from allocator.risk.profile import fit_profile
 from allocator.risk.training import HeldOut, History, read_history
@@ -28,10 +28,6 @@ MODELS: dict[str, Callable[[RiskSection, int], Model]] = {
     "empirical_bayes": partial(Baseline, baselines.empirical_bayes), "glm": Glm, "mixture": Mixture, "boosted": Boosted,
 }  # fmt: skip
 """Name → what builds it from (options, seed); its `fit(training)` gives a `FittedModel`. Simplest first."""
-
-AUTO = "auto"
-ENGINE = ("mixture", "boosted")
-"""The models that are ours; all others of the registry are baselines."""
 
 BASELINES = tuple(name for name in MODELS if name not in ENGINE)
 
@@ -162,7 +158,7 @@ def _fitted(
     return Fitted(
         chosen=chosen, rate=np.stack([now(name)[kind] for kind, name in enumerate(chosen)]),
         dispersion=cells, district_dispersion=districts, city_dispersion=whole, hold_out=own,
-        models={name: fitted[name] for name in dict.fromkeys(chosen)}, **rest,
+        models={name: fitted[name] for name in dict.fromkeys(chosen)}, model=model, **rest,
     )  # fmt: skip
 
 

@@ -51,6 +51,10 @@ class FittedModel(Protocol):
         """Return names of the parts of the rate of chosen cells, and the parts, (n_kinds, n, n_sources)."""
 
 
+AUTO = "auto"
+ENGINE = ("mixture", "boosted")
+"""The models that are ours; all others of the registry are baselines."""
+
 REASON_DAYS, REASON_METRES = 14, 300
 
 
@@ -79,6 +83,29 @@ class HoldOut:
         chosen &= self.covered
         counts, rates = self.actual[chosen].ravel(), self.rates[model][chosen].ravel()
         return float(poisson_loglik(counts, rates.astype(np.float64)) / max(counts.sum(), 1.0))
+
+    def chosen_elsewhere(self, first: str) -> npt.NDArray[np.float32]:
+        """Return rates whose model was chosen, for each window and kind, on the other windows alone.
+
+        So the window that scores a choice had no part in it. Where the others hold no event, it is the model `first`.
+
+        Returns
+        -------
+        (n_windows, n_kinds, n_cells) float32
+        """
+        names = list(self.rates)
+        shape = len(names), *self.covered.shape
+        scores = np.zeros(shape)
+        for m, w, k in np.ndindex(*shape):
+            if self.covered[w, k]:
+                scores[m, w, k] = poisson_loglik(self.actual[w, k], self.rates[names[m]][w, k].astype(np.float64))
+        events = (self.actual.sum(axis=2) * self.covered).astype(np.float64)
+        best = (scores.sum(axis=1, keepdims=True) - scores).argmax(axis=0)
+        best = np.where(events.sum(axis=0) - events > 0, best, names.index(first))
+        rates = np.empty_like(self.actual)
+        for w, k in np.ndindex(*best.shape):
+            rates[w, k] = self.rates[names[best[w, k]]][w, k]
+        return rates
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +140,8 @@ class Fitted:
         Fallbacks that were taken, in plain words.
     country : str
         Country of the public holidays; empty for none.
+    model : str
+        Model that was asked for: a name, or "auto".
     profile_once : callable
         Gives the profile inside the week; models that are fitted together share it.
     """
@@ -128,6 +157,7 @@ class Fitted:
     history: History
     models: Mapping[str, FittedModel]
     options: RiskSection
+    model: str
     profile_once: Callable[[], Profile]
     notes: tuple[Note, ...] = ()
     country: str = ""
@@ -142,6 +172,15 @@ class Fitted:
             chosen = "as above" if one is None else self.chosen[one]
             records.append({"kind": kind, "events": int(actual.sum()), "chosen": chosen, **scores})
         return pd.DataFrame(records)
+
+    def honest_rates(self) -> npt.NDArray[np.float32]:
+        """Return what was expected in the held-out windows, (n_windows, n_kinds, n_cells) float32.
+
+        Of "auto" by the models that the other windows chose, so that no window scores what it chose itself.
+        """
+        if self.model == AUTO:
+            return self.hold_out.chosen_elsewhere(ENGINE[0])
+        return np.asarray(self.hold_out.rates[self.model])
 
     def model_text(self) -> str:
         """Return the boosted trees in LightGBM's text format, or an empty string."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +23,7 @@ from allocator.report.look import (
     hours_png,
     series_png,
 )
+from allocator.risk import AUTO
 
 
 def against_part(against: tuple[str, pd.DataFrame] | None) -> Blocks:
@@ -85,6 +88,25 @@ def _by_district(run: Run) -> pd.DataFrame:
     return table[["district", "units", "visits", "minutes", "places", "expected_harm"]]
 
 
+_GAINED = {"loglik": "log-likelihood per event", "hit_rate": "events in the top 1 % of the area"}
+
+
+def gain_words(gain: Mapping[str, Any]) -> str:
+    """Return a paired difference from the yardstick with its interval, and what that says.
+
+    Log-likelihoods are below 0 and differ by numbers, shares by points.
+    """
+    known = {name: gain[name] for name in ("difference", "low", "high") if gain[name] is not None}
+    if not math.isfinite(known.get("difference", math.nan)):
+        return "not known, for want of events"
+    share = gain["value"] >= 0
+    said = {name: f"{100 * value:+.1f}" if share else f"{value:+.3f}" for name, value in known.items()}
+    spread = (
+        f" [{said['low']} to {said['high']}]" if all(map(math.isfinite, known.values())) and len(known) == 3 else ""
+    )
+    return f"{said['difference']}{' points' if share else ''}{spread}, {gain['verdict']}"
+
+
 def skill_part(run: Run) -> Blocks:
     """Return how well the forecast did on past weeks, against each model."""
     values, models = run.figures["values"], list(dict.fromkeys(run.surface.models))
@@ -100,19 +122,18 @@ def skill_part(run: Run) -> Blocks:
             "events in the top 1 % of the area": [hits["chosen"], *(hits[name] for name in names)],
         }
     )
-    baseline = max((name for name in names if set(models) != {name}), key=lambda name: skill[name], default="")
-    verdict = ""
-    if baseline:
-        gain = skill["chosen"] - skill[baseline]
-        better = "better than" if gain > 1e-4 else "no better than"
-        verdict = f" It is {better} the best other model, {baseline}, by log-likelihood ({gain:+.3f} per event)."
+    yardstick = values["skill"]["yardstick"]
+    baseline = yardstick if set(models) != {yardstick} else ""
+    gained = [f"{words} {gain_words(values['skill'][name])}" for name, words in _GAINED.items()]
+    verdict = f" Against plain counts ({yardstick}): {'; '.join(gained)}."
     used = ", ".join(
         f"{model} for {kind.lower()}" for kind, model in zip(run.surface.kinds, run.surface.models, strict=True)
     )
+    picked = ", with the models that the other windows chose" if run.job.risk.model == AUTO else ""
     words = (
         f"The forecast uses {used}. It was scored on {values['held_out_events']:,} events of "
-        f"{values['held_out_windows']} windows of {values['held_out_days']} days that no model had seen.{verdict} Most "
-        "places with risk see no event in a given week: that is chance, not a fault of a unit."
+        f"{values['held_out_windows']} windows of {values['held_out_days']} days that no model had seen{picked}."
+        f"{verdict} Most places with risk see no event in a given week: that is chance, not a fault of a unit."
     )
     formats = {"log-likelihood per event": "{:.3f}", "events in the top 1 % of the area": "{:.1%}"}
     blocks: Blocks = [Text(words), Table(table, "Held-out windows, all kinds together; higher is better.", formats)]

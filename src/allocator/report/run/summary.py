@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -18,16 +19,16 @@ from allocator.domain import (
     Covariates,
     Events,
     Figures,
-    Floats,
     Plan,
     Run,
     one_more_unit,
     overlap,
 )
-from allocator.evaluation import Case, coverage, hit_rate
+from allocator.evaluation import YARDSTICK, Case, coverage, gains, hit_rate
 from allocator.facts import Note, records
 from allocator.report.look import ONE_DAY, harm_word, mark
-from allocator.risk import READERS, Fitted
+from allocator.report.run.past import gain_words
+from allocator.risk import AUTO, READERS, Fitted
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,21 +106,24 @@ def with_notes(made: Figures, more: Iterable[Note], label: str) -> Figures:
 def _forecast_values(m: Draft) -> Figures:
     expected = m.run.surface.mean.sum(axis=(0, 1), dtype=np.float64)
     actual, area = m.fitted.hold_out.actual.sum(axis=1), m.fitted.panel.city.area_km2
-    chosen = _chosen_rates(m)
-    rates = {"chosen": chosen.sum(axis=1), **{name: rate.sum(axis=1) for name, rate in m.fitted.hold_out.rates.items()}}
+    held, chosen = m.fitted.hold_out, m.fitted.honest_rates()
+    gained = gains(held.actual, chosen, held.rates[YARDSTICK], held.covered, area_km2=area)
+    rates = {"chosen": chosen.sum(axis=1), **{name: rate.sum(axis=1) for name, rate in held.rates.items()}}
     hits = {
         name: float(np.average([hit_rate(Case(n, r, area), 0.01) for n, r in zip(actual, rate, strict=True)],
                                weights=np.maximum(actual.sum(axis=1), 1e-9)))
         for name, rate in rates.items()
     }  # fmt: skip
     pooled = m.run.skill[m.run.skill["kind"] == ALL_KINDS].iloc[0]
-    events, rate = m.fitted.hold_out.actual.astype(np.float64), np.maximum(chosen.astype(np.float64), 1e-12)
-    own = float((events * np.log(rate) - rate).sum() / max(events.sum(), 1.0))
     return {
         "expected_events": dict(zip(m.run.surface.kinds, np.round(expected, 3).tolist(), strict=True)),
         "expected_harm": float(m.run.surface.expected_harm.sum()),
-        "loglik_per_event": {"chosen": own, **{name: float(pooled[name]) for name in m.fitted.hold_out.rates}},
+        "loglik_per_event": {
+            "chosen": gained["loglik"].value,
+            **{name: float(pooled[name]) for name in m.fitted.hold_out.rates},
+        },
         "hit_rate_1_percent": hits,
+        "skill": {"yardstick": YARDSTICK, **{name: dataclasses.asdict(one) for name, one in gained.items()}},
         "held_out_events": int(m.fitted.hold_out.actual.sum()),
         "held_out_windows": len(m.fitted.hold_out.actual),
         "held_out_days": m.fitted.history.training.horizon,
@@ -138,10 +142,6 @@ def _covariate_lines(m: Draft) -> list[tuple[str, str]]:
     if m.covariates.daily_names:
         told.append(f"of days, for the level of the city: {', '.join(m.covariates.daily_names)}")
     return [("covariates" if not n else "", text) for n, text in enumerate(told)]
-
-
-def _chosen_rates(m: Draft) -> Floats:
-    return np.stack([m.fitted.hold_out.rates[name][:, kind] for kind, name in enumerate(m.run.surface.models)], axis=1)
 
 
 def _plan_values(m: Draft) -> Figures:
@@ -210,15 +210,17 @@ def _forecast_lines(m: Draft, values: Figures) -> list[tuple[str, str]]:
     skill, hits = values["loglik_per_event"], values["hit_rate_1_percent"]
     others = ", ".join(f"{name} {score:.3f}" for name, score in skill.items() if name != "chosen")
     rest = ", ".join(f"{name} {hit:.1%}" for name, hit in hits.items() if name != "chosen")
-    best = max((name for name in skill if name != "chosen"), key=lambda name: skill[name])
-    lead = "" if skill["chosen"] >= skill[best] - 1e-4 else f", but {best} did better"
+    gained = values["skill"]
+    picked = ", the model of each kind chosen on the others" if m.fitted.model == AUTO else ""
     return [
         ("forecast", f"{sum(expected.values()):,.0f} events expected ({by_kind}){harm}; model {models}"),
         ("", f"split between shifts: {m.run.surface.profile_source}{_overlap(m)}; "
              f"harm weights: {_harm_words(m)}"),
-        ("skill", f"held-out log-likelihood per event {skill['chosen']:.3f}{lead}; {others}"),
-        ("", f"the top 1 % of the area held {hits['chosen']:.1%} of the {values['held_out_events']:,} events of the "
-             f"{_windows(m, values)}; {rest}"),
+        ("skill", f"on the {_windows(m, values)}{picked}: log-likelihood per event {skill['chosen']:.3f}, plain counts "
+                  f"({YARDSTICK}) {skill[YARDSTICK]:.3f}: {gain_words(gained['loglik'])}"),
+        ("", f"the top 1 % of the area held {hits['chosen']:.1%} of the {values['held_out_events']:,} events, of plain "
+             f"counts {hits[YARDSTICK]:.1%}: {gain_words(gained['hit_rate'])}"),
+        ("", f"single models: {others}; {rest}"),
         *(("", told.text) for told in m.fitted.notes),
     ]  # fmt: skip
 
