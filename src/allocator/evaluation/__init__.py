@@ -1,6 +1,6 @@
 """Answers about a history, a forecast or a plan."""
 
-from allocator.evaluation.forecasts import METRICS, YARDSTICK, Case, Scorecard, backtest, coverage, gains, hit_rate
+from allocator.evaluation.forecasts import METRICS, Case, Scorecard, backtest, coverage, hit_rate
 from allocator.evaluation.history import (
     ALL_DISTRICTS, Changes, CodeReview, NearRepeat, Trends, WeeklyCounts, complete_until, find_changes, find_trends,
     hotspots, look_back, near_repeats, poisson_z, review_codes, weekly_counts,
@@ -10,6 +10,7 @@ from allocator.evaluation.plans import (
     FORESIGHT, NOT_PREVENTED, OURS, PlanScorecard, PlanTerms, PlanWeek, Scenarios, Setting, check_target,
     compare_scenarios, moved_roster, plan_backtest,
 )  # fmt: skip
+from allocator.evaluation.skill import YARDSTICK, gains
 
 __all__ = [
     "ALL_DISTRICTS", "FORESIGHT", "METRICS", "NOT_PREVENTED", "OURS", "YARDSTICK", "Case", "Changes", "CodeReview",

@@ -6,9 +6,8 @@ from allocator.evaluation.forecasts.metrics import (
 )  # fmt: skip
 from allocator.evaluation.forecasts.pool import Progress, in_folds
 from allocator.evaluation.forecasts.scorecard import Scorecard
-from allocator.evaluation.forecasts.skill import YARDSTICK, gains
 
 __all__ = [
-    "METRICS", "N_DECILES", "YARDSTICK", "Case", "Progress", "Ranking", "Scorecard", "backtest", "coverage", "deciles",
-    "gains", "hit_rate", "in_folds", "place_sums", "ratio",
+    "METRICS", "N_DECILES", "Case", "Progress", "Ranking", "Scorecard", "backtest", "coverage", "deciles",
+    "hit_rate", "in_folds", "place_sums", "ratio",
 ]  # fmt: skip

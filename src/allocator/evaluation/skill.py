@@ -8,7 +8,7 @@ import numpy as np
 
 from allocator.domain import Bools, Floats
 from allocator.evaluation.bootstrap import block_length, block_weights, interval, resample, verdict
-from allocator.evaluation.forecasts.metrics import Case, place_sums, ratio
+from allocator.evaluation.forecasts import Case, place_sums, ratio
 
 YARDSTICK = "historic_mean"
 """Plain long-run counts per cell: what every forecast is measured against, whatever model the job names."""
