@@ -119,8 +119,9 @@ WORDS: dict[str, str] = {
     "times_taken": "column {column!r} is taken as {form}; data.time_format says otherwise",
     "kinds_one_number": "kind {kind}: {names:some} {names:?are the same number and count to it}",
     "versions_differ": (
-        '{count:,} rows repeat an id with another time, kind or place; the first is kept: data.duplicates = "last" '
-        'keeps the last version, "row" all that differ'
+        "{count:,} rows repeat an id with another time, kind, place or value that data.leave_out names; the first is "
+        'kept: data.duplicates = "last" keeps the last version (data.columns.version says which that is), "row" all '
+        "that differ"
     ),
     "counted": "{kind} ({count:,})",
     "kinds_trained": "kinds that train the model: {kinds}",

@@ -83,13 +83,26 @@ def test_what_is_a_matter_of_judgement_is_pasted_as_a_comment_that_works(tmp_pat
     lon[300:], lat[300:] = -87.6 + np.arange(N - 300) / 1e5, 41.8 + np.arange(N - 300) / 1e5
     number = [f"C{n - n % 2}" if n < 400 else f"C{n}" for n in range(N)]
     status = ["Unfounded" if n % 10 == 0 else "Open" for n in range(N)]
-    path = file_of(tmp_path / "e.csv", Longitude=lon, Latitude=lat, Status=status, **{"Case Number": number})
+    more = {"Case Number": number, "Last Updated": [f"2026-01-01 00:{n % 60:02d}" for n in range(N)]}
+    path = file_of(tmp_path / "e.csv", Longitude=lon, Latitude=lat, Status=status, **more)
     look = look_at(path, timezone="America/Chicago")
     section = look.section()
     assert '# duplicates = "last"' in section
+    assert '# version = "Last Updated"' in section
     assert "# at = [-87.61, 41.81]" in section
     assert '# column = "Status"\n# values = ["Unfounded", "Open"]' in section
     assert len(read_as_pasted(look, path)) == N - 200
     chosen = read_as_pasted(look, path, keep_status="Open")
     assert not ((chosen.x == -87.61) & (chosen.y == 41.81)).any()
     assert len(chosen) == sum(n % 10 > 0 for n in range(300, 400) if n % 2) + sum(n % 10 > 0 for n in range(400, N))
+
+
+def test_the_place_of_a_heap_is_pasted_so_that_its_rows_are_found(tmp_path):
+    rng = np.random.default_rng(0)
+    lon, lat = np.round(-95.67 + rng.normal(0, 0.03, N), 6), np.round(39.05 + rng.normal(0, 0.03, N), 6)
+    lon[:300], lat[:300] = -95.670716, 39.057217
+    path = file_of(tmp_path / "e.csv", Longitude=lon, Latitude=lat)
+    look = look_at(path, timezone="America/Chicago")
+    assert "# at = [-95.670716, 39.057217]" in look.section()
+    kept = read_as_pasted(look, path, keep_status="none")
+    assert len(kept) == N - 300

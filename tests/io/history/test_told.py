@@ -164,3 +164,15 @@ def test_which_layer_of_several_is_read_is_told(tmp_path):
     assert "stops" in told
     assert len(read_events(tmp_path / "e.gpkg", timezone=ZONE, columns=columns, layer="stops")) == 9
     assert "history.points_read" not in notes_of(tmp_path / "e.gpkg", columns, layer="stops")
+
+
+def test_versions_that_differ_in_what_is_left_out_are_told():
+    frame = events_of(400).assign(number=[f"N{n // 2}" for n in range(400)])
+    frame.loc[1::2, ["when", "lon", "lat"]] = frame.loc[::2, ["when", "lon", "lat"]].to_numpy()
+    frame["status"] = ["Open", "Unfounded"] * 200
+    columns, rule = {**COLUMNS, "id": "number"}, [{"column": "status", "values": ["Unfounded"]}]
+    first = read_events(frame, timezone=ZONE, columns=columns, leave_out=rule)
+    assert len(first) == 200
+    assert "history.versions_differ" in {note.cause for note in first.notes}
+    with pytest.raises(DataError, match="every row is left out"):
+        read_events(frame, timezone=ZONE, columns=columns, leave_out=rule, duplicates="last")

@@ -107,6 +107,12 @@ def _are_ids(values: pd.Series[str]) -> bool:
     return bool(len(filled) > 0.9 * len(text) and filled.nunique() > 0.5 * len(filled))
 
 
+def guess_version(names: Collection[str]) -> str:
+    """Return the column that may tell which version of a row is the last, "" for none."""
+    known = read_data_file("look")["version"]
+    return next((name for name in names if _bare(name) in known), "")
+
+
 def codes_for_missing(sample: pd.DataFrame, columns: dict[str, str]) -> list[str]:
     """Return texts that stand again and again where a coordinate or a time should, such as -999 or NSA.
 

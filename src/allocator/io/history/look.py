@@ -18,7 +18,7 @@ from allocator.domain import Events
 from allocator.errors import AllocatorError
 from allocator.facts import Note
 from allocator.io.history.events import read_events
-from allocator.io.history.guess import codes_for_missing, guess_columns, is_place
+from allocator.io.history.guess import codes_for_missing, guess_columns, guess_version, is_place
 from allocator.io.history.presets import with_preset
 from allocator.io.tables import as_text, open_table, personal_columns
 
@@ -57,6 +57,8 @@ class Look:
         Why the file is refused as it is, where rows that cannot be read are left out of `events`; "" where none are.
     status : mapping of str to tuple of str
         Columns that may tell which rows are no events, with their values.
+    version : str
+        Column that may tell which of several rows of one id is the last; "" for none.
     """
 
     path: str
@@ -71,6 +73,7 @@ class Look:
     options: dict[str, object] = field(default_factory=dict)
     refused: str = ""
     status: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    version: str = ""
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -111,11 +114,15 @@ class Look:
         lines = ["[data]", f'events = "{self.path}"']
         lines += [f"{key} = {_toml(value)}" for key, value in self.options.items()]
         lines += ['bad_rows = "drop"  # some rows cannot be read, and are left out'] if self.refused else []
-        for told in self._of("history.versions_differ"):
+        repeats = 0 if self.events is None else self.events.ledger.get("repeated id", 0)
+        if repeats:
             lines.append(
-                f'# duplicates = "last"  # of {told.get("count")} rows that repeat an id keep the last version'
+                f'# duplicates = "last"  # {repeats:,} rows repeat an id: keeps the last version, not the first'
             )
         lines += ["", "[data.columns]", *(f"{role} = {_toml(name)}" for role, name in self.columns.items())]
+        lines += [f"# version = {_toml(self.version)}  # says which version of an id is the last"] * bool(
+            repeats and self.version
+        )
         return "\n".join([*lines, *self._left_out()])
 
     def _of(self, *causes: str) -> list[Note]:
@@ -185,7 +192,7 @@ def look_at(
         path=Path(path).name, form=table.form.kind, columns=guessed,
         examples={name: _values(sample[name], _SHOWN) for name in known},
         others=tuple(name for name in plain if name not in guessed.values()), personal=personal, timezone=timezone,
-        events=events, error=error, options=options, refused=refused,
+        events=events, error=error, options=options, refused=refused, version=guess_version(plain),
     )  # fmt: skip
     named = [name for told in found._of("history.status_unused") for name in sorted(told.named("column"))]
     values = {name: _values(sample[name], _MOST_VALUES) for name in named if name in sample}

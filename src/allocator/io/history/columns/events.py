@@ -293,6 +293,7 @@ def _tell_versions(
     if not repeated.any() or section.duplicates == "last":
         return
     own = [name for name in ("time", "date", "clock", "kind", "lon", "lat", "x", "y", "place") if name in frame]
+    own += [name for name in frame if str(name).startswith("leave out ")]  # a later version may be unfounded
     several = identity[book.keep].isin(set(identity[repeated]))
     differ = len(frame.loc[several.index[several], own].assign(id=identity).drop_duplicates())
     differ -= int(identity[several.index[several]].nunique())

@@ -82,12 +82,20 @@ def _several(x: Floats, y: Floats, first: Ints, count: Ints) -> list[Note]:
     points = int(np.flatnonzero(fits)[-1]) + 1
     if (held := int(count[:points].sum())) < _HEAP * total:
         return []
-    shown = [f"{x[row]:.6g}, {y[row]:.6g}" for row in first[:3]]
+    shown = [", ".join(_exactly(x, y, row)) for row in first[:3]]
     return [note("history.heaps", points=points, count=held, share=held / total, shown=shown)]
 
 
 def _told(cause: str, x: Floats, y: Floats, row: int, count: int, **more: float) -> Note:
-    return note(cause, x=f"{x[row]:.6g}", y=f"{y[row]:.6g}", count=int(count), share=count / len(x), **more)
+    east, north = _exactly(x, y, row)
+    return note(cause, x=east, y=north, count=int(count), share=count / len(x), **more)
+
+
+def _exactly(x: Floats, y: Floats, row: int) -> tuple[str, str]:
+    """Return a place in figures that `data.leave_out` finds again: degrees to 0.1 m, metres or feet to 0.1."""
+    digits = 6 if max(np.abs(x).max(), np.abs(y).max()) <= 1_000 else 1
+    east, north = (np.format_float_positional(value[row], precision=digits, trim="-") for value in (x, y))
+    return east, north
 
 
 def heaped_minutes(times: ParsedTimes, *, keep: Bools) -> list[Note]:
