@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 import allocator as al
 from allocator import cli, pipeline, report
-from allocator.config import StaffingSection
-from allocator.domain import CALL, OFFICER, Calls
+from allocator.config import ShiftSection, StaffingSection
+from allocator.domain import CALL, OFFICER, Calls, shifts_of
 from allocator.errors import ConfigError, DataError
-from allocator.planning.staffing.arrivals import expect, hours_of_shifts
+from allocator.planning.staffing.arrivals import expect, hours_of_shifts, own_share
 from allocator.planning.staffing.queueing import mean_wait, priority_waits
 from allocator.planning.staffing.workload import expected_waits, overloads
 from planning_city import DAY, roster_of, square_city
@@ -324,3 +324,24 @@ def test_settings_that_contradict_each_other():
         options_of(priorities=["1", "1"])
     with pytest.raises(ValueError, match="unknown priority"):
         options_of(priorities=["2"])
+
+
+def test_calls_of_common_hours_go_to_shifts_with_units_alone():
+    sections = [
+        ShiftSection(name="day", start=dt.time(6), stop=dt.time(18)),
+        ShiftSection(name="power", start=dt.time(12), stop=dt.time(20)),
+        ShiftSection(name="night", start=dt.time(18), stop=dt.time(6)),
+    ]
+    shifts = shifts_of(sections, first_day=dt.date(2026, 3, 2), days=1, timezone="UTC")
+    hour, minutes = hours_of_shifts(shifts, "UTC")
+    names = [shift.name for shift in shifts]
+    both = own_share(shifts, hour, "UTC")
+    alone = own_share(shifts, hour, "UTC", manned=np.array([name != "power" for name in names]))
+    power, others = names.index("power"), [n for n, name in enumerate(names) if name != "power"]
+    assert set(both[power][hour[power] >= 0]) == {0.5}
+    assert not alone[power][hour[power] >= 0].any()
+    assert (alone[others][hour[others] >= 0] == 1).all()
+    nobody = own_share(shifts, hour, "UTC", manned=np.zeros(3, bool))
+    np.testing.assert_array_equal(nobody, both)
+    for share in (both, alone):  # every minute of the day counts once
+        assert (share * minutes).sum() == 24 * 60

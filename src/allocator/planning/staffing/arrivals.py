@@ -226,8 +226,12 @@ def _officer(calls: Calls, hour: Ints, exposure: Floats) -> Floats:
     return np.asarray(by_hour[:, None] * minutes.mean() * share)
 
 
-def own_share(shifts: Sequence[Shift], hour: npt.NDArray[np.int16], timezone: str) -> Floats:
+def own_share(
+    shifts: Sequence[Shift], hour: npt.NDArray[np.int16], timezone: str, *, manned: Bools | None = None
+) -> Floats:  # fmt: skip
     """Return the part of the calls of each hour that falls to a shift, (n_shifts, n_hours); those that overlap share.
+
+    Where one of them has units on duty, those without take no part: nobody there would answer.
 
     Parameters
     ----------
@@ -237,7 +241,10 @@ def own_share(shifts: Sequence[Shift], hour: npt.NDArray[np.int16], timezone: st
         From `hours_of_shifts`.
     timezone : str
         IANA name of the local time.
+    manned : (n_shifts,) bool, optional
+        Shifts with units on duty; all by default.
     """
+    working = np.ones(len(shifts), bool) if manned is None else manned
     share = np.ones(hour.shape)
     stretches = [stretch for stretch in stretches_of(shifts) if len(stretch[2]) > 1]
     if not stretches:
@@ -248,8 +255,10 @@ def own_share(shifts: Sequence[Shift], hour: npt.NDArray[np.int16], timezone: st
         minutes = first + np.arange(round((stop - start).total_seconds() / 60)) * np.timedelta64(60, "s")
         day, minute = local_clock(minutes, timezone)
         inside = np.bincount((day + 3) % 7 * 24 + minute // 60, minlength=HOURS)
+        able = [row for row in rows if working[row]] or list(rows)
         for row in rows:
-            lost[row] += np.where(hour[row] >= 0, inside[hour[row]], 0) * (1 - 1 / len(rows))
+            part = 1 / len(able) if row in able else 0.0
+            lost[row] += np.where(hour[row] >= 0, inside[hour[row]], 0) * (1 - part)
     _, length = hours_of_shifts(shifts, timezone)
     return np.asarray(share - np.divide(lost, length, out=np.zeros_like(lost), where=length > 0))
 

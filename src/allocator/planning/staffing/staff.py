@@ -57,7 +57,8 @@ def staff(
     arrivals = expect(placed, week=min(shift.day for shift in shifts), weeks=options.weeks)
     hour, minutes = hours_of_shifts(shifts, placed.timezone)
     demand = demand_of(arrivals, hour, minutes, priorities=placed.priorities, options=options)
-    share = own_share(shifts, hour, placed.timezone)
+    there = given_units(shifts, options, roster=roster, required=np.ones((1, len(shifts)), np.int32))
+    share = own_share(shifts, hour, placed.timezone, manned=None if there is None else there > 0)
     demand = dataclasses.replace(demand, rate=demand.rate * share[None, :, :, None])
     floor = minimums_of(options, placed.districts, shifts)
     pooled = fewest(demand.pooled(), options)[0]
