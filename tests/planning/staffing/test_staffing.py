@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import allocator as al
 from allocator import cli, pipeline, report
 from allocator.config import ShiftSection, StaffingSection
-from allocator.domain import CALL, OFFICER, Calls, shifts_of
+from allocator.domain import CALL, OFFICER, Calls
 from allocator.errors import ConfigError, DataError
 from allocator.planning.staffing.arrivals import expect, hours_of_shifts, own_share
 from allocator.planning.staffing.queueing import mean_wait, priority_waits
@@ -332,7 +332,7 @@ def test_calls_of_common_hours_go_to_shifts_with_units_alone():
         ShiftSection(name="power", start=dt.time(12), stop=dt.time(20)),
         ShiftSection(name="night", start=dt.time(18), stop=dt.time(6)),
     ]
-    shifts = shifts_of(sections, first_day=dt.date(2026, 3, 2), days=1, timezone="UTC")
+    shifts = al.shifts_of(sections, first_day=dt.date(2026, 3, 2), days=1, timezone="UTC")
     hour, minutes = hours_of_shifts(shifts, "UTC")
     names = [shift.name for shift in shifts]
     both = own_share(shifts, hour, "UTC")
