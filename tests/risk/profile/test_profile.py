@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from allocator.config import ShiftSection
 from allocator.domain import BIN_OF_HOUR, WEEK_HOURS, Panel, Tessellation, hours_of, shifts_of
+from allocator.errors import DataError
 from allocator.risk.features.histories import REACH
 from allocator.risk.profile import fit_profile, shift_shares
 from allocator.risk.profile.clock import hour_parts
@@ -194,16 +195,41 @@ def test_records_of_one_case_are_not_taken_for_certainty():
     assert repeated.std() < 1.6 * one.std()
 
 
-@given(st.integers(1, WEEK_HOURS * 60 - 1), st.integers(0, 7 * 1440 - 1))
+@given(st.integers(1, WEEK_HOURS * 60 - 1), st.integers(0, 2 * 1440))
 @settings(max_examples=80, deadline=None)
 def test_parts_of_an_interval_add_up_and_are_those_of_its_minutes(start, span):
     day, minute = (np.array([n]) for n in divmod(start, 1440))
     panel = toy(1, 1, day=day.astype(np.int32), minute=minute.astype(np.int16), span=np.array([span], np.int32))
     timed = Timed.from_panel(panel)
+    if span >= 1440:  # tells no hour
+        assert not len(timed.day)
+        return
     assert timed.weight.sum() == pytest.approx(1)
-    minutes = (start % 1440 + 1440 * (start // 1440 % 7) + np.arange(max(span, 1))) // 60 % WEEK_HOURS
+    minutes = (start + np.arange(max(span, 1))) // 60 % WEEK_HOURS
     plain = np.bincount(minutes, minlength=WEEK_HOURS) / len(minutes)
-    np.testing.assert_allclose(np.bincount(timed.hour, timed.weight, WEEK_HOURS), plain, atol=1e-9)
+    found = np.bincount(timed.hour, timed.weight, WEEK_HOURS)
+    if len(np.unique(minutes)) <= 8:
+        np.testing.assert_allclose(found, plain, atol=1e-9)
+    assert (plain[found > 0] > 0).all()
+    assert len(timed.day) <= 8
+    assert np.abs(np.cumsum(found - plain)).max() < 0.13  # half a part
+
+
+def test_a_shift_before_the_history_ends_or_none_at_all_is_refused():
+    panel = toy()
+    profile = fit_profile(panel)
+    early = cut(panel, 6, 14, 22, days=1, first=panel.stop_day - dt.timedelta(days=1))
+    with pytest.raises(DataError, match="3 shifts begin before"):
+        profile.of(early)
+    with pytest.raises(DataError, match="no shift"):
+        profile.of(())
+
+
+def test_hours_outside_the_planned_weeks_have_no_share():
+    shares = fit_profile(toy()).hours(1)
+    at = shares.at(np.array([0, 0]), np.array([5, 400]))
+    assert np.isfinite(at[0]).all()
+    assert np.isnan(at[1]).all()
 
 
 # Thin and odd histories --------------------------------------------------------------------------------------------

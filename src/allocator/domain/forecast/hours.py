@@ -35,7 +35,7 @@ class HourShares:
     Parameters
     ----------
     bins : (n_kinds, n_cells, 48) float32
-        Share of each bin in a usual week.
+        Share of each bin in a usual week, in half precision: within 1 in 2,000 from 6e-5 on; answers are scaled anew.
     weight : (n_kinds, n_hours) float64
         Part of its bin that falls into each planned local hour; n_hours is 168 times the planned weeks.
     first_day : int
@@ -76,9 +76,9 @@ class HourShares:
         Parameters
         ----------
         cell, hour : (n,) int
-            Row of the tessellation; planned hour, from 0.
+            Row of the tessellation; planned hour, from 0. What lies outside the planned weeks has no share: NaN.
         """
-        column, shares = self.bin_of, np.empty((len(cell), len(self.bins)))
+        column, shares = self.bin_of, np.full((len(cell), len(self.bins)), np.nan)
         for week in range(self.n_weeks):
             span, mine = slice(week * WEEK_HOURS, (week + 1) * WEEK_HOURS), hour // WEEK_HOURS == week
             for kind, own in enumerate(self.bins):

@@ -273,6 +273,11 @@ def _form_of_clocks(text: pd.Series[str], values: Floats) -> str:
     return "HHMMSS" if (values > 2400).mean() > 0.05 or length.max() > 5 else "HHMM"
 
 
+_DECIMAL_SHARE = 0.1
+"""Clocks that could not stand so, such as 13.75, make hours with decimals of a column from this share of its different
+values on; below, they are slips. Of hundredths of hours two fifths lie beyond .59."""
+
+
 def _are_decimal(values: Floats) -> bool:
     """Return whether numbers such as 13.75 count hours.
 
@@ -280,7 +285,8 @@ def _are_decimal(values: Floats) -> bool:
     """
     hundredths = values[values <= 24] * 100 % 100
     finer = np.abs(hundredths - np.round(hundredths)) > 1e-6
-    return bool((hundredths > 59.5).any() or finer.any() or np.isin(np.round(hundredths), (0, 25, 50)).all())
+    beyond = (hundredths > 59.5) | finer
+    return bool(beyond.mean() > _DECIMAL_SHARE or np.isin(np.round(hundredths), (0, 25, 50, 75)).all())
 
 
 def _of_clock_numbers(text: pd.Series[str], values: Floats, form: str) -> Floats:

@@ -55,11 +55,13 @@ def as_numbers(values: pd.Series[Any], *, degrees: bool = False) -> tuple[Floats
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan).copy()
     odd = np.isnan(numbers)
     bad = np.zeros(len(values), bool)
+    grouped = False
     if odd.any() and not degrees:
-        numbers, odd = _grouped(as_text(values), numbers, odd)
+        numbers, odd, grouped = _grouped(as_text(values), numbers, odd)
     text = as_text(values[odd])
     comma = text.str.fullmatch(r"[+-]?[0-9]+,[0-9]+")
-    if comma.any() and (degrees or not text[comma].str.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+").all()):
+    thousands = grouped or (not degrees and text[comma].str.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+").all())
+    if comma.any() and not thousands:
         numbers[np.flatnonzero(odd)[comma.to_numpy()]] = pd.to_numeric(text[comma].str.replace(",", "."))
         text = text.mask(comma, "")
     bad[odd] = (text.ne("") & ~text.str.lower().isin(_WITHHELD)).to_numpy()
@@ -67,25 +69,33 @@ def as_numbers(values: pd.Series[Any], *, degrees: bool = False) -> tuple[Floats
 
 
 _GROUPS = {
-    ",": (r"[+-]?\d{1,3}(?:(?:,\d{3}){2,}(?:\.\d+)?|(?:,\d{3})+\.\d+)", r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?"),
-    ".": (r"[+-]?\d{1,3}(?:(?:\.\d{3}){2,}(?:,\d+)?|(?:\.\d{3})+,\d+)", r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?"),
+    ",": (r"[+-]?[1-9]\d{0,2}(?:(?:,\d{3}){2,}(?:\.\d+)?|(?:,\d{3})+\.\d+)", r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?"),
+    ".": (r"[+-]?[1-9]\d{0,2}(?:(?:\.\d{3}){2,}(?:,\d+)?|(?:\.\d{3})+,\d+)", r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?"),
 }
 """Sign between thousands → numbers that show it to be one, and all that may be written so."""
+_SHOWN, _SHOWN_SHARE = 2, 0.01
+"""So many rows, and such a share of them, must show the sign (of few rows half): one of them may be a slip."""
 
 
-def _grouped(text: pd.Series[str], numbers: Floats, odd: Bools) -> tuple[Floats, Bools]:
-    """Return the numbers with those that have signs between thousands, and the rows that are still no number.
+def _grouped(text: pd.Series[str], numbers: Floats, odd: Bools) -> tuple[Floats, Bools, bool]:
+    """Return the numbers with those that have signs between thousands, what is still no number, and whether so read.
 
-    Once a column shows what stands between thousands, 987.654 beside 1.147.238 is one of them too, and 512.5 is odd.
+    Once a column shows what stands between thousands, 987.654 beside 1.147.238 is one of them too. Where others deny it
+    (512.5, 0.125), those that show it are no numbers.
     """
     bare = text.str.replace(r"(?<=\d)[ \u00a0\u2009\u202f'\u2019](?=\d{3}(?:\D|$))", "", regex=True)
-    shown = [sign for sign, (proof, _) in _GROUPS.items() if bare[odd].str.fullmatch(proof).any()]
-    if len(shown) != 1:
-        bare = bare.mask(~pd.Series(odd, bare.index), "")
-        found = pd.to_numeric(bare, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        return np.where(odd, found, numbers), odd & np.isnan(found)
-    sign, decimal = shown[0], "," if shown[0] == "." else "."
-    plain = bare.str.replace(sign, "", regex=False).str.replace(decimal, ".", regex=False)
-    plain = plain.where(bare.str.fullmatch(_GROUPS[sign][1]) | ~bare.str.contains(sign, regex=False), "")
-    found = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    return found, np.isnan(found)
+    filled = max(int(bare.ne("").sum()), 1)
+    for sign, decimal in ((",", "."), (".", ",")):
+        proof, group = _GROUPS[sign]
+        shown = int(bare[odd].str.fullmatch(proof).sum())
+        with_sign = bare.str.contains(sign, regex=False)
+        denied = bool((with_sign & ~bare.str.fullmatch(group) & ~pd.Series(odd, bare.index)).any())
+        if denied or shown < min(_SHOWN, max(filled // 2, 1)) or shown < _SHOWN_SHARE * filled:
+            continue
+        plain = bare.str.replace(sign, "", regex=False).str.replace(decimal, ".", regex=False)
+        plain = plain.where(bare.str.fullmatch(group) | ~with_sign, "")
+        found = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan).copy()
+        return found, np.isnan(found), True
+    bare = bare.mask(~pd.Series(odd, bare.index), "")
+    found = pd.to_numeric(bare, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.where(odd, found, numbers), odd & np.isnan(found), False

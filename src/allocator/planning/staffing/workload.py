@@ -71,11 +71,33 @@ def with_workload(
         note("staffing.calls_not_in_time", shift=staffing.shifts[s].id, needed=needed[s], on_duty=there[s])
         for s in np.flatnonzero(short)
     ]
+    busy: Floats = staffing.busy_minutes + staffing.officer_minutes
+    if staffing.helped:
+        busy = _answered(busy, staffing.unit_minutes(required))
     told = dataclasses.replace(
-        givens, required=required.astype(np.int32), busy_minutes=staffing.busy_minutes + staffing.officer_minutes,
-        other_share=staffing.other_share,
-    )  # fmt: skip
+        givens, required=required.astype(np.int32), busy_minutes=busy, other_share=staffing.other_share
+    )
     return told, tuple(notes)
+
+
+def _answered(busy: Floats, time: Floats) -> Floats:
+    """Return the minutes that units of each district spend on calls, where units of others answer what is too much.
+
+    Parameters
+    ----------
+    busy : (n_districts, n_shifts)
+        Minutes on the calls of each district.
+    time : (n_districts, n_shifts)
+        Minutes of the units that answer them.
+    """
+    over = np.maximum(busy - time, 0.0).sum(axis=0)
+    room = np.maximum(time - busy, 0.0)
+    total = room.sum(axis=0)
+    taken = np.minimum(np.divide(over, total, out=np.zeros_like(over), where=total > 0), 1.0)
+    left = over - taken * total  # what nobody has time for stays with its own district
+    spread = np.maximum(busy - time, 0.0)
+    own = np.divide(spread, over, out=np.zeros_like(spread), where=over > 0) * left
+    return np.asarray(np.minimum(busy, time) + room * taken + own)
 
 
 def staffing_columns(staffing: Staffing, units: npt.ArrayLike) -> dict[str, Floats]:

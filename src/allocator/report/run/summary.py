@@ -300,14 +300,23 @@ def _staffing_lines(m: Draft) -> list[tuple[str, str]]:
     known = m.run.plan.staffing[m.run.plan.staffing["wait_min"].notna()]
     if not len(known):
         return []
-    units = known["units_assigned"]
     finite = known[np.isfinite(known["wait_min"])]
     calls = float((finite["calls_per_hour"]).sum())
     wait = float((finite["wait_min"] * finite["calls_per_hour"]).sum() / max(calls, 1e-12))
-    free = float((known["free_share"] * units).sum() / max(float(units.sum()), 1.0))
+    free = _left_share(m, known)
     hours = known["busy_minutes"].sum() / 60
     return [("calls", f"take {hours:,.0f} unit-hours; a caller waits {wait:.1f} minutes for a free unit on average; "
                       f"{free:.0%} of the units' time is left for directed patrol")]  # fmt: skip
+
+
+def _left_share(m: Draft, known: pd.DataFrame) -> float:
+    """Return the share of the units' time that neither calls nor other work take; districts that help share theirs."""
+    minutes = known["shift"].astype("str").map({shift.id: shift.minutes for shift in m.run.roster.shifts})
+    time = known["units_assigned"] * minutes
+    left = time * (1 - m.run.job.staffing.other_share) - known["busy_minutes"]
+    if m.run.job.staffing.help == "city":
+        left = left.groupby(known["shift"], observed=True).sum()
+    return float(left.clip(lower=0).sum() / max(float(time.sum()), 1.0))
 
 
 def worth_lines(plan: Plan, harm: str) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from allocator.domain import Floats, Ints, Shift, stretches_of
+from allocator.errors import DataError, some
 
 _QUARTER = 900
 """Seconds. Clocks of all time zones differ from UTC by whole quarters of an hour."""
@@ -34,7 +35,14 @@ def hour_parts(shifts: Sequence[Shift], *, first_day: dt.date, timezone: str) ->
     parts : (n_shifts, 168 × n_weeks) float64
         1 is a whole hour.
     n_weeks : int
+
+    Raises
+    ------
+    DataError
+        If there is no shift, or one begins before `first_day`.
     """
+    if not shifts:
+        raise DataError("no shift is given")
     rows, begin, length, share = [], [], [], []
     for start, stop, sharing in stretches_of(shifts):
         first, last = int(start.timestamp()), int(stop.timestamp())
@@ -46,10 +54,19 @@ def hour_parts(shifts: Sequence[Shift], *, first_day: dt.date, timezone: str) ->
             length.append(np.diff(edges) / 3600)
             share.append(np.full(len(edges) - 1, 1 / len(sharing)))
     hour = local_hours(np.concatenate(begin), first_day=first_day, timezone=timezone)
+    if (hour < 0).any():
+        early = sorted(
+            {shift.id for shift in shifts if local_hours(_start(shift), first_day=first_day, timezone=timezone)[0] < 0}
+        )
+        raise DataError(f"{len(early)} shifts begin before {first_day}: {some(early)}")
     n_weeks = int(hour.max()) // 168 + 1
     parts = np.zeros((len(shifts), 168 * n_weeks))
     np.add.at(parts, (np.concatenate(rows), hour), np.concatenate(length) * np.concatenate(share))
     return parts, n_weeks
+
+
+def _start(shift: Shift) -> Ints:
+    return np.array([int(shift.start.timestamp())])
 
 
 def local_hours(seconds: Ints, *, first_day: dt.date, timezone: str) -> Ints:

@@ -8,12 +8,14 @@ import numpy as np
 
 from allocator.domain import BIN_OF_HOUR, WEEK_HOURS, Bools, Floats, Ints, Panel
 
-_HOUR, _WEEK = 60, 10_080
+_HOUR, _DAY = 60, 1_440
+_PARTS = 8
+"""Most parts of an interval: one of 24 hours has one every three hours, which smoothing over hours makes even."""
 
 
 @dataclass(frozen=True, eq=False)
 class Timed:
-    """Events with a known time of day; one whose time is an interval is in parts, one for each hour.
+    """Events with a known time of day; one whose time is an interval is in parts, one for each hour, at most eight.
 
     Parameters
     ----------
@@ -42,20 +44,24 @@ class Timed:
 
     @classmethod
     def from_panel(cls, panel: Panel) -> Timed:
-        """Return the events of a panel whose time of day is known within a week."""
+        """Return the events of a panel whose time is known within a day: a longer interval tells no hour."""
         span = np.zeros(len(panel.day), np.int64) if panel.span is None else panel.span.astype(np.int64)
-        rows = np.flatnonzero((panel.minute >= 0) & (span < _WEEK) & (panel.count > 0))
+        rows = np.flatnonzero((panel.minute >= 0) & (span < _DAY) & (panel.count > 0))
         day, kind, cell = (getattr(panel, name)[rows].astype(np.int64) for name in ("day", "kind", "cell"))
         minute, span = panel.minute[rows].astype(np.int64), span[rows]
         weight = 1 / np.sqrt(_records_of_case(day * 1440 + minute, kind, cell))
         start = (day + panel.first_day.weekday()) % 7 * 1440 + minute
         hours = (start % _HOUR + np.maximum(span, 1) - 1) // _HOUR + 1  # that the interval touches
-        event = np.repeat(np.arange(len(rows)), hours)
-        number = np.arange(len(event)) - np.repeat(np.cumsum(hours) - hours, hours)
+        n = np.minimum(hours, _PARTS)
+        event = np.repeat(np.arange(len(rows)), n)
+        number = np.arange(len(event)) - np.repeat(np.cumsum(n) - n, n)
         first = (start // _HOUR)[event] + number
         low = np.maximum(start[event], first * _HOUR)
         high = np.minimum((start + np.maximum(span, 1))[event], (first + 1) * _HOUR)
         part = (high - low) / np.maximum(span, 1)[event]
+        long = hours[event] > _PARTS
+        middle = start[event] + (2 * number + 1) * span[event] // (2 * _PARTS)
+        first, part = np.where(long, middle // _HOUR, first), np.where(long, 1 / _PARTS, part)
         return cls(day[event], first % WEEK_HOURS, kind[event], cell[event], weight[event] * part)
 
 

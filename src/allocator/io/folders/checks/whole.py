@@ -253,6 +253,10 @@ def _state(state: ForecastState, run: Run) -> Iterator[str]:
         yield array_fault("hours.bins", state.hours.bins, "f", (kinds, cells, N_BINS), within=(0, 1))
         weeks = max(np.size(state.hours.weight) // (kinds * WEEK_HOURS), 1)
         yield array_fault("hours.weight", state.hours.weight, "f", (kinds, weeks * WEEK_HOURS), within=(0, 1e3))
+        bins, weight = np.asarray(state.hours.bins), np.asarray(state.hours.weight)
+        if bins.ndim == 3 and weight.shape == (kinds, weeks * WEEK_HOURS):
+            empty = not bins.sum(axis=2).all() or not weight.reshape(len(weight), weeks, -1).sum(axis=2).all()
+            yield "hours hold a cell or a week without any share" if empty else ""
         yield number_fault("hours.first_day", state.hours.first_day, -1e6, 1e6)
     for name, one in (("forecast", state), ("origin", state.origin)):
         if one is None:

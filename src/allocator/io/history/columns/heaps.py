@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from allocator.domain import Bools, Floats, Ints
@@ -45,9 +47,29 @@ def heaps(x: Floats, y: Floats, *, keep: Bools) -> list[Note]:
     if not notes:
         notes = _several(x, y, first, count)
     if not notes:
-        near = _NEAR["degrees" if degrees else "units"]
-        first, count = _piles(x, y, near)
-        notes = [_told("history.heap_near", x, y, first[at], count[at], within=near) for at in _standing_out(count)]
+        notes = _scattered(x, y, _NEAR["degrees" if degrees else "units"])
+    return notes
+
+
+def _scattered(x: Floats, y: Floats, size: float) -> list[Note]:
+    """Return notes on points scattered round one, wherever it lies between the lines of a grid."""
+    found: list[tuple[int, int, float, float]] = []
+    for east, north in itertools.product((0.0, 0.5), repeat=2):
+        first, count = _piles(x + east * size, y + north * size, size)
+        found += [(int(count[at]), int(first[at]), east, north) for at in _standing_out(count)]
+    notes: list[Note] = []
+    told: list[tuple[float, float]] = []
+    for _, row, east, north in sorted(found, reverse=True):
+        cell = [np.round(value / size + shift) for value, shift in ((x, east), (y, north))]
+        inside = (cell[0] == cell[0][row]) & (cell[1] == cell[1][row])
+        at = float(np.median(x[inside])), float(np.median(y[inside]))
+        if any(max(abs(at[0] - a), abs(at[1] - b)) < 2 * size for a, b in told) or len(told) == _TOLD_HEAPS:
+            continue
+        told.append(at)
+        around = (np.abs(x - at[0]) <= size) & (np.abs(y - at[1]) <= size)
+        east_, north_ = _exactly(np.array([at[0]]), np.array([at[1]]), 0)
+        notes.append(note("history.heap_near", x=east_, y=north_, count=int(around.sum()),
+                          share=float(around.mean()), within=size))  # fmt: skip
     return notes
 
 
