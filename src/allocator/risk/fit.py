@@ -17,7 +17,7 @@ from allocator.risk.dispersion import dispersions
 from allocator.risk.features import Extras, country_of, feast_days, reported_share
 from allocator.risk.fitted import AUTO, ENGINE, Fitted, FittedModel, HoldOut, Model
 from allocator.risk.models import Baseline, Boosted, Glm, Mixture, SelfExciting, baselines
-from allocator.risk.profile import fit_profile
+from allocator.risk.profile import ProfileOnce
 from allocator.risk.training import HeldOut, History, read_history
 
 MODELS: dict[str, Callable[[RiskSection, int], Model]] = {
@@ -120,7 +120,7 @@ def fit_all(
     now = cache(lambda name: fitted[name].rate(history.present))  # only of models that are chosen
     rest = {"panel": panel, "horizon": days, "history": history, "options": options, "notes": notes,
             "country": extras.country,
-            "profile_once": cache(partial(fit_profile, panel.netted, extras.country))}  # fmt: skip
+            "profile_once": ProfileOnce(panel, extras.country)}  # fmt: skip
     return {model: _fitted(model, hold_out, fitted, now, rest) for model in models}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -30,7 +30,7 @@ from allocator.facts import Note
 from allocator.kernels.likelihood import poisson_loglik
 from allocator.risk.features import View, near_counts
 from allocator.risk.models import FittedBoosted, FittedMixture
-from allocator.risk.profile import Profile
+from allocator.risk.profile import Profile, ProfileOnce
 from allocator.risk.training import History, Training
 
 
@@ -142,7 +142,7 @@ class Fitted:
         Country of the public holidays; empty for none.
     model : str
         Model that was asked for: a name, or "auto".
-    profile_once : callable
+    profile_once : ProfileOnce
         Gives the profile inside the week; models that are fitted together share it.
     """
 
@@ -158,7 +158,7 @@ class Fitted:
     models: Mapping[str, FittedModel]
     options: RiskSection
     model: str
-    profile_once: Callable[[], Profile]
+    profile_once: ProfileOnce
     notes: tuple[Note, ...] = ()
     country: str = ""
 
@@ -190,7 +190,7 @@ class Fitted:
     @property
     def profile(self) -> Profile:
         """How events fall on the hours of a week, whatever the model; fitted when first asked for."""
-        return self.profile_once()
+        return self.profile_once.profile
 
     def _shares(self, shifts: Sequence[Shift]) -> tuple[npt.NDArray[np.float32], str]:
         """Return the share of the horizon's events in each shift, (n_shifts, n_kinds, n_cells), and its source."""

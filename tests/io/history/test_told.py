@@ -80,6 +80,9 @@ def test_a_clock_of_twelve_hours_without_am_and_pm_is_refused_with_a_way_out():
     days = read_events(frame.assign(when=half), timezone=ZONE, columns=COLUMNS, time_precision="day")
     assert len(days) == N
     assert len(read_events(frame, timezone=ZONE, columns=COLUMNS)) == N
+    unknown = half.mask(np.arange(N) % 100 == 0, frame["when"].dt.strftime("%Y-%m-%d 00:00"))
+    with pytest.raises(DataError, match="without AM and PM"):
+        read_events(frame.assign(when=unknown), timezone=ZONE, columns=COLUMNS)
 
 
 @pytest.mark.parametrize(

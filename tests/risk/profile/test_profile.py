@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import itertools
+import pickle
 import zoneinfo
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allocator.config import ShiftSection
+from allocator import risk
+from allocator.config import RiskSection, ShiftSection
 from allocator.domain import BIN_OF_HOUR, WEEK_HOURS, Panel, Tessellation, hours_of, shifts_of
 from allocator.errors import DataError
 from allocator.risk.features.histories import REACH
@@ -276,3 +278,18 @@ def test_the_same_history_gives_the_same_bits(panel, profile):
     again = fit_profile(panel, "PT")
     np.testing.assert_array_equal(again.bins, profile.bins)
     np.testing.assert_array_equal(again.weights, profile.weights)
+
+
+def test_a_fitted_forecast_and_its_surface_can_be_sent_to_other_processes(panel):
+    fitted = risk.fit(panel, "decay", options=RiskSection(train_weeks=10, holdout_weeks=2))
+    shifts = cut(panel, 6, 14, 22)
+    mine = fitted.forecast(shifts=shifts).mean
+    theirs = pickle.loads(pickle.dumps(fitted)).forecast(shifts=shifts)
+    np.testing.assert_array_equal(theirs.mean, mine)
+    assert pickle.loads(pickle.dumps(theirs)).shifts == theirs.shifts
+
+
+def test_a_shift_within_the_hour_that_the_clock_skips_has_no_share(panel, profile):
+    skipped = ShiftSection(name="skipped", start=dt.time(0, 10), stop=dt.time(0, 50))
+    shifts = shifts_of([skipped], first_day=dt.date(2026, 3, 29), days=1, timezone=TIMEZONE)
+    assert not profile.of(shifts)[0].any()

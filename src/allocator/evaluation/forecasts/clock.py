@@ -8,7 +8,7 @@ import numpy as np
 
 from allocator.domain import N_BINS, WEEK_HOURS, Floats, HourShares, Ints, Panel
 from allocator.evaluation.forecasts.folds import Design, Fold
-from allocator.risk import Profile
+from allocator.risk import Profile, covered
 
 WATCH_HOURS, FIRST_WATCH = 8, 7
 """Watches of eight hours from 07:00: what cell × shift is scored on, whatever the shifts of a job."""
@@ -26,7 +26,7 @@ class Clocked:
     kind, cell : (n,) int64
         Of the events.
     watch, hour : mapping of str to (n, n_kinds) float64
-        Share of the week in the events of the cell, by what `RIVALS` names; of every kind, for all kinds together.
+        Share of the window in the events of the cell, by what `RIVALS` names; of every kind, for all kinds together.
     """
 
     kind: Ints
@@ -45,15 +45,19 @@ class Clocked:
         rows, first = panel.netted, panel.day_index(fold.cutoff)
         middle = 0 if rows.span is None else rows.span.astype(np.int64) // 2
         minute = (rows.day.astype(np.int64) - first) * 1440 + rows.minute + middle
-        inside = np.flatnonzero((rows.minute >= 0) & (minute >= 0) & (minute < design.days * 1440))
+        known = (rows.minute >= 0) & covered(panel, first, design.days)[rows.kind]
+        known &= True if rows.span is None else rows.span < 1440  # a longer interval tells no hour
+        inside = np.flatnonzero(known & (minute >= 0) & (minute < design.days * 1440))
         kind, cell, hour = rows.kind[inside].astype(np.int64), rows.cell[inside].astype(np.int64), minute[inside] // 60
         city = HourShares(_of_city(panel, profile, shares), shares.weight, shares.first_day)
         nowhere, even = np.zeros_like(cell), np.ones((len(cell), len(panel.kinds)))
+        weeks = design.days // 7  # rates are of the window
         return cls(
             kind, cell,
-            {"": _watch(shares, cell, hour), "_city": _watch(city, nowhere, hour),
-             "_even": even * WATCH_HOURS / WEEK_HOURS},
-            {"": shares.at(cell, hour), "_city": city.at(nowhere, hour), "_even": even / WEEK_HOURS},
+            {"": _watch(shares, cell, hour) / weeks, "_city": _watch(city, nowhere, hour) / weeks,
+             "_even": even * WATCH_HOURS / WEEK_HOURS / weeks},
+            {"": shares.at(cell, hour) / weeks, "_city": city.at(nowhere, hour) / weeks,
+             "_even": even / WEEK_HOURS / weeks},
         )  # fmt: skip
 
     def sums(self, kind: int, rates: Floats) -> dict[str, Floats]:

@@ -69,6 +69,8 @@ def check_radius(city: Tessellation, radius_m: float) -> None:
 
 def pairs_within(city: Tessellation, radius_m: float) -> int:
     """Return how many pairs of cells, each with itself, lie within a radius: exact up to `_SAMPLE` cells."""
+    if radius_m >= math.hypot(float(np.ptp(city.x)), float(np.ptp(city.y))):
+        return int(city.n_cells) ** 2
     centres = np.column_stack([city.x, city.y])
     rows = np.unique(np.linspace(0, city.n_cells - 1, min(city.n_cells, _SAMPLE)).astype(np.int64))
     near = cKDTree(centres).query_ball_point(centres[rows], radius_m, return_length=True)

@@ -53,6 +53,8 @@ def hour_parts(shifts: Sequence[Shift], *, first_day: dt.date, timezone: str) ->
             begin.append(edges[:-1])
             length.append(np.diff(edges) / 3600)
             share.append(np.full(len(edges) - 1, 1 / len(sharing)))
+    if not rows:  # a shift within an hour that the clock skips takes no time
+        return np.zeros((len(shifts), 168)), 1
     hour = local_hours(np.concatenate(begin), first_day=first_day, timezone=timezone)
     if (hour < 0).any():
         early = sorted(

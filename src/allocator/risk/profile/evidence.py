@@ -10,7 +10,7 @@ import numpy.typing as npt
 from allocator.domain import BIN_OF_HOUR, CLOCK, N_BINS, WEEK_HOURS, WEEKDAY, WEEKEND, Floats, Ints, Tessellation
 from allocator.kernels.profile import smear
 from allocator.kernels.spatial import spread
-from allocator.risk.features import REACH, within
+from allocator.risk.features import REACH, Csr, within
 from allocator.risk.profile.events import Timed
 from allocator.risk.profile.places import BLOCKS, block_of, place_types
 
@@ -63,8 +63,9 @@ class Evidence:
     days: Floats
 
     @classmethod
-    def of(cls, timed: Timed, city: Tessellation, n_kinds: int, *, seed: int) -> Evidence:
-        """Return the evidence of some events."""
+    def of(cls, timed: Timed, city: Tessellation, n_kinds: int, *, seed: int, around: Csr | None = None) -> Evidence:
+        """Return the evidence of some events; `around` are the neighbours of each cell, from `neighbours`."""
+        around = neighbours(city) if around is None else around
         whole, days = _city_profiles(timed, n_kinds)
         own, parts = np.zeros((n_kinds, city.n_cells, N_BINS), np.float32), smoothing(whole)
         smear(timed.kind, timed.cell, timed.column, timed.weight, parts, own)
@@ -75,7 +76,7 @@ class Evidence:
         blocks = blocks.reshape(city.n_cells, n_kinds * BLOCKS)
         by_kind = blocks.reshape(city.n_cells, n_kinds, BLOCKS).transpose(1, 0, 2)
         return cls(
-            city=city, own=own, near=_near(blocks, city).reshape(city.n_cells, n_kinds, BLOCKS).transpose(1, 0, 2),
+            city=city, own=own, near=_near(blocks, around).reshape(city.n_cells, n_kinds, BLOCKS).transpose(1, 0, 2),
             others=_others(by_kind, whole),
             types=place_types(timed, _blocks_of(whole), n_cells=city.n_cells, seed=seed).astype(np.float32),
             districts=(districts + _WHOLE * whole[:, None]) / (districts.sum(axis=2, keepdims=True) + _WHOLE),
@@ -160,13 +161,17 @@ def _blocks_of(bins: Floats) -> Floats:
     return np.stack([np.bincount(_BLOCK_OF_BIN, own) for own in bins])
 
 
-def _near(blocks: npt.NDArray[np.float32], city: Tessellation) -> npt.NDArray[np.float32]:
-    """Return the events of neighbours within reach, weighted by exp(-d² / 2 bandwidth²)."""
+def neighbours(city: Tessellation) -> Csr:
+    """Return the neighbours of each cell within reach, itself left out, weighted by exp(-d² / 2 bandwidth²)."""
     around = within(city, REACH * NEAR_M)
     weight = np.exp(-0.5 * (around.weight / NEAR_M) ** 2)
     weight[around.indices == np.repeat(np.arange(city.n_cells), np.diff(around.indptr))] = 0.0
+    return Csr(around.indptr, around.indices, weight.astype(np.float32))
+
+
+def _near(blocks: npt.NDArray[np.float32], around: Csr) -> npt.NDArray[np.float32]:
     out = np.zeros_like(blocks)
-    spread(blocks, around.indptr, around.indices, weight.astype(np.float32), out)
+    spread(blocks, around.indptr, around.indices, around.weight, out)
     return out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from allocator.errors import DataError, some
 from allocator.risk.profile.clock import hour_parts
 from allocator.risk.profile.days import day_factors
 from allocator.risk.profile.events import Timed
-from allocator.risk.profile.evidence import Evidence
+from allocator.risk.profile.evidence import Evidence, neighbours
 from allocator.risk.profile.weekdays import weekday_shares
 from allocator.risk.profile.weights import PRIOR, fit_weights
 
@@ -134,16 +135,29 @@ def fit_profile(panel: Panel, country: str = "", *, seed: int = 0) -> Profile:
     n_kinds, weeks = len(panel.kinds), min(FIT_WEEKS, panel.n_days // 28)
     cut = panel.n_days - 7 * weeks
     weights = np.tile(PRIOR, (n_kinds, 1))
-    before = timed.of(timed.day < cut)
+    before, around = timed.of(timed.day < cut), neighbours(panel.city)
     if weeks and len(before.kind):
-        known = Evidence.of(before, panel.city, n_kinds, seed=seed)
+        known = Evidence.of(before, panel.city, n_kinds, seed=seed, around=around)
         later = timed.of(timed.day >= cut)
         weights = np.stack([fit_weights(known, later, kind) for kind in range(n_kinds)])
-    evidence = Evidence.of(timed, panel.city, n_kinds, seed=seed)
+    evidence = Evidence.of(timed, panel.city, n_kinds, seed=seed, around=around)
     bins = np.stack([evidence.bins(kind, weights[kind]) for kind in range(n_kinds)])
     # Half precision (1 in 2,000) is more than is known; of Chicago's a run folder holds 10 instead of 21 MB.
     bins = bins.astype(np.float16).astype(np.float32)
     return Profile(panel, country, timed, bins, evidence.days, weights)
+
+
+@dataclass(eq=False)
+class ProfileOnce:
+    """Gives the profile of a history, fitted when it is first asked for; it can be sent to other processes."""
+
+    panel: Panel
+    country: str = ""
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The profile of the netted history."""
+        return fit_profile(self.panel.netted, self.country)
 
 
 def shift_shares(panel: Panel, shifts: Sequence[Shift], country: str = "") -> tuple[npt.NDArray[np.float32], str]:

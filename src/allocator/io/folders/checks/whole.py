@@ -21,7 +21,7 @@ from allocator.domain import (
     Tessellation,
     Travel,
 )
-from allocator.errors import DataError
+from allocator.errors import DataError, some
 from allocator.facts import Note
 from allocator.io.folders.checks.values import LARGE, array_fault, csr_faults, distinct_fault, number_fault, texts_fault
 
@@ -29,6 +29,17 @@ MOST_BLOCKS = 1440
 """Visit blocks of a shift: a day of minutes."""
 
 _FIRST, _LAST = pd.Timestamp("1950-01-01", tz="UTC"), pd.Timestamp("2200-01-01", tz="UTC")
+
+
+_HISTORY = {
+    "weekly": {"week", "kind", "events", "covered"},
+    "alarms": {"kind", "start", "raised", "direction", "strength", "state"},
+    "hours": {"kind", "weekday", "hour", "events"},
+    "hotspots": {"start", "events", "own_share", "earlier_share", "kept"},
+    "curve": {"model", "area_share", "hit_rate", "best_possible"},
+    "calibration": {"model", "decile", "expected", "observed"},
+}
+"""Columns that the report needs of the tables of `look_back`."""
 
 
 def check_run(run: Run) -> None:
@@ -339,6 +350,12 @@ def _season(run: Run, shifts: Collection[str]) -> Iterator[str]:
     yield _among("detached.shift", outreach.detached["shift"], shifts)
     for name, table in run.history.items():
         yield from _numbers(f"history/{name}", table)
+        lost = sorted(_HISTORY.get(name, set()) - set(table.columns))
+        yield f"history/{name} lacks the columns {some(lost)}" if lost else ""
+    yield f"history lacks {some(lost)}" if (lost := sorted(set(_HISTORY) - set(run.history))) else ""
+    if not lost and {"kind", "weekday", "hour"} <= set(hours := run.history["hours"]):
+        whole = hours["kind"].nunique() * WEEK_HOURS == len(hours)
+        yield "" if whole else "history/hours has no row, or several, for an hour of the week"
     yield from _numbers("skill", run.skill)
 
 

@@ -30,6 +30,8 @@ from allocator.io.tables import (
 _DAY_SHARE = 0.95
 _FEW_TIMES = 200
 """Of so many times none falls into twelve hours of the day by chance."""
+_HALF_DAY = 0.995
+"""Share of the times in twelve hours from which on the others are slips."""
 TOLD = {
     "weight": "history.weights_unused",
     "end": "history.intervals",
@@ -75,8 +77,10 @@ def times_of(
 def _without_half_of_day(times: ParsedTimes, keep: Bools) -> bool:
     """Return whether no time lies after 12:59 or before 1:00 though all twelve hours between occur."""
     own = times.own[keep & ~np.isnat(times.own)]
-    hour = (own - own.astype("datetime64[D]")).astype("timedelta64[h]").astype(np.int64)
-    return len(own) >= _FEW_TIMES and np.array_equal(np.unique(hour), np.arange(1, 13))
+    minute = (own - own.astype("datetime64[D]")).astype("timedelta64[m]").astype(np.int64)
+    hours = np.bincount(minute[minute > 0] // 60, minlength=24)  # 00:00 is what unknown times are given
+    within = hours[1:13]
+    return bool(hours.sum() >= _FEW_TIMES and within.all() and within.sum() >= _HALF_DAY * hours.sum())
 
 
 def _times_of_file(
