@@ -106,3 +106,13 @@ def test_the_place_of_a_heap_is_pasted_so_that_its_rows_are_found(tmp_path):
     assert "# at = [-95.670716, 39.057217]" in look.section()
     kept = read_as_pasted(look, path, keep_status="none")
     assert len(kept) == N - 300
+
+
+def test_a_version_column_that_is_named_keeps_the_last_version(tmp_path):
+    number, updated = [f"C{n // 2}" for n in range(N)], [f"2026-01-01 00:0{n % 2}" for n in range(N)]
+    more = {"Case Number": number, "Last Updated": updated}
+    path = file_of(tmp_path / "e.csv", **more)
+    look = look_at(path, timezone="America/Chicago", columns={"version": "Last Updated"})
+    assert not look.error
+    assert 'duplicates = "last"\n' in look.section()
+    assert len(read_as_pasted(look, path)) == N // 2

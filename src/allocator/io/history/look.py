@@ -184,6 +184,8 @@ def look_at(
     options: dict[str, Any] = {key: value for key, value in (("crs", crs), ("layer", layer)) if value is not None}
     if meant := [name for name in guessed.values() if name in personal]:
         options["not_personal"] = meant
+    if "version" in guessed:
+        options["duplicates"] = "last"
     if codes := codes_for_missing(sample, guessed):
         options["missing"] = codes
     events, refused, error = _read(path, timezone, guessed, options)
