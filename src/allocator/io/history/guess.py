@@ -104,7 +104,7 @@ def _are_kinds(values: pd.Series[str]) -> bool:
 def _are_ids(values: pd.Series[str]) -> bool:
     text = as_text(values)
     filled = text[text.ne("")]
-    return bool(len(filled) > 0.9 * len(text) and filled.nunique() > 0.5 * len(filled))
+    return bool(len(filled) > 0.9 * len(text) and filled.nunique() > 0.3 * len(filled))
 
 
 def guess_version(names: Collection[str]) -> str:
