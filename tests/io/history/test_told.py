@@ -215,3 +215,14 @@ def test_versions_that_differ_in_what_is_left_out_are_told():
     assert "history.versions_differ" in {note.cause for note in first.notes}
     with pytest.raises(DataError, match="every row is left out"):
         read_events(frame, timezone=ZONE, columns=columns, leave_out=rule, duplicates="last")
+
+
+@pytest.mark.parametrize("where", ["data", "value", "x"])
+def test_the_list_with_the_mapped_columns_is_read_whatever_it_is_called(tmp_path, where):
+    frame = events_of(30).astype({"when": str})
+    links = [{"href": f"https://example.org/{n}", "rel": "next"} for n in range(90)]
+    answer = {where: links, "stuff": {"incidents": json.loads(frame.to_json(orient="records"))}}
+    (tmp_path / "e.json").write_text(json.dumps(answer))
+    events = read_events(tmp_path / "e.json", timezone=ZONE, columns=COLUMNS)
+    assert len(events) == 30
+    assert f"{where} (90)" in " ".join(note.text for note in events.notes)

@@ -243,7 +243,7 @@ def test_few_events_give_shares_near_even_hours(n):
     shares = shift_shares(panel, cut(panel, 6, 14, 22))[0]
     assert np.isfinite(shares).all()
     assert (shares > 0).all()
-    np.testing.assert_allclose(shares.sum(axis=0), 1, atol=0.15)  # the first night began before the history ended
+    np.testing.assert_allclose(shares.sum(axis=0), 1, atol=1e-5)
     assert shares.max() < 3 / 21 + n / 60
 
 

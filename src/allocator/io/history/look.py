@@ -136,7 +136,7 @@ class Look:
             if within := told.get("within"):
                 yield f"# within = {within}"
         for name, values in self.status.items():
-            yield "\n# rows that are no events, such as unfounded or cancelled ones: keep those values of these"
+            yield "\n# are there rows that are no events, such as unfounded ones? leave their values alone in this list"
             yield f"# [[data.leave_out]]\n# column = {_toml(name)}\n# values = {_toml(list(values))}"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,7 +139,7 @@ class OpenTable:
                     return read_points(self.path, self.form, wanted, self.layer)
 
 
-def open_table(path: str | Path, *, layer: str | None = None) -> OpenTable:
+def open_table(path: str | Path, *, layer: str | None = None, wanted: Collection[str] = ()) -> OpenTable:
     """Return a table with its header read.
 
     Parameters
@@ -149,6 +149,8 @@ def open_table(path: str | Path, *, layer: str | None = None) -> OpenTable:
         text and JSON also packed by gzip or zip.
     layer : str, optional
         Layer of a GeoPackage, or sheet of a workbook.
+    wanted : collection of str
+        Columns that are wanted: of a JSON answer with several lists, they tell which is meant.
 
     Raises
     ------
@@ -168,7 +170,7 @@ def open_table(path: str | Path, *, layer: str | None = None) -> OpenTable:
             case "workbook":
                 return _whole(path, form, read_sheet(path, layer))
             case "json" if not is_geojson(path, form):
-                return _whole(path, form, read_records(path, form))
+                return _whole(path, form, read_records(path, form, wanted))
             case _:
                 name = layer_of(path, form, layer)[0] if form.kind != "json" else None
                 with quiet():

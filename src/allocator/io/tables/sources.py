@@ -157,7 +157,7 @@ def read_piece(source: Source, section: DataSection) -> Piece:
             raise DataError("the DataFrame has no rows")
         data = {role: source.iloc[:, found.index(name)].array for role, name in roles.items()}
         return Piece(_without(pd.DataFrame(data), section.missing), found, crs)
-    opened = open_table(source, layer=section.layer)
+    opened = open_table(source, layer=section.layer, wanted=list(names.values()))
     found = opened.names
     roles = _match(names, found, loose=loose)
     probe = _probe(source, roles, section)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ _MOST = 2 << 30
 _DEPTH = 3
 _RECORDS = ("records", "results", "rows", "data", "items", "value", "events", "incidents", "calls")
 """Names under which servers put their records; a list of columns or of links beside them may be longer."""
+_LOOKED = 100
 
 
 def is_geojson(path: Path, form: Form) -> bool:
@@ -30,9 +31,10 @@ def is_geojson(path: Path, form: Form) -> bool:
     return b'"type":"FeatureCollection"' in start or sorted_keys
 
 
-def read_records(path: Path, form: Form) -> Table:
+def read_records(path: Path, form: Form, wanted: Collection[str] = ()) -> Table:
     """Return the records of a JSON file as a table; nested names are joined by dots.
 
+    Of several lists that is read which has most of the `wanted` names, then that of a usual name, then the longest.
     Arrays of objects, one object a line, answers that hold an array of objects (CKAN, Socrata with its columns apart,
     Esri feature sets with times in milliseconds) are understood.
 
@@ -60,7 +62,7 @@ def read_records(path: Path, form: Form) -> Table:
     lists = _lists(answer, _DEPTH)
     if not lists:
         raise DataError(f"{path.name} holds no list of records")
-    name = max(lists, key=lambda one: (one.rpartition(".")[2].casefold() in _RECORDS, len(lists[one])))
+    name = max(lists, key=lambda one: _rank(one, lists[one], wanted))
     others = [f"{one} ({len(rows):,})" for one, rows in lists.items() if one != name]
     read = note("history.list_read", file=path.name, name=name, count=len(lists[name]), others=others)
     return Table(_frame(lists[name]), notes=(read,) if others else ())
@@ -81,6 +83,12 @@ def _documents(text: str) -> list[Any]:
         except json.JSONDecodeError as error:
             raise json.JSONDecodeError("", "\n" * (number - 1) + line, number - 1 + error.pos) from None
     return documents
+
+
+def _rank(name: str, rows: list[dict[str, Any]], wanted: Collection[str]) -> tuple[int, bool, int]:
+    """Return how likely a list is the one that is meant: its wanted names, its own name, its length."""
+    found = {key for row in rows[:_LOOKED] for key in _flat(row)}
+    return len(found & set(wanted)), name.rpartition(".")[2].casefold() in _RECORDS, len(rows)
 
 
 def _lists(content: Any, depth: int, name: str = "") -> dict[str, list[dict[str, Any]]]:
