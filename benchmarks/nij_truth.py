@@ -20,6 +20,7 @@ import shapely
 
 SQ_FT_PER_SQ_MI = 5280**2
 TEAMS = {"kernel_glitches": "team_kernel_glitches_scored.csv", "garant": "garant_analytics_scored.csv"}
+TITLES = {"kernel_glitches": "Kernel Glitches", "garant": "Garant"}
 TEAM_CATEGORIES = {"ACFS": "all", "SC": "STREET CRIMES", "TOA": "MOTOR VEHICLE THEFT", "BURG": "BURGLARY"}
 
 
@@ -157,26 +158,23 @@ def beside(ours: pd.DataFrame, teams: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def verdicts(table: pd.DataFrame, metric: str, rivals: list[str]) -> np.ndarray:
-    """Return "above", "equal" or "below" per entry: ours against the best of the rivals that have one."""
-    best = table[[f"{metric}_{name}" for name in rivals]].max(axis=1)
-    difference = table[f"{metric}_ours"] - best
-    close = np.isclose(table[f"{metric}_ours"], best, rtol=1e-9)
-    return np.where(close, "equal", np.where(difference > 0, "above", "below"))
+def verdicts(table: pd.DataFrame, metric: str, rivals: list[str], own: str = "ours") -> np.ndarray:
+    """Return "above", "equal" or "below" per entry: `own` against the best of the rivals that have one."""
+    mine, best = table[f"{metric}_{own}"], table[[f"{metric}_{name}" for name in rivals]].max(axis=1)
+    return np.where(np.isclose(mine, best, rtol=1e-9), "equal", np.where(mine > best, "above", "below"))
 
 
 def report(table: pd.DataFrame, checked: pd.DataFrame, baselines: list[str]) -> str:
     """Return the table in Markdown, then what was won and lost, then what was made again of the teams' figures."""
-    head = [
-        "category",
-        "horizon",
-        "side ft",
-        "cells",
-        "n of N",
-        *(f"PAI {name}" for name in ("ours", *TEAMS)),
-        "PAI is",
-    ]
-    head += [*(f"PEI* {name}" for name in ("ours", *TEAMS)), "PEI* is", *(f"PAI {name}" for name in baselines)]
+    apart = ", ".join(f"{name} {worst:.0e}" for name, worst in checked.max().items())
+    said = f"teams' figures made again, largest relative difference over {len(checked)} entries: {apart}"
+    return "\n".join([*_rows(table, baselines), "", *_tallies(table, baselines), said])
+
+
+def _rows(table: pd.DataFrame, baselines: list[str]) -> list[str]:
+    teams = [f"{metric} {TITLES[name]}" for metric in ("PAI", "PEI*") for name in TEAMS]
+    head = ["category", "horizon", "side ft", "cells", "n of N", "PAI ours", *teams[:2], "ours is"]
+    head += ["PEI* ours", *teams[2:], "ours is", *(f"PAI {name}" for name in baselines)]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     told = {metric: verdicts(table, metric, list(TEAMS)) for metric in ("pai", "pei")}
     for at, (_, row) in enumerate(table.iterrows()):
@@ -185,24 +183,28 @@ def report(table: pd.DataFrame, checked: pd.DataFrame, baselines: list[str]) -> 
         shown += [_shown(row[f"pei_{name}"], 3) for name in ("ours", *TEAMS)] + [told["pei"][at]]
         shown += [_shown(row[f"pai_{name}"], 1) for name in baselines]
         lines.append("| " + " | ".join(shown) + " |")
-    lines.append("")
+    return lines
+
+
+def _tallies(table: pd.DataFrame, baselines: list[str]) -> list[str]:
+    """Return the counts of wins and losses; baselines stand on our cells, so theirs tell what the grid alone does."""
+    lines = []
     for metric, name in (("pai", "PAI"), ("pei", "PEI*")):
-        lines.append(f"{name} against the better team: " + _tallied(told[metric]))
-        lines += [
-            f"{name} against {team} ({table[f'{metric}_{team}'].notna().sum()} entries): "
-            + _tallied(verdicts(table[table[f"{metric}_{team}"].notna()], metric, [team]))
-            for team in TEAMS
-        ]
-        lines += [f"{name} against {one} on the same cells: " + _tallied(verdicts(table, metric, [one]))
-                  for one in baselines]  # fmt: skip
-    apart = ", ".join(f"{name} {worst:.1e}" for name, worst in checked.max().items())
-    lines.append(f"teams' figures made again, largest relative difference over {len(checked)} entries: {apart}")
-    return "\n".join(lines)
+        lines.append(f"{name}: ours against the better team: {_counted(verdicts(table, metric, list(TEAMS)))}")
+        for team in TEAMS:
+            entered = table[table[f"{metric}_{team}"].notna()]
+            told = _counted(verdicts(entered, metric, [team]))
+            lines.append(f"{name}: ours against {TITLES[team]} ({len(entered)} entries): {told}")
+        for one in baselines:
+            told, against = verdicts(table, metric, [one]), verdicts(table, metric, list(TEAMS), own=one)
+            lines.append(f"{name}: ours against {one} on the same cells: {_counted(told)}; "
+                         f"{one} against the better team: {_counted(against)}")  # fmt: skip
+    return lines
 
 
 def _shown(value: float, digits: int) -> str:
     return "" if np.isnan(value) else f"{value:.{digits}f}"
 
 
-def _tallied(told: np.ndarray) -> str:
+def _counted(told: np.ndarray) -> str:
     return ", ".join(f"{word} on {int((told == word).sum())}" for word in ("above", "equal", "below"))

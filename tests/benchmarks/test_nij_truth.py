@@ -68,6 +68,8 @@ def test_losses_and_missing_rivals_are_told():
     table = nij_truth.beside(ours.assign(pai_ours=[4.0, 4.0, 0.0]), teams)
     assert table.pai_kernel_glitches.isna().tolist() == [False, True, True]
     assert nij_truth.verdicts(table, "pai", list(nij_truth.TEAMS)).tolist() == ["below", "above", "equal"]
+    other = nij_truth.verdicts(table.assign(pai_decay=[6.0, 3.0, 1.0]), "pai", list(nij_truth.TEAMS), own="decay")
+    assert other.tolist() == ["above", "equal", "above"]
 
 
 def test_an_entry_is_kept_for_its_model_and_seed_alone(tmp_path, monkeypatch):
