@@ -310,8 +310,8 @@ def entry(city: City, key: tuple[str, str], model: str, seed: int, out: Path) ->
     row = made(city, key, model, seed, out)
     grid = Grid(*(row[name] for name in ("side_ft", "turn_deg", "east", "north")))
     scores = test(city, key, grid, row.pop("chosen_sq_mi"), model)
-    last = {"file": row.pop("file"), "search_s": row.pop("search_s"), "seconds": time.perf_counter() - began}
-    return {**row, **scores, **last}
+    last = {name: row.pop(name) for name in ("file", "search_s", "seconds")}
+    return {**row, **scores, **last} | {"seconds": time.perf_counter() - began}
 
 
 def on_truth(row: dict[str, object], model: str, folder: Path, events: pd.DataFrame, city_sq_mi: float):
