@@ -1,6 +1,7 @@
 """All 20 entries of the NIJ Real-Time Crime Forecasting Challenge (2017), as its rules ask.
 
     python benchmarks/nij.py --data ../shared/data/portland --out runs/nij
+    python benchmarks/nij.py --truth ../shared/data/portland_nij --keep runs/nij_truth
 
 Four categories by five horizons from 2017-03-01. Per entry, side, turn and offset of the squares and the area of the
 hotspots are those of the best geometric mean of PAI and PEI* on past windows, by a cheap model (a 60-day decay and the
@@ -9,12 +10,16 @@ baselines on newer windows that the search did not see. `scores.csv` has both, l
 
 Rules kept: cells of 62,500 to 360,000 square feet (squares of 250 to 600 ft), hotspots of 0.25 to 0.75 square miles
 in all, one uniform grid over the whole city. Cells that the boundary cuts are written whole, and never picked.
+
+With `--truth` the same entries, as written, are scored on the true events of March to May 2017 beside two teams'
+published entries (`truth.csv`). The truth is read after all entries are made: it chooses nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
+import json
 import math
 import os
 import sys
@@ -27,6 +32,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the two workers are the parallel part
 
+import geopandas
 import numpy as np
 import pandas as pd
 import shapely
@@ -34,6 +40,7 @@ from scipy.ndimage import gaussian_filter
 from shapely import affinity
 
 import allocator as al
+import nij_truth
 from allocator.config import BoostedOptions, RiskSection
 from allocator.risk.fit import fit_all
 
@@ -254,27 +261,90 @@ def test(city: City, entry: tuple[str, str], grid: Grid, sq_mi: float, model: st
     return scores
 
 
-def entry(city: City, key: tuple[str, str], model: str, seed: int, out: Path) -> dict[str, object]:
-    """Choose, score, forecast and write one entry; return its row of the table."""
+def made(city: City, key: tuple[str, str], model: str, seed: int, out: Path) -> dict[str, object]:
+    """Choose, forecast and write one entry; return its row of the table.
+
+    Beside the GeoPackage, `FILE.npz` holds the hotspots of the model and of the baselines, in the order of its cells.
+    """
     began = time.perf_counter()
     category, horizon = key
     days = HORIZONS[horizon]
     grid, sq_mi, tried = search(city, category, days, grids(seed))
     found = tried[(tried.grid == grid) & (tried.sq_mi == sq_mi)].iloc[0]
     searched = time.perf_counter()
-    scores = test(city, key, grid, sq_mi, model)
-    surface = forecasts(city, category, grid, FIRST_DAY, days, [model])[model]
-    table = picked(surface, grid, category, sq_mi)
+    surfaces = forecasts(city, category, grid, FIRST_DAY, days, [model, *BASELINES])
+    tables = {name: picked(surface, grid, category, sq_mi) for name, surface in surfaces.items()}
+    table, file = tables[model], file_of(key)
     n = int(table.hotspot.sum())
-    file = f"{category.replace(' ', '_').lower()}_{horizon}.gpkg"
-    al.write_cells(whole(table, surface, grid, city), out / file, crs=FEET, overwrite=True)
+    al.write_cells(whole(table, surfaces[model], grid, city), out / file, crs=FEET, overwrite=True)
+    picks = {name: one.hotspot.to_numpy() == 1 for name, one in tables.items()}
+    np.savez_compressed(out / f"{file}.npz", **picks)
     return {
         "category": CATEGORIES[category], "horizon": horizon, "days": days, **asdict(grid), "cells": len(table),
         "hotspots": n, "sq_mi": n * grid.cell_km2 / SQ_MI_KM2, "expected": float(table.expected.sum()),
         "search_windows": len(search_windows(days, SINCE.get(category, dt.date(2012, 3, 1)).toordinal())),
-        "search_pai": found.pai, "search_pei": found.pei, **scores, "file": file,
+        "search_pai": found.pai, "search_pei": found.pei, "chosen_sq_mi": sq_mi, "file": file,
         "search_s": searched - began, "seconds": time.perf_counter() - began,
     }  # fmt: skip
+
+
+def file_of(key: tuple[str, str]) -> str:
+    return f"{key[0].replace(' ', '_').lower()}_{key[1]}.gpkg"
+
+
+def kept(city: City, key: tuple[str, str], model: str, seed: int, keep: Path) -> dict[str, object]:
+    """Return the row of an entry that `keep` holds for this model and seed, or make it."""
+    note, wanted = keep / f"{file_of(key)}.json", {"model": model, "seed": seed}
+    if note.exists():
+        found = json.loads(note.read_text())
+        if all(found[name] == value for name, value in wanted.items()):
+            return found["row"]
+    row = made(city, key, model, seed, keep)
+    note.write_text(json.dumps({**wanted, "row": row}, default=float))
+    return row
+
+
+def entry(city: City, key: tuple[str, str], model: str, seed: int, out: Path) -> dict[str, object]:
+    """Choose, forecast, write and score one entry on newer windows of the past; return its row of the table."""
+    began = time.perf_counter()
+    row = made(city, key, model, seed, out)
+    grid = Grid(*(row[name] for name in ("side_ft", "turn_deg", "east", "north")))
+    scores = test(city, key, grid, row.pop("chosen_sq_mi"), model)
+    last = {name: row.pop(name) for name in ("file", "search_s", "seconds")}
+    return {**row, **scores, **last} | {"seconds": time.perf_counter() - began}
+
+
+def on_truth(row: dict[str, object], model: str, folder: Path, events: pd.DataFrame, city_sq_mi: float):
+    """Return the scores of one written entry, and of the baselines on its cells, on the true events of its window."""
+    cells = geopandas.read_file(folder / row["file"])
+    category = next(name for name, title in CATEGORIES.items() if title == row["category"])
+    window = nij_truth.within(events, category, FIRST_DAY, row["days"])
+    counts, cell_sq_mi = nij_truth.count(cells, window), row["side_ft"] ** 2 / nij_truth.SQ_FT_PER_SQ_MI
+    with np.load(folder / f"{row['file']}.npz") as picks:
+        hotspots = {"ours": cells.hotspot.to_numpy() == 1, **{name: picks[name] for name in BASELINES}}
+        if not (picks[model] == hotspots["ours"]).all():
+            raise ValueError(f"{row['file']} and its .npz are of different runs: empty {folder}")
+    scores = {name: nij_truth.score(counts, picked, len(window), cell_sq_mi, city_sq_mi)
+              for name, picked in hotspots.items()}  # fmt: skip
+    ours = scores["ours"]
+    found = {**row, "category": category, "events": ours.events, "hits": ours.hits, "best": ours.best}
+    return found | {
+        f"{metric}_{name}": getattr(one, metric) for name, one in scores.items() for metric in ("pai", "pei")
+    }
+
+
+def against_truth(given: argparse.Namespace, rows: list[dict[str, object]], folder: Path) -> str:
+    """Score the written entries on the true events, write `truth.csv` and return the report."""
+    outline = geopandas.read_file(given.data / "boundary.geojson").to_crs(FEET).geometry.union_all()
+    city_sq_mi = outline.area / nij_truth.SQ_FT_PER_SQ_MI
+    events, teams = nij_truth.truth(given.truth), nij_truth.submissions(given.truth)
+    ours = pd.DataFrame([on_truth(row, given.model, folder, events, city_sq_mi) for row in rows])
+    windows = {horizon: (FIRST_DAY, days) for horizon, days in HORIZONS.items()}
+    table = nij_truth.beside(ours, teams)
+    table = table.assign(category=table.category.map(CATEGORIES))
+    given.out.mkdir(parents=True, exist_ok=True)
+    table.round(4).to_csv(given.out / "truth.csv", index=False)
+    return nij_truth.report(table, nij_truth.check(teams, events, city_sq_mi, windows), list(BASELINES))
 
 
 def whole(table, surface, grid: Grid, city: City):
@@ -290,8 +360,8 @@ def _corner(surface):
 
 
 def _task(arguments):
-    data, key, model, seed, out = arguments
-    return entry(read(data), key, model, seed, out)
+    make, data, key, model, seed, out = arguments
+    return make(read(data), key, model, seed, out)
 
 
 def report(table: pd.DataFrame) -> str:
@@ -314,20 +384,40 @@ def main() -> None:
         "--data", type=Path, default=Path(os.environ.get("ALLOCATOR_DATA", "../shared/data"), "portland")
     )
     parser.add_argument("--out", type=Path, default=Path("runs/nij"))
+    parser.add_argument("--truth", type=Path, help="score the entries on the true events and the teams' of this folder")
+    parser.add_argument(
+        "--keep", type=Path, help="with --truth: entries are kept here, and used again if of the same model and seed; "
+        "empty it after changes of the code"
+    )  # fmt: skip
     parser.add_argument("--model", default="mixture", help="of the registry, or auto (three times as slow)")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    if not (given.data / "events.parquet").exists():
-        sys.exit(f"skipped: the data are absent ({given.data})")
+    if given.keep and not given.truth:
+        parser.error("--keep goes with --truth")
+    needed = [given.data / "events.parquet", *([given.truth / "test_events.parquet"] if given.truth else [])]
+    if absent := [str(file.parent) for file in needed if not file.exists()]:
+        sys.exit(f"skipped: the data are absent ({', '.join(absent)})")
     began = time.perf_counter()
-    keys = [(category, horizon) for category in CATEGORIES for horizon in HORIZONS]
-    tasks = [(given.data, key, given.model, given.seed, given.out) for key in keys]
-    with ProcessPoolExecutor(given.workers, mp_context=get_context("spawn")) as pool:
-        table = pd.DataFrame(list(pool.map(_task, tasks)))
-    table.round(4).to_csv(given.out / "scores.csv", index=False)
-    sys.stdout.write(report(table) + "\n")
+    folder = (given.truth and given.keep) or given.out
+    rows = entries(given, folder)
+    if given.truth:
+        sys.stdout.write(against_truth(given, rows, folder) + "\n")
+    else:
+        table = pd.DataFrame(rows)
+        table.round(4).to_csv(given.out / "scores.csv", index=False)
+        sys.stdout.write(report(table) + "\n")
     sys.stdout.write(f"20 entries in {time.perf_counter() - began:.0f} s with {given.workers} workers: {given.out}\n")
+
+
+def entries(given: argparse.Namespace, folder: Path) -> list[dict[str, object]]:
+    """Return the rows of all 20 entries, in the order of categories and horizons."""
+    folder.mkdir(parents=True, exist_ok=True)
+    make = entry if not given.truth else kept if given.keep else made
+    keys = [(category, horizon) for category in CATEGORIES for horizon in HORIZONS]
+    tasks = [(make, given.data, key, given.model, given.seed, folder) for key in keys]
+    with ProcessPoolExecutor(given.workers, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(_task, tasks))
 
 
 if __name__ == "__main__":
