@@ -25,7 +25,7 @@ WHOLE_JOBS = {"demo_run", "quick_run", "made_run", "season", "chicago", "portlan
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the fuzz drivers try more than their small fixed sample."""
-    parser.addoption("--fuzz-cases", type=int, default=24, help="Cases of each fuzz driver of tests/fuzz.")
+    parser.addoption("--fuzz-cases", type=int, default=12, help="Cases of each fuzz driver of tests/fuzz.")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -115,8 +115,12 @@ def test_kinds_that_ended_and_shifts_that_overlap_are_not_counted_twice():
 def test_promises_are_judged_on_the_visits_made():
     run = pipeline.run(job_of("47", "job_request"))
     (row,) = run.plan.limits.to_dict("records")
-    assert (row["least"], row["value"], row["unit"]) == (600, 90, "minutes")
+    city = run.surface.city
+    there = city.beat[run.plan.visits["cell"].to_numpy()] == city.beats.index("1a")
+    made = 15 * int(there.sum())
+    assert 0 < made < 600
+    assert (row["least"], row["value"], row["unit"]) == (600, made, "minutes")
     (told,) = [one for one in run.plan.unmet if one.cause == "patrol.not_delivered"]
-    assert (told.get("count"), told.get("asked")) == (90, 600)
+    assert (told.get("count"), told.get("asked")) == (made, 600)
     school = pipeline.run(job_of("47", "job_school"))
     assert "patrol.floors_not_delivered" in {one.cause for one in school.plan.unmet}

@@ -60,8 +60,10 @@ def main() -> None:
         code = _complain(error)
     except SystemExit as end:  # how click ends when a reader has gone, whatever the mode
         code = 0 if isinstance(end.__context__, BrokenPipeError) else end.code
-    except (KeyboardInterrupt, typer.Abort):
-        code = INTERRUPTED
+    except (KeyboardInterrupt, typer.Abort) as stop:
+        # click takes the end of any file for Ctrl-D, also that of a cut index of compiled kernels.
+        ended = stop.__cause__ or stop.__context__
+        code = _unexpected(ended) if isinstance(ended, EOFError) else INTERRUPTED
     except OSError as error:
         code = _of_system(error)
     except Exception as error:

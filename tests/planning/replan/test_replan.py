@@ -118,8 +118,11 @@ def test_an_urgent_cell_is_visited_at_once_by_one_unit(quick_run):
 
 def test_an_urgent_visit_where_no_patrol_is_allowed_says_so(quick_run):
     s = next(n for n, shift in enumerate(quick_run.roster.shifts) if shift.id == "2026-03-04/evening")
-    barred = np.flatnonzero(quick_run.problem.cap[s] == 0)
-    revised = al.replan(quick_run, at=AT, urgent=[int(barred[0])])
+    cell = int(np.setdiff1d(np.flatnonzero(quick_run.problem.district == 0), quick_run.plan.visits["cell"])[0])
+    cap = quick_run.problem.cap.copy()
+    cap[s, cell] = 0
+    barring = dataclasses.replace(quick_run, problem=quick_run.problem.replace(cap=cap))
+    revised = al.replan(barring, at=AT, urgent=[cell])
     told = [note for note in revised.plan.unmet if note.cause == "patrol.urgent_barred"]
     assert len(told) == 1
     assert "policy.limits" in told[0].text

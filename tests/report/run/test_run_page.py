@@ -94,7 +94,7 @@ def demo_page(demo_run):
 def test_the_report_says_what_the_issue_of_a_meeting_is(demo_page, demo_run):
     values = demo_run.figures["values"]
     for words in (
-        f"{values['visits']:,}", "Evaluation only", "What the plan could not do", "24 of 2,281 visits were dropped",
+        f"{values['visits']:,}", "Evaluation only", "What the plan could not do", "visits were dropped because",
         "Staffing against need", "one more unit in", "How good the forecast is", "historic_mean", "dropped at the door",
         "daylight-saving gap (moved forward)", "Harm weights", "SHA-256", "an assumption, not a finding".capitalize(),
         "Vehicle crime".upper(), "Roster to edit", "neutral: every kind weighs 1",

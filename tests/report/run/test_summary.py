@@ -33,8 +33,8 @@ def test_the_map_is_the_same_twice_and_does_without_visits(demo_run):
 def test_the_summary_says_what_a_lieutenant_asks(demo_run):
     text = demo_run.summary()
     wanted = (
-        "2026-03-02 to 2026-03-08", "rows train the model", "held-out log-likelihood", "historic_mean", "greedy",
-        "proportional", "gap", "after travel", "minimums met in 116 of the", "holdings make", EVALUATION_ONLY,
+        "2026-03-02 to 2026-03-08", "rows train the model", "log-likelihood per event", "plain counts (historic_mean)",
+        "greedy", "proportional", "gap", "after travel", "minimums met in 116 of the", "holdings make", EVALUATION_ONLY,
     )  # fmt: skip
     for words in wanted:
         assert words in text, words
