@@ -40,7 +40,7 @@ def sources(tmp_path_factory):
 
 def test_damaged_files_of_every_form_are_refused_by_name_or_read(sources, request):
     faults: list[str] = []
-    for n in range(20 * request.config.getoption("--fuzz-cases")):
+    for n in range(15 * request.config.getoption("--fuzz-cases")):
         path, read, content = sources[n % len(sources)]
         path.write_bytes(content)
         said = spoiling.damage(np.random.default_rng([99, n]), path)
