@@ -17,6 +17,7 @@ _MOST_POINTS, _CLIFF, _FEWEST = 60, 4.0, 0.002
 the largest points hold 0.26, 0.24 and 0.19 %, and none of the first 60 holds 1.7 times the next."""
 _NEAR = {"degrees": 0.001, "units": 100.0}
 """Points scattered by less than this, about 100 m, to hide a place count as one."""
+_MOST_PLACES = 4_000_000
 _MINUTE, _MINUTE_ROWS, _TIMES_USUAL = 0.005, 20, 4.0
 """A minute of the day that holds such a share, and 4 times the median of the same minute of all hours: 12:00 holds 1.4
 times that in Chicago and 1.6 in St. Louis, 00:01 there 55 and 77 times."""
@@ -75,9 +76,18 @@ def _scattered(x: Floats, y: Floats, size: float) -> list[Note]:
 
 def _piles(x: Floats, y: Floats, size: float) -> tuple[Ints, Ints]:
     """Return the first row of each place of a size, and its events, the fullest first."""
-    # One whole number a place: sorting 1 M of them takes 0.08 s.
-    place = np.round(x / size).astype(np.int64) * np.int64(4_000_000_007) + np.round(y / size).astype(np.int64)
-    _, first, count = np.unique(place, return_index=True, return_counts=True)
+    east, north = (np.round(value / size).astype(np.int64) for value in (x, y))
+    east, north = east - east.min(), north - north.min()
+    width, height = int(east.max()) + 1, int(north.max()) + 1
+    place = east * height + north
+    if width * height <= _MOST_PLACES:  # counted, not sorted: 5 instead of 25 ms for 320,000 events
+        every = np.bincount(place)
+        held = np.flatnonzero(every)
+        row = np.empty(len(every), np.int64)
+        row[place[::-1]] = np.arange(len(place))[::-1]
+        first, count = row[held], every[held]
+    else:
+        _, first, count = np.unique(place, return_index=True, return_counts=True)
     order = np.argsort(-count, kind="stable")
     return first[order], count[order]
 
