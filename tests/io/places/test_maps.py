@@ -11,6 +11,7 @@ import zipfile
 
 import geopandas as gpd
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import shapely
 
@@ -183,3 +184,15 @@ def test_a_geopackage_that_lists_no_contents_is_told(maps, tmp_path):
         file.commit()
     with pytest.raises(DataError, match=r"a\.gpkg"):
         read_area(tmp_path / "a.gpkg")
+
+
+def test_a_geoparquet_whose_system_is_damaged_is_refused(tmp_path):
+    frame = gpd.GeoDataFrame({"district": ["1"]}, geometry=[shapely.box(0, 0, 1, 1)], crs=4326)
+    frame.to_parquet(tmp_path / "d.parquet")
+    table = pq.read_table(tmp_path / "d.parquet")
+    told = json.loads(table.schema.metadata[b"geo"])
+    told["columns"]["geometry"]["crs"]["datum_ensemble"] = {"n": 1}
+    meta = {**table.schema.metadata, b"geo": json.dumps(told).encode()}
+    pq.write_table(table.replace_schema_metadata(meta), tmp_path / "d.parquet")
+    with pytest.raises(DataError, match=r"d\.parquet"):
+        read_area(tmp_path / "d.parquet", district="district")

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyogrio
+import pyproj
 import shapely
 from defusedxml.common import DefusedXmlException
 
@@ -37,7 +38,8 @@ from allocator.io.tables import (
 
 _ENGINES = (
     pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError,
-    pyogrio.errors.GeometryError, pyogrio.errors.CRSError, shapely.errors.GEOSException, pa.ArrowException,
+    pyogrio.errors.GeometryError, pyogrio.errors.CRSError, pyproj.exceptions.ProjError, shapely.errors.GEOSException,
+    pa.ArrowException,
     OSError, EOFError, ValueError, KeyError, IndexError, TypeError, zlib.error, zipfile.BadZipFile,
     OverflowError, UnicodeError, struct.error, NotImplementedError, UnboundLocalError,
 )  # fmt: skip
