@@ -133,6 +133,17 @@ class ProductError(AllocatorError):
         self.folder = folder
 
 
+_NO_MEMORY = ("bad_alloc", "cannot allocate memory", "failed to map segment", "can't start new thread", "out of memory")
+"""How engines say that there is no memory: each raises another error."""
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Return whether an error of Python or of an engine says that memory ran out; ours say what they mean."""
+    if isinstance(error, AllocatorError):
+        return False
+    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _NO_MEMORY)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return " (did you mean 'x'?)" for the known name closest to `name`, or an empty string."""
     candidates = {str(name).lower(): str(name) for name in known}

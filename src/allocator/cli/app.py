@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from allocator.errors import AllocatorError
+from allocator.errors import AllocatorError, lacks_memory
 
 if TYPE_CHECKING:
     from allocator.config import Job
@@ -166,7 +166,7 @@ def _unexpected(error: Exception) -> int:
             path.unlink(missing_ok=True)
         _say("the cache of compiled kernels was damaged: it is made anew")
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, _REBUILT: "1"})
-    if _is_memory(error):
+    if lacks_memory(error):
         _say("error: not enough memory: give it more, or use larger cells, fewer units, kinds or a shorter history")
         return 1
     _say(
@@ -190,14 +190,6 @@ def _broken_cache(error: Exception) -> Path | None:
             return Path(folder) if folder else None
         trace = trace.tb_next
     return None
-
-
-_NO_MEMORY = ("bad_alloc", "cannot allocate memory", "failed to map segment", "can't start new thread", "out of memory")
-"""How engines say that there is no memory: each raises another error."""
-
-
-def _is_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _NO_MEMORY)
 
 
 @dataclass(frozen=True)

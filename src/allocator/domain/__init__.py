@@ -5,10 +5,11 @@ and units are rows counted from 0; -1 means "belongs nowhere".
 """
 
 from allocator.domain.arrays import (
-    Bools, Figures, Floats, Geometries, Ints, Record, Times, date_of, day_number, freeze, local_clock,
+    WEEK_HOURS, Bools, Figures, Floats, Geometries, Ints, Record, Times, date_of, day_number, freeze, hour_of_week,
+    local_clock, weekday_of,
 )  # fmt: skip
 from allocator.domain.forecast import (
-    BIN_OF_HOUR, CLOCK, N_BINS, WEEK_HOURS, WEEKDAY, WEEKEND, ForecastState, HourShares, Origin,
+    BIN_OF_HOUR, CLOCK, N_BINS, WEEKDAY, WEEKEND, ForecastState, HourShares, Origin,
 )  # fmt: skip
 from allocator.domain.forecast.surface import CLASS_SHARES, Reasons, RiskSurface, count_interval, harm_classes
 from allocator.domain.history import (
@@ -30,12 +31,12 @@ from allocator.domain.roster import (
 )  # fmt: skip
 from allocator.domain.run import Run
 from allocator.domain.space import Area, Lattice, Streets, Tessellation, Travel, dissolved
-from allocator.domain.staffing import HOURS, Staffing
+from allocator.domain.staffing import Staffing
 
 __all__ = [
     "ALL_KINDS", "AREA", "AREA_TYPES", "ARRIVAL_IMPUTED", "ASSIGNMENT_COLUMNS", "BIN_OF_HOUR", "CALL", "CANCELLED",
     "CHANGE_COLUMNS", "CHANNEL", "CLASS_SHARES", "CLEAR_IMPUTED", "CLOCK", "DELIVERY_TYPES", "DETACHED_TYPES",
-    "DISPATCH_IMPUTED", "FUND_TYPES", "HELD", "HOURS", "INITIATIVE_TYPES", "LIMIT_COLUMNS", "LOTTERY_COLUMNS",
+    "DISPATCH_IMPUTED", "FUND_TYPES", "HELD", "INITIATIVE_TYPES", "LIMIT_COLUMNS", "LOTTERY_COLUMNS",
     "MOVED", "NEED_COLUMNS", "N_BINS", "OFFICER", "ONLINE", "OPEN", "OUTREACH_COLUMNS", "OUTREACH_TYPES", "POINT",
     "RISKY_TOPICS", "STAFFING_COLUMNS", "STATUSES", "VENUE", "VISIT_COLUMNS", "WEEKDAY", "WEEKEND", "WEEK_HOURS",
     "WHOLE_CITY", "WORTH_COLUMNS", "Allocation", "AllocationProblem", "AllocationTerms", "Answer", "Area", "Bools",
@@ -45,6 +46,6 @@ __all__ = [
     "Partner", "Plan", "Point", "Reasons", "Record", "Requests", "RiskSurface", "Roster", "Run", "Shift",
     "Staffing", "Streets", "Survey", "Tessellation", "Times", "Travel", "Unit", "Venue", "called_off",
     "count_interval", "date_of", "day_number", "delivery_table", "dissolved", "empty_table", "freeze",
-    "harm_classes", "hours_of", "item_ids", "item_key", "local_clock", "one_more_unit", "overlap", "shifts_of",
-    "stretches_of", "typed_table", "with_sequences",
+    "harm_classes", "hour_of_week", "hours_of", "item_ids", "item_key", "local_clock", "one_more_unit", "overlap",
+    "shifts_of", "stretches_of", "typed_table", "weekday_of", "with_sequences",
 ]  # fmt: skip

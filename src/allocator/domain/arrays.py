@@ -39,6 +39,12 @@ Figures = dict[str, Any]
 """Numbers and words by name, fit for JSON."""
 
 
+WEEK_HOURS = 168
+"""Hours of a week, counted from Monday 00:00 local time."""
+
+_THURSDAY = 3
+"""Weekday of 1970-01-01, Monday being 0."""
+
 _EPOCH = dt.date(1970, 1, 1).toordinal()
 
 
@@ -57,6 +63,16 @@ def local_clock(time: Times, timezone: str) -> tuple[npt.NDArray[np.int64], npt.
     local = pd.DatetimeIndex(time).tz_localize("UTC").tz_convert(timezone).tz_localize(None)
     seconds = local.to_numpy().astype("datetime64[s]").astype(np.int64)
     return seconds // 86_400, seconds % 86_400 // 60
+
+
+def weekday_of(day: Ints) -> Ints:
+    """Return the weekday, 0 for Monday, of days counted from 1970-01-01."""
+    return np.asarray((day + _THURSDAY) % 7)
+
+
+def hour_of_week(day: Ints, minute: Ints) -> Ints:
+    """Return the hour of the week, 0 for Monday from 00:00 on, of local days and the minutes of them."""
+    return np.asarray(weekday_of(day) * 24 + minute // 60)
 
 
 def day_number(day: dt.date) -> int:

@@ -13,9 +13,6 @@ from allocator.domain.arrays import Floats, Ints, freeze
 from allocator.domain.roster import Shift
 from allocator.facts import Note
 
-HOURS = 168
-"""Hours of a week, counted from Monday 00:00 local time."""
-
 DEMAND_COLUMNS = (
     "district", "shift", "calls_per_hour", "minutes_per_call", "busy_minutes", "officer_minutes", "units_required",
     "units_given", "utilisation_required", "utilisation_given", "free_share_required", "free_share_given",

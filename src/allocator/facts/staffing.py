@@ -4,8 +4,8 @@ WORDS: dict[str, str] = {
     "calls_in_no_district": "{share:.1%} of the calls lie in no known district and are spread over all like the others",
     "silent_districts": "no call came from {count} of {total} districts: {districts}",
     "overlap": (
-        "shifts overlap: calls of their common hours are shared between them in equal parts, and each is "
-        "staffed for its own"
+        "shifts overlap: calls of their common hours are shared in equal parts between those that have units "
+        "on duty, and each is staffed for its own"
     ),
     "calls_used": "calls of {days} days are used, {first} to {week} (excluded)",
     "silent_days": "{count} days without any call count as not recorded",

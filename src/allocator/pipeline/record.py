@@ -14,7 +14,7 @@ from pathlib import Path
 
 from allocator import io
 from allocator.config import Job
-from allocator.errors import AllocatorError, DataError
+from allocator.errors import AllocatorError, DataError, lacks_memory
 from allocator.facts import Note, note
 
 Progress = Callable[[str], None]
@@ -39,15 +39,6 @@ _SMALLER = {
     "duty and routes": "fewer units, fewer days (job.days), fewer routes.variants, or routes.threads = 1",
 }
 """What makes each stage smaller: cells cannot help routes that many units take."""
-_NO_MEMORY = ("bad_alloc", "cannot allocate memory", "out of memory")
-
-
-def _lacks_memory(error: Exception) -> bool:
-    """Return whether memory ran out: engines say so each in its own words."""
-    said = str(error).lower()
-    return isinstance(error, MemoryError) or (
-        not isinstance(error, AllocatorError) and any(words in said for words in _NO_MEMORY)
-    )
 
 
 class Stopwatch:
@@ -71,7 +62,7 @@ class Stopwatch:
         try:
             yield
         except Exception as error:
-            if not _lacks_memory(error):
+            if not lacks_memory(error):
                 raise
             used = f" (peak {peak:,.0f} MB)" if (peak := peak_mb()) else ""
             raise AllocatorError(

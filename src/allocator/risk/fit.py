@@ -119,8 +119,7 @@ def fit_all(
     notes = _notes(panel, days, history, covariates)
     now = cache(lambda name: fitted[name].rate(history.present))  # only of models that are chosen
     rest = {"panel": panel, "horizon": days, "history": history, "options": options, "notes": notes,
-            "country": extras.country,
-            "profile_once": ProfileOnce(panel, extras.country)}  # fmt: skip
+            "country": extras.country, "profile_once": ProfileOnce(panel, extras.country, seed)}  # fmt: skip
     return {model: _fitted(model, hold_out, fitted, now, rest) for model in models}
 
 

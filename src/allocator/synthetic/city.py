@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from pyproj import Transformer
 
-from allocator.domain import Area, Floats, Tessellation
+from allocator.domain import Area, Floats, Tessellation, weekday_of
 from allocator.synthetic.calls import calls_of
 from allocator.synthetic.ground import CRS, area_of, streets_of
 
@@ -142,7 +142,7 @@ def season_factor(pattern: KindPattern, first_day: dt.date, days: int) -> Floats
     """Return the factor of each day: yearly season times weekday, with a mean of about 1."""
     day = np.array([first_day + dt.timedelta(days=n) for n in range(days)], dtype="datetime64[D]")
     of_year = (day - day.astype("datetime64[Y]").astype("datetime64[D]")).astype(int)
-    weekday = (day.astype(int) + 3) % 7
+    weekday = weekday_of(day.astype(np.int64))
     weekend = np.where(weekday >= 4, pattern.night_weekend, 1.0)
     mean_weekend = (4 + 3 * pattern.night_weekend) / 7
     return np.asarray((1 + pattern.summer * np.cos(2 * np.pi * (of_year - 196) / 365.25)) * weekend / mean_weekend)

@@ -1,6 +1,7 @@
 """How well a backtest says when: sums of log shares against their plain definition."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def test_log_shares_are_those_of_the_hours_and_watches_of_the_events(panel):
     known = panel.until(cutoff)
     profile = fit_profile(known.netted)
     hours = profile.of(hours_of(cutoff, days=7, timezone=TIMEZONE))[0].astype(np.float64)
-    found = Clocked.of(panel, profile, design, fold)
+    found = Clocked.of(panel, SimpleNamespace(profile=profile), design, fold)
     rows, first = panel.netted, panel.day_index(cutoff)
     mine = np.flatnonzero((rows.day >= first) & (rows.minute >= 0))
     assert len(found.kind) == len(mine)

@@ -7,14 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from allocator.domain.arrays import Floats, Ints, freeze
+from allocator.domain.arrays import WEEK_HOURS, Floats, Ints, freeze, weekday_of
 
-WEEK_HOURS = 168
 N_BINS = 48
 """Hours of the clock on two kinds of day: of the weekend, from Friday 15:00 to Sunday 15:00, and of the rest."""
-
-_THURSDAY = 3
-"""Weekday of 1970-01-01, Monday being 0."""
 
 _HOUR = np.arange(WEEK_HOURS)
 CLOCK, WEEKDAY = _HOUR % 24, _HOUR // 24
@@ -57,8 +53,8 @@ class HourShares:
     @property
     def bin_of(self) -> Ints:
         """Bin of each planned hour, (n_hours,) int64."""
-        weekday = (self.first_day + _THURSDAY) % 7
-        return np.tile(np.roll(BIN_OF_HOUR, -24 * weekday), self.n_weeks)
+        first = int(weekday_of(np.array(self.first_day)))
+        return np.tile(np.roll(BIN_OF_HOUR, -24 * first), self.n_weeks)
 
     def of(self, cells: Ints | slice = slice(None)) -> npt.NDArray[np.float32]:
         """Return the shares of cells in each planned hour, (n_hours, n_kinds, n) float32.

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allocator.domain import N_BINS, WEEK_HOURS, Floats, HourShares, Ints, Panel
+from allocator.domain import WEEK_HOURS, Floats, HourShares, Ints, Panel
 from allocator.evaluation.forecasts.folds import Design, Fold
-from allocator.risk import Profile, covered
+from allocator.risk import Fitted, covered
 
 WATCH_HOURS, FIRST_WATCH = 8, 7
 """Watches of eight hours from 07:00: what cell × shift is scored on, whatever the shifts of a job."""
@@ -35,11 +35,14 @@ class Clocked:
     hour: dict[str, Floats]
 
     @classmethod
-    def of(cls, panel: Panel, profile: Profile, design: Design, fold: Fold) -> Clocked | None:
-        """Return the events of a fold's window; None where there are no times of day, or no whole weeks."""
+    def of(cls, panel: Panel, fitted: Fitted, design: Design, fold: Fold) -> Clocked | None:
+        """Return the events of a fold's window; None where there are no times of day, or no whole weeks.
+
+        The profile is that of any model that was fitted to what was known: all share it.
+        """
         if design.shift is not None or design.days % 7 or panel.period_days != 1:
             return None
-        shares = profile.hours(design.days // 7)
+        shares = fitted.profile.hours(design.days // 7)
         if shares is None:
             return None
         rows, first = panel.netted, panel.day_index(fold.cutoff)
@@ -49,7 +52,8 @@ class Clocked:
         known &= True if rows.span is None else rows.span < 1440  # a longer interval tells no hour
         inside = np.flatnonzero(known & (minute >= 0) & (minute < design.days * 1440))
         kind, cell, hour = rows.kind[inside].astype(np.int64), rows.cell[inside].astype(np.int64), minute[inside] // 60
-        city = HourShares(_of_city(panel, profile, shares), shares.weight, shares.first_day)
+        whole = np.asarray(fitted.profile.whole, np.float32)[:, None]
+        city = HourShares(whole, shares.weight, shares.first_day)
         nowhere, even = np.zeros_like(cell), np.ones((len(cell), len(panel.kinds)))
         weeks = design.days // 7  # rates are of the window
         return cls(
@@ -87,15 +91,6 @@ def no_sums() -> dict[str, Floats]:
     """Return the sums where nothing can be scored."""
     names = ("timed", *(f"{span}_log{name}" for span in ("watch", "hour") for name in RIVALS))
     return {name: np.full(1, np.nan) for name in names}
-
-
-def _of_city(panel: Panel, profile: Profile, shares: HourShares) -> Floats:
-    """Return the shares of bins that the city has, as of one cell, (n_kinds, 1, 48)."""
-    known, n_kinds = profile.timed, len(panel.kinds)
-    assert known is not None
-    counts = np.bincount(known.kind * N_BINS + known.column, known.weight, n_kinds * N_BINS).reshape(n_kinds, 1, N_BINS)
-    counts = counts + 20 * shares.bins.mean(axis=1, keepdims=True)
-    return np.asarray(counts / counts.sum(axis=2, keepdims=True), np.float32)
 
 
 def _watch(shares: HourShares, cell: Ints, hour: Ints) -> Floats:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from allocator.domain import (
     CLEAR_IMPUTED,
-    HOURS,
+    WEEK_HOURS,
     Bools,
     Calls,
     Floats,
@@ -19,6 +19,7 @@ from allocator.domain import (
     Shift,
     date_of,
     day_number,
+    hour_of_week,
     local_clock,
     stretches_of,
 )
@@ -86,7 +87,7 @@ def expect(calls: Calls, *, week: dt.date, weeks: int) -> Arrivals:
         raise DataError(f"no call of the public was received in the {weeks} weeks before {week}")
     cell = (hour[public], np.maximum(recent.district[public], 0), recent.priority[public])  # type: ignore[index]
     placed = recent.district[public] >= 0  # type: ignore[index]
-    counts = np.zeros((HOURS, n_d, len(recent.priorities)))
+    counts = np.zeros((WEEK_HOURS, n_d, len(recent.priorities)))
     np.add.at(counts, tuple(axis[placed] for axis in cell), 1.0)
     spread = len(placed) / max(int(placed.sum()), 1)
     if not placed.any():
@@ -113,9 +114,9 @@ def _recent(calls: Calls, week: dt.date, weeks: int) -> Calls:
 
 
 def _hour_of_week(calls: Calls) -> tuple[Ints, Ints]:
-    """Return the hour of the week and the local day of each call; 1970-01-01 was a Thursday."""
+    """Return the hour of the week and the local day of each call."""
     day, minute = local_clock(calls.time, calls.timezone)
-    return (day + 3) % 7 * 24 + minute // 60, day
+    return hour_of_week(day, minute), day
 
 
 def _exposure(calls: Calls, day: Ints, week: dt.date) -> tuple[Floats, list[Note]]:
@@ -127,7 +128,7 @@ def _exposure(calls: Calls, day: Ints, week: dt.date) -> tuple[Floats, list[Note
     quarters = start + np.arange((stop - first + 2) * 96) * np.timedelta64(900, "s")
     on, minute = local_clock(quarters, calls.timezone)
     inside = (on >= first) & (on < stop) & ~np.isin(on - first, silent)
-    exposure = np.bincount(((on + 3) % 7 * 24 + minute // 60)[inside], minlength=HOURS) / 4.0
+    exposure = np.bincount(hour_of_week(on, minute)[inside], minlength=WEEK_HOURS) / 4.0
     notes = [note("staffing.calls_used", days=stop - first - len(silent), first=np.datetime64(first, "D"), week=week)]
     if len(silent):
         notes.append(note("staffing.silent_days", count=len(silent)))
@@ -217,8 +218,8 @@ def _officer(calls: Calls, hour: Ints, exposure: Floats) -> Floats:
     own = calls.by_officers
     minutes = calls.service[own] * calls.units[own]
     if not own.any() or minutes.sum() == 0:
-        return np.zeros((HOURS, len(calls.districts)))
-    by_hour = _week_shape(np.bincount(hour[own], minlength=HOURS).astype(np.float64), exposure)
+        return np.zeros((WEEK_HOURS, len(calls.districts)))
+    by_hour = _week_shape(np.bincount(hour[own], minlength=WEEK_HOURS).astype(np.float64), exposure)
     placed = calls.district[own] >= 0  # type: ignore[index]
     rows = calls.district[own][placed]  # type: ignore[index]
     share = np.bincount(rows, minutes[placed], len(calls.districts))
@@ -254,7 +255,7 @@ def own_share(
         first = np.datetime64(start.astimezone(dt.UTC).replace(tzinfo=None), "s")
         minutes = first + np.arange(round((stop - start).total_seconds() / 60)) * np.timedelta64(60, "s")
         day, minute = local_clock(minutes, timezone)
-        inside = np.bincount((day + 3) % 7 * 24 + minute // 60, minlength=HOURS)
+        inside = np.bincount(hour_of_week(day, minute), minlength=WEEK_HOURS)
         able = [row for row in rows if working[row]] or list(rows)
         for row in rows:
             part = 1 / len(able) if row in able else 0.0
@@ -273,7 +274,7 @@ def hours_of_shifts(shifts: Sequence[Shift], timezone: str) -> tuple[npt.NDArray
         start = np.datetime64(shift.start.astimezone(dt.UTC).replace(tzinfo=None), "s")
         minutes = start + np.arange(round(shift.minutes)) * np.timedelta64(60, "s")
         day, minute = local_clock(minutes, timezone)
-        of_week = (day + 3) % 7 * 24 + minute // 60
+        of_week = hour_of_week(day, minute)
         distinct, first, count = np.unique(of_week, return_index=True, return_counts=True)
         order = np.argsort(first)
         found.append((distinct[order], count[order]))

@@ -117,7 +117,7 @@ def skill_part(run: Run) -> Blocks:
     names = [name for name in skill if name != "chosen"]
     table = pd.DataFrame(
         {
-            "model": ["as used", *names],
+            "model": ["chosen on the others" if run.job.risk.model == AUTO else "as used", *names],
             "log-likelihood per event": [skill["chosen"], *(skill[name] for name in names)],
             "events in the top 1 % of the area": [hits["chosen"], *(hits[name] for name in names)],
         }

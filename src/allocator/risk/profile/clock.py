@@ -6,9 +6,8 @@ import datetime as dt
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
-from allocator.domain import Floats, Ints, Shift, stretches_of
+from allocator.domain import Floats, Shift, day_number, local_clock, stretches_of
 from allocator.errors import DataError, some
 
 _QUARTER = 900
@@ -43,6 +42,8 @@ def hour_parts(shifts: Sequence[Shift], *, first_day: dt.date, timezone: str) ->
     """
     if not shifts:
         raise DataError("no shift is given")
+    if early := [shift.id for shift in shifts if shift.day < first_day]:
+        raise DataError(f"{len(early)} shifts begin before {first_day}: {some(early)}")
     rows, begin, length, share = [], [], [], []
     for start, stop, sharing in stretches_of(shifts):
         first, last = int(start.timestamp()), int(stop.timestamp())
@@ -55,24 +56,9 @@ def hour_parts(shifts: Sequence[Shift], *, first_day: dt.date, timezone: str) ->
             share.append(np.full(len(edges) - 1, 1 / len(sharing)))
     if not rows:  # a shift within an hour that the clock skips takes no time
         return np.zeros((len(shifts), 168)), 1
-    hour = local_hours(np.concatenate(begin), first_day=first_day, timezone=timezone)
-    if (hour < 0).any():
-        early = sorted(
-            {shift.id for shift in shifts if local_hours(_start(shift), first_day=first_day, timezone=timezone)[0] < 0}
-        )
-        raise DataError(f"{len(early)} shifts begin before {first_day}: {some(early)}")
+    day, minute = local_clock(np.concatenate(begin).astype("datetime64[s]"), timezone)
+    hour = (day - day_number(first_day)) * 24 + minute // 60
     n_weeks = int(hour.max()) // 168 + 1
     parts = np.zeros((len(shifts), 168 * n_weeks))
     np.add.at(parts, (np.concatenate(rows), hour), np.concatenate(length) * np.concatenate(share))
     return parts, n_weeks
-
-
-def _start(shift: Shift) -> Ints:
-    return np.array([int(shift.start.timestamp())])
-
-
-def local_hours(seconds: Ints, *, first_day: dt.date, timezone: str) -> Ints:
-    """Return the local hours since the midnight at which `first_day` begins, of UTC seconds."""
-    local = pd.DatetimeIndex(seconds.astype("datetime64[s]")).tz_localize("UTC").tz_convert(timezone)
-    since = local.tz_localize(None).to_numpy().astype("datetime64[h]") - np.datetime64(first_day, "h")
-    return np.asarray(since.astype(np.int64))

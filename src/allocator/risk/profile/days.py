@@ -65,14 +65,14 @@ def _columns(
 ) -> Floats:  # fmt: skip
     """Return daylight (0 to 1) and holiday of each hour of local weeks, (n_weeks, 168, 2)."""
     midnight = np.datetime64(first, "h") + np.arange(WEEK_HOURS * n_weeks)
-    start = to_utc(midnight.astype("datetime64[s]"), timezone)
+    start = _moments(midnight.astype("datetime64[s]"), timezone)
     light = daylight_hours(start, start + np.timedelta64(3600, "s"), lon=place[0], lat=place[1])
     feasts = np.array([day for day, _ in feast_days(country, first.year)], "datetime64[D]")
     feast = np.isin(midnight.astype("datetime64[D]"), feasts)
     return np.stack([light, feast], axis=1).reshape(n_weeks, WEEK_HOURS, 2)
 
 
-def to_utc(local: Times, timezone: str) -> Times:
+def _moments(local: Times, timezone: str) -> Times:
     """Return UTC moments of local clock times; one that is skipped moves forward, of two the first is meant."""
     clock = pd.DatetimeIndex(local).tz_localize(
         timezone, ambiguous=np.ones(len(local), bool), nonexistent="shift_forward"

@@ -14,9 +14,6 @@ from allocator.risk.features import REACH, Csr, within
 from allocator.risk.profile.events import Timed
 from allocator.risk.profile.places import BLOCKS, block_of, place_types
 
-NAMES = ("hours here", "nearby", "the district", "the city", "other kinds here", "places of this type")
-"""The evidence, in the order of its weights."""
-
 NEAR_M = 150.0
 """Bandwidth of what is nearby; 300 and 400 m add nothing to it and to types of places."""
 SMOOTHING_HOURS, SMOOTHING_REACH = 1.5, 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -38,8 +38,10 @@ class Profile:
         Shares of the bins of `HourShares`; None likewise.
     days : (n_kinds, 168) float64, optional
         Part of its bin that falls into each hour of the week, Monday first.
+    whole : (n_kinds, 48) float64, optional
+        The city's shares of the bins.
     weights : (n_kinds, 6) float64, optional
-        Weights of the evidence.
+        Weights of the evidence, in the order of `weights.PRIOR`.
     """
 
     panel: Panel
@@ -47,15 +49,20 @@ class Profile:
     timed: Timed | None = None
     bins: npt.NDArray[np.float32] | None = None
     days: Floats | None = None
+    whole: Floats | None = None
     weights: Floats | None = None
+    _made: dict[int, HourShares] = field(default_factory=dict, repr=False)
 
     def hours(self, n_weeks: int) -> HourShares | None:
         """Return the shares of the hours of the weeks after the history; None where times carry no time of day."""
         if self.timed is None or self.bins is None or self.days is None:
             return None
+        if n_weeks in self._made:  # a run asks for its shifts, and once more for what its folder keeps: 0.3 s each
+            return self._made[n_weeks]
         factors = day_factors(self.panel, self.timed, country=self.country, n_weeks=n_weeks)
         usual = np.tile(np.roll(self.days, -24 * self.panel.stop_day.weekday(), axis=1), n_weeks)
-        return HourShares(self.bins, usual * factors, day_number(self.panel.stop_day))
+        self._made[n_weeks] = HourShares(self.bins, usual * factors, day_number(self.panel.stop_day))
+        return self._made[n_weeks]
 
     def over(self, shifts: Sequence[Shift]) -> HourShares | None:
         """Return the shares of the hours of the weeks that shifts lie in; None where times carry no time of day."""
@@ -117,7 +124,7 @@ def fit_profile(panel: Panel, country: str = "", *, seed: int = 0) -> Profile:
     """Return the profile of a history.
 
     A cell's share of an hour of the clock, on one of two kinds of day, is Σ a_j H_j / Σ a_j H_j(week) over the evidence
-    of `evidence.NAMES`; the weights a_j of each kind are fitted on the newest weeks, with evidence from before them,
+    of `weights.PRIOR`; the weights a_j of each kind are fitted on the newest weeks, with evidence from before them,
     and then applied to the evidence of all weeks.
 
     Parameters
@@ -134,7 +141,7 @@ def fit_profile(panel: Panel, country: str = "", *, seed: int = 0) -> Profile:
         return Profile(panel, country)
     n_kinds, weeks = len(panel.kinds), min(FIT_WEEKS, panel.n_days // 28)
     cut = panel.n_days - 7 * weeks
-    weights = np.tile(PRIOR, (n_kinds, 1))
+    weights = np.tile(list(PRIOR.values()), (n_kinds, 1))
     before, around = timed.of(timed.day < cut), neighbours(panel.city)
     if weeks and len(before.kind):
         known = Evidence.of(before, panel.city, n_kinds, seed=seed, around=around)
@@ -144,7 +151,7 @@ def fit_profile(panel: Panel, country: str = "", *, seed: int = 0) -> Profile:
     bins = np.stack([evidence.bins(kind, weights[kind]) for kind in range(n_kinds)])
     # Half precision (1 in 2,000) is more than is known; of Chicago's a run folder holds 10 instead of 21 MB.
     bins = bins.astype(np.float16).astype(np.float32)
-    return Profile(panel, country, timed, bins, evidence.days, weights)
+    return Profile(panel, country, timed, bins, evidence.days, evidence.whole, weights)
 
 
 @dataclass(eq=False)
@@ -153,11 +160,12 @@ class ProfileOnce:
 
     panel: Panel
     country: str = ""
+    seed: int = 0
 
     @cached_property
     def profile(self) -> Profile:
         """The profile of the netted history."""
-        return fit_profile(self.panel.netted, self.country)
+        return fit_profile(self.panel.netted, self.country, seed=self.seed)
 
 
 def shift_shares(panel: Panel, shifts: Sequence[Shift], country: str = "") -> tuple[npt.NDArray[np.float32], str]:
