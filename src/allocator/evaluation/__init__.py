@@ -10,12 +10,13 @@ from allocator.evaluation.plans import (
     FORESIGHT, NOT_PREVENTED, OURS, PlanScorecard, PlanTerms, PlanWeek, Scenarios, Setting, check_target,
     compare_scenarios, moved_roster, plan_backtest,
 )  # fmt: skip
-from allocator.evaluation.skill import YARDSTICK, gains
+from allocator.evaluation.skill import YARDSTICK, clock_gains, gains
 
 __all__ = [
     "ALL_DISTRICTS", "FORESIGHT", "METRICS", "NOT_PREVENTED", "OURS", "YARDSTICK", "Case", "Changes", "CodeReview",
     "DeliveryCard", "NearRepeat", "PlanScorecard", "PlanTerms", "PlanWeek", "Scenarios", "Scorecard", "Setting",
-    "Trends", "WeeklyCounts", "backtest", "check_target", "compare_scenarios", "complete_until", "coverage",
-    "delivery_report", "find_changes", "find_trends", "gains", "hit_rate", "hotspots", "learnt", "look_back",
-    "moved_roster", "near_repeats", "outreach_effect", "plan_backtest", "poisson_z", "review_codes", "weekly_counts",
+    "Trends", "WeeklyCounts", "backtest", "check_target", "clock_gains", "compare_scenarios", "complete_until",
+    "coverage", "delivery_report", "find_changes", "find_trends", "gains", "hit_rate", "hotspots", "learnt",
+    "look_back", "moved_roster", "near_repeats", "outreach_effect", "plan_backtest", "poisson_z", "review_codes",
+    "weekly_counts",
 ]  # fmt: skip

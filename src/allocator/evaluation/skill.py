@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allocator.domain import Bools, Floats
+from allocator.domain import Bools, Floats, Panel
 from allocator.evaluation.bootstrap import block_length, block_weights, interval, resample, verdict
-from allocator.evaluation.forecasts import Case, place_sums, ratio
+from allocator.evaluation.forecasts import Case, Clocked, place_sums, ratio
+from allocator.risk import Profile
 
 YARDSTICK = "historic_mean"
 """Plain long-run counts per cell: what every forecast is measured against, whatever model the job names."""
@@ -64,9 +65,42 @@ def gains(actual: Floats, rates: Floats, yardstick: Floats, covered: Bools, *, a
         sums[f"{name}_loglik"] = (events * logs - expected).sum(axis=(1, 2))
         cases = [Case(n, r, area_km2) for n, r in zip(events.sum(axis=1), expected.sum(axis=1), strict=True)]
         sums[f"{name}_hit_rate"] = np.array([place_sums(case, np.array([_SHARE]))["hits"][0] for case in cases])
-    n_windows = len(actual)
+    return _gains(sums, ("loglik", "hit_rate"))
+
+
+def clock_gains(panel: Panel, profile: Profile) -> dict[str, Gain]:
+    """Return what the hours of each cell gained over the city's hours in every cell, on weeks not known to either.
+
+    Parameters
+    ----------
+    panel : Panel
+        The history, with the weeks to score.
+    profile : Profile
+        Fitted to what was known before them.
+
+    Returns
+    -------
+    dict of str to Gain
+        `watch`, `hour`: mean log share of the watch of 8 hours, and of the hour, in which an event happened, of the
+        events of its kind and cell in the week. Empty where times carry no time of day, or no whole week is left.
+    """
+    weeks = (panel.stop_day - profile.panel.stop_day).days // 7
+    clocked = Clocked.of(panel, profile, 7 * weeks) if weeks else None
+    if clocked is None:
+        return {}
+    row = np.arange(len(clocked.kind))
+    sums: dict[str, Floats] = {"events": np.bincount(clocked.week, minlength=weeks).astype(np.float64)}
+    for span, shares in (("watch", clocked.watch), ("hour", clocked.hour)):
+        for who, name in (("own", ""), ("plain", "_city")):
+            logs = np.log(np.maximum(shares[name][row, clocked.kind] * weeks, 1e-12))  # of the event's own week
+            sums[f"{who}_{span}"] = np.asarray(np.bincount(clocked.week, logs, minlength=weeks), np.float64)
+    return _gains(sums, ("watch", "hour"))
+
+
+def _gains(sums: dict[str, Floats], names: tuple[str, ...]) -> dict[str, Gain]:
+    n_windows = len(sums["events"])
     drawn = resample(sums, block_weights(n_windows, block_length(n_windows), draws=_DRAWS, seed=0))
-    return {name: _gain(name, sums, drawn, n_windows) for name in ("loglik", "hit_rate")}
+    return {name: _gain(name, sums, drawn, n_windows) for name in names}
 
 
 def _gain(name: str, sums: dict[str, Floats], drawn: dict[str, Floats], n_windows: int) -> Gain:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from allocator.domain import Floats, Tessellation
 from allocator.kernels.likelihood import negative_binomial_loglik
-from allocator.risk.fitted import HoldOut
+from allocator.risk.models import HoldOut
 from allocator.risk.training import History
 
 DISPERSIONS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.5, 4.0)
 
 
 def dispersions(
-    hold_out: HoldOut, chosen: Sequence[str], city: Tessellation, history: History
+    hold_out: HoldOut, expected: Floats, city: Tessellation, history: History
 ) -> tuple[Floats, Floats, Floats]:
     """Return the over-dispersions of cells, of districts and of the whole city, per kind and for all kinds together.
 
@@ -24,7 +22,7 @@ def dispersions(
     the actual level of each window, and what the city's level has missed in the last year is added.
     """
     covered = hold_out.covered
-    rates = np.stack([hold_out.rates[name][:, kind] for kind, name in enumerate(chosen)], axis=1).astype(np.float64)
+    rates = expected.astype(np.float64)
     counts = hold_out.actual.astype(np.float64)
     rates, counts = (values * covered[:, :, None] for values in (rates, counts))
     level = counts.sum(axis=2) / np.maximum(rates.sum(axis=2), 1e-9)
@@ -33,7 +31,7 @@ def dispersions(
     wider = [np.einsum("wkc,cd->wkd", v[:, :, inside], member) for v in (counts, rates * level[:, :, None])]
     missed = history.present.level_dispersion
     together = [np.concatenate([v, v.sum(axis=1, keepdims=True)], axis=1) for v in (counts, rates, *wider)]
-    kinds = range(len(chosen) + 1)
+    kinds = range(rates.shape[1] + 1)
     cells, districts = (
         np.array([_most_likely(n[:, k], rate[:, k]) for k in kinds]) for n, rate in (together[:2], together[2:])
     )

@@ -15,8 +15,20 @@ from allocator.errors import ConfigError, DataError, nearest
 from allocator.facts import Note, note
 from allocator.risk.dispersion import dispersions
 from allocator.risk.features import Extras, country_of, feast_days, reported_share
-from allocator.risk.fitted import AUTO, ENGINE, Fitted, FittedModel, HoldOut, Model
-from allocator.risk.models import Baseline, Boosted, Glm, Mixture, SelfExciting, baselines
+from allocator.risk.fitted import AUTO, Fitted
+from allocator.risk.models import (
+    ENGINE,
+    Baseline,
+    Boosted,
+    FittedModel,
+    Glm,
+    HoldOut,
+    Mixture,
+    Model,
+    SelfExciting,
+    Stack,
+    baselines,
+)
 from allocator.risk.profile import ProfileOnce
 from allocator.risk.training import HeldOut, History, read_history
 
@@ -32,7 +44,7 @@ MODELS: dict[str, Callable[[RiskSection, int], Model]] = {
 BASELINES = tuple(name for name in MODELS if name not in ENGINE)
 
 CANDIDATES = ("historic_mean", "recent", "decay", "kde", "empirical_bayes", "mixture", "boosted")
-"""The models that "auto" chooses from, and that a run prints beside its own: baselines may win."""
+"""The models that "auto" stacks, and that a run prints beside its own: baselines may win."""
 
 COMPARED = tuple(name for name in CANDIDATES if name not in ENGINE)
 """The baselines that every fit is compared with on the held-out windows."""
@@ -62,8 +74,8 @@ def fit(
     panel : Panel
         Counts by period; use `panel.until(cutoff)` to hide the future.
     model : str
-        A name of `MODELS`, or "auto": per kind, the model of `CANDIDATES` with the greatest likelihood on the
-        held-out last windows. Baselines take part, and may win.
+        A name of `MODELS`, or "auto": per kind, a stack of the `CANDIDATES` with the weights that the held-out last
+        windows give each (`HoldOut.stack`). Baselines take part, and may carry it.
     horizon : int
         Periods to forecast: days, for a daily panel. From a day to three months.
     options : RiskSection, optional
@@ -152,12 +164,20 @@ def _fitted(
     shown = CANDIDATES if model == AUTO else dict.fromkeys([*COMPARED, model])
     own = HoldOut(hold_out.actual, {name: hold_out.rates[name] for name in shown}, hold_out.covered)
     panel, history = rest["panel"], rest["history"]
-    chosen = tuple(_choose(own, kind, model) for kind in range(len(panel.kinds)))
-    cells, districts, whole = dispersions(own, chosen, panel.city, history)
+    if model == AUTO:
+        weights = own.stack(ENGINE[0])
+    else:
+        weights = np.tile(np.array([float(name == model) for name in own.rates]), (len(panel.kinds), 1))
+    used = np.flatnonzero(weights.any(axis=0))
+    names = [list(own.rates)[column] for column in used]
+    stack = Stack({name: fitted[name] for name in names}, weights[:, used])
+    parts = stack.parts({name: now(name) for name in stack.models})
+    rate = np.sum(list(parts.values()), axis=0)
+    ours = np.sum([parts.get(name, np.zeros_like(rate)) for name in ENGINE], axis=0)
+    cells, districts, whole = dispersions(own, own.stacked(weights), panel.city, history)
     return Fitted(
-        chosen=chosen, rate=np.stack([now(name)[kind] for kind, name in enumerate(chosen)]),
-        dispersion=cells, district_dispersion=districts, city_dispersion=whole, hold_out=own,
-        models={name: fitted[name] for name in dict.fromkeys(chosen)}, model=model, **rest,
+        stack=stack, rate=rate, following=(ours / rate).astype(np.float32), dispersion=cells,
+        district_dispersion=districts, city_dispersion=whole, hold_out=own, model=model, **rest,
     )  # fmt: skip
 
 
@@ -168,15 +188,6 @@ def _rates(fitted: FittedModel, held_out: Sequence[HeldOut], share: Floats | Non
         days = slice(window.view.day, window.view.day + window.view.window)
         rates.append(fitted.rate(window.view) * (1.0 if share is None else share[days].mean()))
     return np.stack(rates).astype(np.float32)
-
-
-def _choose(hold_out: HoldOut, kind: int, model: str) -> str:
-    if model != AUTO:
-        return model
-    if not hold_out.actual[hold_out.covered[:, kind], kind].any():
-        return ENGINE[0]
-    scores = {name: hold_out.loglik(name, kind) for name in hold_out.rates}
-    return max(scores, key=lambda name: scores[name])
 
 
 def _notes(panel: Panel, days: int, history: History, covariates: Covariates | None) -> tuple[Note, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,6 @@ import pandas as pd
 from allocator.config import RiskSection, ShiftSection
 from allocator.domain import (
     ALL_KINDS,
-    Bools,
     Floats,
     ForecastState,
     Ints,
@@ -27,85 +26,13 @@ from allocator.domain import (
 )
 from allocator.errors import DataError, some
 from allocator.facts import Note
-from allocator.kernels.likelihood import poisson_loglik
-from allocator.risk.features import View, near_counts
-from allocator.risk.models import FittedBoosted, FittedMixture
+from allocator.risk.features import near_counts
+from allocator.risk.models import ENGINE, FittedBoosted, FittedMixture, HoldOut, Stack
 from allocator.risk.profile import Profile, ProfileOnce
-from allocator.risk.training import History, Training
-
-
-class Model(Protocol):
-    """A model is fitted on the rows of past windows."""
-
-    def fit(self, training: Training) -> FittedModel:
-        """Return the fitted model."""
-
-
-class FittedModel(Protocol):
-    """A fitted model turns what is known on a day into expected events."""
-
-    def rate(self, view: View) -> Floats:
-        """Return expected events per horizon, (n_kinds, n_cells)."""
-
-    def sources(self, view: View, cells: Ints) -> tuple[tuple[str, ...], Floats]:
-        """Return names of the parts of the rate of chosen cells, and the parts, (n_kinds, n, n_sources)."""
-
+from allocator.risk.training import History
 
 AUTO = "auto"
-ENGINE = ("mixture", "boosted")
-"""The models that are ours; all others of the registry are baselines."""
-
 REASON_DAYS, REASON_METRES = 14, 300
-
-
-@dataclass(frozen=True, eq=False)
-class HoldOut:
-    """What the models said about the last windows before they were shown them.
-
-    Parameters
-    ----------
-    actual : (n_windows, n_kinds, n_cells) float32
-        Events.
-    rates : mapping of str to (n_windows, n_kinds, n_cells) float32
-        Expected events by model.
-    covered : (n_windows, n_kinds) bool
-        Which kinds the source covers in each window; the others count nowhere.
-    """
-
-    actual: npt.NDArray[np.float32]
-    rates: Mapping[str, npt.NDArray[np.float32]]
-    covered: Bools
-
-    def loglik(self, model: str, kind: int | None = None) -> float:
-        """Return the Poisson log-likelihood per event, Σ (n log λ - λ) / Σ n; all kinds for None."""
-        chosen = np.zeros_like(self.covered)
-        chosen[:, slice(None) if kind is None else kind] = True
-        chosen &= self.covered
-        counts, rates = self.actual[chosen].ravel(), self.rates[model][chosen].ravel()
-        return float(poisson_loglik(counts, rates.astype(np.float64)) / max(counts.sum(), 1.0))
-
-    def chosen_elsewhere(self, first: str) -> npt.NDArray[np.float32]:
-        """Return rates whose model was chosen, for each window and kind, on the other windows alone.
-
-        So the window that scores a choice had no part in it. Where the others hold no event, it is the model `first`.
-
-        Returns
-        -------
-        (n_windows, n_kinds, n_cells) float32
-        """
-        names = list(self.rates)
-        shape = len(names), *self.covered.shape
-        scores = np.zeros(shape)
-        for m, w, k in np.ndindex(*shape):
-            if self.covered[w, k]:
-                scores[m, w, k] = poisson_loglik(self.actual[w, k], self.rates[names[m]][w, k].astype(np.float64))
-        events = (self.actual.sum(axis=2) * self.covered).astype(np.float64)
-        best = (scores.sum(axis=1, keepdims=True) - scores).argmax(axis=0)
-        best = np.where(events.sum(axis=0) - events > 0, best, names.index(first))
-        rates = np.empty_like(self.actual)
-        for w, k in np.ndindex(*best.shape):
-            rates[w, k] = self.rates[names[best[w, k]]][w, k]
-        return rates
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,10 +45,12 @@ class Fitted:
         What was seen.
     horizon : int
         Days.
-    chosen : tuple of str
-        Model per kind.
+    stack : Stack
+        The models in use, and their weights per kind: one alone, or of "auto" what the held-out windows gave each.
     rate : (n_kinds, n_cells) float64
         Expected events over the horizon.
+    following : (n_kinds, n_cells) float32
+        Share of each rate that follows the histories of the mixture: that of `mixture` and `boosted`.
     dispersion : (n_kinds + 1,) float64
         Over-dispersion of the held-out counts of cells, Var = λ + dispersion λ²; all kinds together last.
     district_dispersion : (n_kinds + 1,) float64
@@ -132,8 +61,6 @@ class Fitted:
         The held-out windows.
     history : History
         Training rows and states; what updates start from.
-    models : mapping of str to FittedModel
-        The fitted models in use.
     options : RiskSection
         Settings.
     notes : tuple of Note
@@ -148,19 +75,24 @@ class Fitted:
 
     panel: Panel
     horizon: int
-    chosen: tuple[str, ...]
+    stack: Stack
     rate: Floats
+    following: npt.NDArray[np.float32]
     dispersion: Floats
     district_dispersion: Floats
     city_dispersion: Floats
     hold_out: HoldOut
     history: History
-    models: Mapping[str, FittedModel]
     options: RiskSection
     model: str
     profile_once: ProfileOnce
     notes: tuple[Note, ...] = ()
     country: str = ""
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The model that carries the forecast of each kind: the one in use, or the greatest weight of a stack."""
+        return self.stack.leaders
 
     def skill(self) -> pd.DataFrame:
         """Return held-out log-likelihood per event: `kind, events, chosen`, and one column per model."""
@@ -173,24 +105,36 @@ class Fitted:
             records.append({"kind": kind, "events": int(actual.sum()), "chosen": chosen, **scores})
         return pd.DataFrame(records)
 
+    @cached_property
     def honest_rates(self) -> npt.NDArray[np.float32]:
-        """Return what was expected in the held-out windows, (n_windows, n_kinds, n_cells) float32.
+        """What was expected in the held-out windows, (n_windows, n_kinds, n_cells) float32.
 
-        Of "auto" by the models that the other windows chose, so that no window scores what it chose itself.
+        Of "auto" by the stack that the other windows gave, so that no window scores what it chose itself.
         """
         if self.model == AUTO:
-            return self.hold_out.chosen_elsewhere(ENGINE[0])
+            return self.hold_out.stacked_elsewhere(ENGINE[0])
         return np.asarray(self.hold_out.rates[self.model])
 
     def model_text(self) -> str:
         """Return the boosted trees in LightGBM's text format, or an empty string."""
-        boosted = self.models.get("boosted")
+        boosted = self.stack.models.get("boosted")
         return boosted.text() if isinstance(boosted, FittedBoosted) else ""
 
     @property
     def profile(self) -> Profile:
         """How events fall on the hours of a week, whatever the model; fitted when first asked for."""
         return self.profile_once.profile
+
+    @property
+    def scored(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Rates of the held-out windows by model: that of the forecast first, by its own name, then single models."""
+        return {self.model: self.honest_rates, **self.hold_out.rates}
+
+    @cached_property
+    def profile_before(self) -> Profile:
+        """The profile as it was before the first of the held-out windows, to be scored on them."""
+        first = self.panel.first_day + dt.timedelta(days=self.history.held_out[0].view.day)
+        return ProfileOnce(self.panel.until(first), self.country, self.profile_once.seed).profile
 
     def _shares(self, shifts: Sequence[Shift]) -> tuple[npt.NDArray[np.float32], str]:
         """Return the share of the horizon's events in each shift, (n_shifts, n_kinds, n_cells), and its source."""
@@ -208,14 +152,15 @@ class Fitted:
     def state(self, shifts: Sequence[Shift] = ()) -> ForecastState:
         """Return what a fast update of the forecast starts from: histories, weights, the hours of planned shifts."""
         histories, weights = self.history.histories, None
-        if isinstance(base := self.models.get("mixture"), FittedMixture):
+        if isinstance(base := self.stack.models.get("mixture"), FittedMixture):
             weights = base.weights
-        elif isinstance(boosted := self.models.get("boosted"), FittedBoosted):
+        elif isinstance(boosted := self.stack.models.get("boosted"), FittedBoosted):
             weights = boosted.base.weights
         return ForecastState(
             day=histories.day, state=histories.state, half_lives=np.array(histories.space.half_lives),
             bandwidths=np.array(histories.space.bandwidths), last=histories.last, exposure=histories.exposure,
             window=self.history.training.horizon, rate=self.rate, dispersion=self.dispersion, mixture_weights=weights,
+            following=None if weights is None else self.following,
             hours=self.profile.over(shifts) if shifts else None,
         )  # fmt: skip
 
@@ -286,30 +231,13 @@ class _Explainer:
     def _reasons(self, cells: npt.NDArray[np.int32]) -> Reasons:
         fitted, view = self.fitted, self.fitted.history.present
         rows = cells.astype(np.int64)
-        told, changed = {}, {}
-        for name, model in fitted.models.items():
-            told[name] = model.sources(view, rows)
-            if isinstance(model, FittedBoosted):
-                changed[name] = model.contributions(view, rows)
-        sources, shares = _aligned(told, fitted.chosen, len(cells))
-        groups, changes = _aligned(changed, fitted.chosen, len(cells))
+        sources, shares = fitted.stack.sources(view, rows)
+        groups, changes = fitted.stack.contributions(view, rows, shares.sum(axis=2))
         panel = fitted.panel
         near = near_counts(panel, day=panel.n_days, days=REASON_DAYS, radius_m=REASON_METRES)
         return Reasons(
-            cells=cells, kinds=panel.kinds, shifts=self.shifts, sources=sources, shares=shares, groups=groups,
-            changes=changes, profile=self.shares[:, :, rows].transpose(0, 2, 1).astype(np.float64), recent=near[rows],
+            cells=cells, kinds=panel.kinds, shifts=self.shifts, sources=sources, shares=shares.transpose(1, 0, 2),
+            groups=groups, changes=changes.transpose(1, 0, 2),
+            profile=self.shares[:, :, rows].transpose(0, 2, 1).astype(np.float64), recent=near[rows],
             recent_days=REASON_DAYS, recent_m=REASON_METRES,
         )  # fmt: skip
-
-
-def _aligned(
-    told: Mapping[str, tuple[tuple[str, ...], Floats]], chosen: Sequence[str], n_cells: int
-) -> tuple[tuple[str, ...], Floats]:
-    """Return all labels and each kind's values of its own model, (n_cells, n_kinds, n_labels); 0 where it has none."""
-    names = tuple(dict.fromkeys(label for labels, _ in told.values() for label in labels))
-    values = np.zeros((n_cells, len(chosen), len(names)))
-    for kind, model in enumerate(chosen):
-        if model in told:
-            labels, parts = told[model]
-            values[:, kind, [names.index(label) for label in labels]] = parts[kind]
-    return names, values

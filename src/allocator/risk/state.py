@@ -12,9 +12,6 @@ from allocator.kernels.history import decay
 from allocator.kernels.spatial import gaussian_rows
 from allocator.risk.features import REACH
 
-UPDATED = ("mixture", "boosted")
-"""Models whose rates follow the mixture's histories; the others keep the rates that were fitted."""
-
 
 def update_histories(
     before: ForecastState, city: Tessellation, *, day: Ints, cell: Ints, kind: Ints, until: float
@@ -88,20 +85,19 @@ def update_surface(surface: RiskSurface, before: ForecastState, after: ForecastS
     """Return the forecast with each cell's rate moved as the mixture's rate of the cell moved.
 
     The events expected in the whole city stay: new events tell where, for how many there is the level of the forecast.
-    Kinds whose model does not follow the mixture keep their rates.
+    Only the share of a rate that follows the mixture moves (`ForecastState.following`); baselines keep what was fitted.
 
     Raises
     ------
     DataError
         If the run holds no mixture to renew.
     """
-    if before.mixture_weights is None:
+    if before.mixture_weights is None or before.following is None:
         raise DataError("this run holds no mixture whose histories new events could renew: run the job again instead")
     area = np.asarray(surface.city.area_km2, np.float64)
     old, new = mixture_rates(before, area), mixture_rates(after, area)
     factor = (new / new.sum(axis=1, keepdims=True)) / (old / old.sum(axis=1, keepdims=True))
-    follows = np.array([model in UPDATED for model in surface.models])
-    factor[~follows] = 1.0
+    factor = 1.0 + np.asarray(before.following, np.float64) * (factor - 1.0)
     mean = surface.mean.astype(np.float64)
     moved = mean * factor.T[None]
     total = moved.sum(axis=1, keepdims=True)

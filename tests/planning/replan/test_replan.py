@@ -17,7 +17,7 @@ from allocator.io.job import read_job
 from allocator.planning.routes.tasks import minutes_of
 from allocator.risk.features.context import components
 from allocator.risk.features.histories import Histories, Space
-from allocator.risk.state import mixture_rates, update_histories
+from allocator.risk.state import mixture_rates, update_histories, update_surface
 from limits_kept import assert_sound
 
 AT = "2026-03-04T19:40"
@@ -243,6 +243,23 @@ def test_histories_renewed_by_new_events_equal_those_built_anew(synthetic_events
     rates = mixture_rates(renewed, city.area_km2)
     expected = np.einsum("kcj,kj->kc", components(late, 7).astype(float), weights)
     np.testing.assert_allclose(rates, expected, rtol=1e-4)
+
+
+def test_only_the_share_that_follows_the_mixture_moves(quick_run):
+    """Of a stack, baselines keep what was fitted: the twin moves the two parts of each rate apart."""
+    before, surface = quick_run.state, quick_run.surface
+    half = dataclasses.replace(before, following=np.full(before.rate.shape, 0.5, np.float32))
+    still = dataclasses.replace(before, following=np.zeros(before.rate.shape, np.float32))
+    events = {"day": np.full(6, before.day), "cell": np.full(6, 100), "kind": np.zeros(6, np.int64)}
+    after = update_histories(before, surface.city, **events, until=before.day + 1.0)
+    np.testing.assert_allclose(update_surface(surface, still, after).mean, surface.mean, rtol=1e-6)
+    area = surface.city.area_km2
+    old, new = mixture_rates(before, area), mixture_rates(after, area)
+    factor = (new / new.sum(axis=1, keepdims=True)) / (old / old.sum(axis=1, keepdims=True))
+    assert factor[0, 100] > 1.05
+    expected = surface.mean * (0.5 + 0.5 * factor.T)
+    expected *= surface.mean.sum(axis=1, keepdims=True) / expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(update_surface(surface, half, after).mean, expected, rtol=1e-5)
 
 
 def test_a_run_without_a_mixture_says_so(quick_run):

@@ -450,7 +450,7 @@ def test_the_days_of_a_horizon_add_up_to_it(panel, horizon):
 def test_there_are_no_trees_where_validation_would_see_its_own_training(panel):
     short = panel.until(panel.first_day + dt.timedelta(days=330))
     fitted = risk.fit(short, "boosted", 90, options=OPTIONS)
-    assert fitted.models["boosted"].booster is None
+    assert fitted.stack.models["boosted"].booster is None
     assert fitted.model_text() == ""
     assert np.isfinite(fitted.rate).all()
 

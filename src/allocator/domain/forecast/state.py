@@ -56,6 +56,8 @@ class ForecastState:
         Over-dispersion of counts of cells.
     mixture_weights : (n_kinds, n_components) float64, optional
         Weights of the kernel mixture; None where the forecast has none.
+    following : (n_kinds, n_cells) float32, optional
+        Share of each rate that follows the mixture, 0 to 1; None where the forecast has no mixture.
     origin : Origin, optional
         The forecast before new events; None until there are some.
     hours : HourShares, optional
@@ -72,6 +74,7 @@ class ForecastState:
     rate: Floats
     dispersion: Floats
     mixture_weights: Floats | None = None
+    following: Floats | None = None
     origin: Origin | None = None
     hours: HourShares | None = None
 

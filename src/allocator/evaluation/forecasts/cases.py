@@ -30,7 +30,8 @@ def score(panel: Panel, design: Design, fold: Fold) -> FoldScore:
     fitted, shifts = fits(known, design), shifts_asked(known, design, fold)
     surfaces = {model: one.forecast(shifts=shifts) for model, one in fitted.items()}
     surfaces = {model: dataclasses.replace(one, mean=one.mean * kept) for model, one in surfaces.items()}
-    clocked = Clocked.of(panel, next(iter(fitted.values())), design, fold)
+    profile = next(iter(fitted.values())).profile  # whatever the model: all share it
+    clocked = None if design.shift else Clocked.of(panel, profile, design.days)
     actual, past = window_counts(panel, design, fold) * kept, _past(known) * kept
     sums, chosen = [], []
     for model, surface in surfaces.items():

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from allocator.domain import WEEK_HOURS, Floats, HourShares, Ints, Panel
-from allocator.evaluation.forecasts.folds import Design, Fold
-from allocator.risk import Fitted, covered
+from allocator.risk import Profile, covered
 
 WATCH_HOURS, FIRST_WATCH = 8, 7
 """Watches of eight hours from 07:00: what cell × shift is scored on, whatever the shifts of a job."""
@@ -23,41 +22,47 @@ class Clocked:
 
     Parameters
     ----------
-    kind, cell : (n,) int64
-        Of the events.
+    kind, cell, week : (n,) int64
+        Of the events; weeks from 0, the first of the window.
     watch, hour : mapping of str to (n, n_kinds) float64
         Share of the window in the events of the cell, by what `RIVALS` names; of every kind, for all kinds together.
     """
 
     kind: Ints
     cell: Ints
+    week: Ints
     watch: dict[str, Floats]
     hour: dict[str, Floats]
 
     @classmethod
-    def of(cls, panel: Panel, fitted: Fitted, design: Design, fold: Fold) -> Clocked | None:
-        """Return the events of a fold's window; None where there are no times of day, or no whole weeks.
+    def of(cls, panel: Panel, profile: Profile, days: int) -> Clocked | None:
+        """Return the events of the days after those that a profile knows; None without times of day or whole weeks.
 
-        The profile is that of any model that was fitted to what was known: all share it.
+        Parameters
+        ----------
+        panel : Panel
+            The history, with what came later.
+        profile : Profile
+            Fitted to `panel.until` its own last day.
+        days : int
+            Length of the window.
         """
-        if design.shift is not None or design.days % 7 or panel.period_days != 1:
-            return None
-        shares = fitted.profile.hours(design.days // 7)
+        shares = None if days % 7 or panel.period_days != 1 else profile.hours(days // 7)
         if shares is None:
             return None
-        rows, first = panel.netted, panel.day_index(fold.cutoff)
+        rows, first = panel.netted, panel.day_index(profile.panel.stop_day)
         middle = 0 if rows.span is None else rows.span.astype(np.int64) // 2
         minute = (rows.day.astype(np.int64) - first) * 1440 + rows.minute + middle
-        known = (rows.minute >= 0) & covered(panel, first, design.days)[rows.kind]
+        known = (rows.minute >= 0) & covered(panel, first, days)[rows.kind]
         known &= True if rows.span is None else rows.span < 1440  # a longer interval tells no hour
-        inside = np.flatnonzero(known & (minute >= 0) & (minute < design.days * 1440))
+        inside = np.flatnonzero(known & (minute >= 0) & (minute < days * 1440))
         kind, cell, hour = rows.kind[inside].astype(np.int64), rows.cell[inside].astype(np.int64), minute[inside] // 60
-        whole = np.asarray(fitted.profile.whole, np.float32)[:, None]
+        whole = np.asarray(profile.whole, np.float32)[:, None]
         city = HourShares(whole, shares.weight, shares.first_day)
         nowhere, even = np.zeros_like(cell), np.ones((len(cell), len(panel.kinds)))
-        weeks = design.days // 7  # rates are of the window
+        weeks = days // 7  # rates are of the window
         return cls(
-            kind, cell,
+            kind, cell, hour // WEEK_HOURS,
             {"": _watch(shares, cell, hour) / weeks, "_city": _watch(city, nowhere, hour) / weeks,
              "_even": even * WATCH_HOURS / WEEK_HOURS / weeks},
             {"": shares.at(cell, hour) / weeks, "_city": city.at(nowhere, hour) / weeks,

@@ -144,14 +144,14 @@ def hotspots_png(stability: pd.DataFrame) -> bytes:
     return png_of(figure, "Stability of hotspots")
 
 
-def curve_png(curve: pd.DataFrame, chosen: Sequence[str]) -> bytes:
+def curve_png(curve: pd.DataFrame, used: str) -> bytes:
     """Return the share of held-out events found against the share of the area, for every model that was tried."""
     figure = Figure(figsize=(5.4, 3.6), dpi=110, layout="constrained")
     axes = figure.add_subplot()
     best = curve.drop_duplicates("area_share")
     axes.plot(best["area_share"], best["best_possible"], color="#777777", ls=":", lw=1.2, label="best possible")
     for n, (model, line) in enumerate(curve.groupby("model", sort=False)):
-        own = model in chosen
+        own = model == used
         axes.plot(line["area_share"], line["hit_rate"], color=SERIES[n % len(SERIES)], marker=_MARKERS[n % 8],
                   ms=4, lw=2.2 if own else 0.9, mfc=None if own else "white",
                   label=f"{model} (used)" if own else str(model))  # fmt: skip
@@ -167,17 +167,17 @@ def curve_png(curve: pd.DataFrame, chosen: Sequence[str]) -> bytes:
     return png_of(figure, "Hit-rate curve")
 
 
-def calibration_png(table: pd.DataFrame, chosen: Sequence[str], rival: str) -> bytes:
-    """Return observed over expected events by tenth of the risk, of the models used and of the best baseline."""
+def calibration_png(table: pd.DataFrame, used: str, rival: str) -> bytes:
+    """Return observed over expected events by tenth of the risk, of the model used and of a baseline."""
     figure = Figure(figsize=(5.4, 3.6), dpi=110, layout="constrained")
     axes = figure.add_subplot()
     axes.axhline(1.0, color="#777777", lw=0.8)
-    for n, model in enumerate(dict.fromkeys([*chosen, rival])):
+    for n, model in enumerate(dict.fromkeys([used, rival])):
         line = table[table["model"] == model]
         ratio = line["observed"] / line["expected"]
         axes.plot(line["decile"], ratio, color=SERIES[n % len(SERIES)], marker=_MARKERS[n % 8], ms=5,
-                  lw=2 if model in chosen else 1, mfc=None if model in chosen else "white",
-                  label=f"{model} (used)" if model in chosen else model)  # fmt: skip
+                  lw=2 if model == used else 1, mfc=None if model == used else "white",
+                  label=f"{model} (used)" if model == used else model)  # fmt: skip
     axes.set_ylim(0, max(2.0, min(4.0, axes.get_ylim()[1])))
     axes.set_xticks(range(1, 11))
     axes.set_xlabel("tenths of the expected events (10: the riskiest places)", fontsize=8)

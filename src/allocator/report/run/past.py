@@ -88,7 +88,23 @@ def _by_district(run: Run) -> pd.DataFrame:
     return table[["district", "units", "visits", "minutes", "places", "expected_harm"]]
 
 
-_GAINED = {"loglik": "log-likelihood per event", "hit_rate": "events in the top 1 % of the area"}
+_GAINED = {
+    "loglik": ("plain counts", "log-likelihood per event"),
+    "hit_rate": ("plain counts", "events in the top 1 % of the area"),
+    "watch": ("the city's hours in every place", "log share of an event's watch of 8 hours"),
+}
+"""What each gain is measured against, and in what."""
+
+
+def stack_words(stack: Mapping[str, Mapping[str, float]]) -> str:
+    """Return which models the forecast of each kind is made of: "kde 60% + decay 40% for theft; boosted for arson"."""
+    told: dict[str, list[str]] = {}
+    for kind, weights in stack.items():
+        parts = [name if len(weights) == 1 else f"{name} {weight:.0%}" for name, weight in weights.items()]
+        told.setdefault(" + ".join(parts), []).append(kind.lower())
+    if len(told) == 1:
+        return next(iter(told))
+    return "; ".join(f"{words} for {', '.join(kinds)}" for words, kinds in told.items())
 
 
 def gain_words(gain: Mapping[str, Any]) -> str:
@@ -109,7 +125,7 @@ def gain_words(gain: Mapping[str, Any]) -> str:
 
 def skill_part(run: Run) -> Blocks:
     """Return how well the forecast did on past weeks, against each model."""
-    values, models = run.figures["values"], list(dict.fromkeys(run.surface.models))
+    values, model, auto = run.figures["values"], run.job.risk.model, run.job.risk.model == AUTO
     skill, hits = (
         {name: math.nan if value is None else value for name, value in values[key].items()}
         for key in ("loglik_per_event", "hit_rate_1_percent")
@@ -117,36 +133,36 @@ def skill_part(run: Run) -> Blocks:
     names = [name for name in skill if name != "chosen"]
     table = pd.DataFrame(
         {
-            "model": ["chosen on the others" if run.job.risk.model == AUTO else "as used", *names],
+            "model": ["as used, weighted on the others" if auto else "as used", *names],
             "log-likelihood per event": [skill["chosen"], *(skill[name] for name in names)],
             "events in the top 1 % of the area": [hits["chosen"], *(hits[name] for name in names)],
         }
     )
     yardstick = values["skill"]["yardstick"]
-    baseline = yardstick if set(models) != {yardstick} else ""
-    gained = [f"{words} {gain_words(values['skill'][name])}" for name, words in _GAINED.items()]
-    verdict = f" Against plain counts ({yardstick}): {'; '.join(gained)}."
-    used = ", ".join(
-        f"{model} for {kind.lower()}" for kind, model in zip(run.surface.kinds, run.surface.models, strict=True)
-    )
-    picked = ", with the models that the other windows chose" if run.job.risk.model == AUTO else ""
+    baseline = yardstick if model != yardstick else ""
+    gained = [
+        f"{words} {gain_words(values['skill'][name])} (against {rival})"
+        for name, (rival, words) in _GAINED.items() if name in values["skill"]
+    ]  # fmt: skip
+    picked = ", by the models that the other windows chose and weighted" if auto else ""
     words = (
-        f"The forecast uses {used}. It was scored on {values['held_out_events']:,} events of "
+        f"The forecast uses {stack_words(values['stack'])}. It was scored on {values['held_out_events']:,} events of "
         f"{values['held_out_windows']} windows of {values['held_out_days']} days that no model had seen{picked}."
-        f"{verdict} Most places with risk see no event in a given week: that is chance, not a fault of a unit."
+        f" In {'; in '.join(gained)}. Most places with risk see no event in a given week: that is chance, not a fault "
+        "of a unit."
     )
     formats = {"log-likelihood per event": "{:.3f}", "events in the top 1 % of the area": "{:.1%}"}
     blocks: Blocks = [Text(words), Table(table, "Held-out windows, all kinds together; higher is better.", formats)]
     curve, calibration = run.history["curve"], run.history["calibration"]
     said = "; ".join(f"{row.model} {row.hit_rate:.1%}" for row in curve[curve["area_share"] == 0.01].itertuples())
-    blocks.append(Picture(curve_png(curve, models), f"Hit rate at 1 % of the area: {said}.", "Hit-rate curve."))
-    rows = calibration[calibration["model"].isin(models)]
+    blocks.append(Picture(curve_png(curve, model), f"Hit rate at 1 % of the area: {said}.", "Hit-rate curve."))
+    rows = calibration[calibration["model"] == model]
     top = "; ".join(
         f"{row.model} {row.observed / max(row.expected, 1e-12):.2f}" for row in rows[rows["decile"] == 10].itertuples()
     )
     blocks.append(
         Picture(
-            calibration_png(calibration, models, baseline or models[0]), f"Observed over expected events by tenth of "
+            calibration_png(calibration, model, baseline or model), f"Observed over expected events by tenth of "
             f"the risk; in the riskiest tenth {top}.", "Calibration: 1 is right."
         )
     )  # fmt: skip

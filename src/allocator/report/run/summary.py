@@ -24,10 +24,10 @@ from allocator.domain import (
     one_more_unit,
     overlap,
 )
-from allocator.evaluation import YARDSTICK, Case, coverage, gains, hit_rate
+from allocator.evaluation import YARDSTICK, Case, clock_gains, coverage, gains, hit_rate
 from allocator.facts import Note, records
 from allocator.report.look import ONE_DAY, harm_word, mark
-from allocator.report.run.past import gain_words
+from allocator.report.run.past import gain_words, stack_words
 from allocator.risk import AUTO, READERS, Fitted
 
 
@@ -106,8 +106,9 @@ def with_notes(made: Figures, more: Iterable[Note], label: str) -> Figures:
 def _forecast_values(m: Draft) -> Figures:
     expected = m.run.surface.mean.sum(axis=(0, 1), dtype=np.float64)
     actual, area = m.fitted.hold_out.actual.sum(axis=1), m.fitted.panel.city.area_km2
-    held, chosen = m.fitted.hold_out, m.fitted.honest_rates()
+    held, chosen = m.fitted.hold_out, m.fitted.honest_rates
     gained = gains(held.actual, chosen, held.rates[YARDSTICK], held.covered, area_km2=area)
+    gained |= clock_gains(m.fitted.panel, m.fitted.profile_before)
     rates = {"chosen": chosen.sum(axis=1), **{name: rate.sum(axis=1) for name, rate in held.rates.items()}}
     hits = {
         name: float(np.average([hit_rate(Case(n, r, area), 0.01) for n, r in zip(actual, rate, strict=True)],
@@ -123,6 +124,7 @@ def _forecast_values(m: Draft) -> Figures:
             **{name: float(pooled[name]) for name in m.fitted.hold_out.rates},
         },
         "hit_rate_1_percent": hits,
+        "stack": {kind: m.fitted.stack.of(row) for row, kind in enumerate(m.run.surface.kinds)},
         "skill": {"yardstick": YARDSTICK, **{name: dataclasses.asdict(one) for name, one in gained.items()}},
         "held_out_events": int(m.fitted.hold_out.actual.sum()),
         "held_out_windows": len(m.fitted.hold_out.actual),
@@ -135,8 +137,8 @@ def _covariate_lines(m: Draft) -> list[tuple[str, str]]:
         return []
     told = []
     if m.covariates.names:
-        models = dict(zip(m.run.surface.kinds, m.run.surface.models, strict=True))
-        without = [f"{kind.lower()} ({model})" for kind, model in models.items() if model not in READERS]
+        used = {kind: m.fitted.stack.of(row) for row, kind in enumerate(m.run.surface.kinds)}
+        without = [f"{kind.lower()} ({' + '.join(own)})" for kind, own in used.items() if not own.keys() & set(READERS)]
         unused = f"; not used for {', '.join(without)}" if without else ""
         told.append(f"of places: {', '.join(m.covariates.names)}{unused}")
     if m.covariates.daily_names:
@@ -206,23 +208,33 @@ def _forecast_lines(m: Draft, values: Figures) -> list[tuple[str, str]]:
     expected = values["expected_events"]
     by_kind = ", ".join(f"{kind.lower()} {_count(n)}" for kind, n in expected.items())
     harm = "" if (m.run.surface.harm == 1).all() else f", {values['expected_harm']:,.0f} weighted by harm"
-    models = ", ".join(dict.fromkeys(m.run.surface.models))
     skill, hits = values["loglik_per_event"], values["hit_rate_1_percent"]
     others = ", ".join(f"{name} {score:.3f}" for name, score in skill.items() if name != "chosen")
     rest = ", ".join(f"{name} {hit:.1%}" for name, hit in hits.items() if name != "chosen")
     gained = values["skill"]
-    picked = ", the model of each kind chosen on the others" if m.fitted.model == AUTO else ""
+    picked = ", by the models that the other weeks chose and weighted" if m.fitted.model == AUTO else ""
     return [
-        ("forecast", f"{sum(expected.values()):,.0f} events expected ({by_kind}){harm}; model {models}"),
+        ("forecast", f"{sum(expected.values()):,.0f} events expected ({by_kind}){harm}; model "
+                     f"{stack_words(values['stack'])}"),
         ("", f"split between shifts: {m.run.surface.profile_source}{_overlap(m)}; "
              f"harm weights: {_harm_words(m)}"),
         ("skill", f"on the {_windows(m, values)}{picked}: log-likelihood per event {skill['chosen']:.3f}, plain counts "
                   f"({YARDSTICK}) {skill[YARDSTICK]:.3f}: {gain_words(gained['loglik'])}"),
         ("", f"the top 1 % of the area held {hits['chosen']:.1%} of the {values['held_out_events']:,} events, of plain "
              f"counts {hits[YARDSTICK]:.1%}: {gain_words(gained['hit_rate'])}"),
+        *_clock_lines(gained),
         ("", f"single models: {others}; {rest}"),
         *(("", told.text) for told in m.fitted.notes),
     ]  # fmt: skip
+
+
+def _clock_lines(gained: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what the hours of each place say more than those of the city, where times carry hours."""
+    if "watch" not in gained:
+        return []
+    own, plain = (f"{gained['watch'][name]:.3f}" for name in ("value", "yardstick"))
+    return [("", f"when: log share of an event's watch of 8 hours {own}, by the city's hours in every place {plain}: "
+                 f"{gain_words(gained['watch'])}")]  # fmt: skip
 
 
 def _harm_words(m: Draft) -> str:

@@ -3,7 +3,12 @@
 from allocator.risk.models.baselines import Baseline
 from allocator.risk.models.boosted import Boosted, FittedBoosted
 from allocator.risk.models.glm import Glm
+from allocator.risk.models.hold_out import HoldOut
 from allocator.risk.models.mixture import FittedMixture, Mixture
 from allocator.risk.models.self_exciting import SelfExciting
+from allocator.risk.models.stack import ENGINE, FittedModel, Model, Stack
 
-__all__ = ["Baseline", "Boosted", "FittedBoosted", "FittedMixture", "Glm", "Mixture", "SelfExciting"]
+__all__ = [
+    "ENGINE", "Baseline", "Boosted", "FittedBoosted", "FittedMixture", "FittedModel", "Glm", "HoldOut", "Mixture",
+    "Model", "SelfExciting", "Stack",
+]  # fmt: skip

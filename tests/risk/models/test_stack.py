@@ -1,0 +1,168 @@
+"""Several models as one: weights from held-out windows, and parts that add up."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from allocator import risk
+from allocator.config import BoostedOptions, RiskSection
+from allocator.domain import Panel, Tessellation
+from allocator.risk.models import HoldOut, Stack
+from allocator.risk.models.hold_out import GUARD, LEAST
+
+OPTIONS = RiskSection(train_weeks=30, holdout_weeks=4, boosted=BoostedOptions(rounds=40, rows=40_000))
+USED = ("mixture", "boosted", "kde", "empirical_bayes")
+
+
+def truth_of(rng, n_cells=400, events=60.0):
+    truth = rng.gamma(0.4, 1.0, (1, n_cells)) + 0.01
+    return truth * events / truth.sum()
+
+
+def hold_out(rng, truth, rates, n_windows=6):
+    actual = rng.poisson(truth[None].repeat(n_windows, axis=0)).astype(np.float32)
+    told = {name: rate[None].repeat(n_windows, axis=0).astype(np.float32) for name, rate in rates.items()}
+    return HoldOut(actual, told, np.ones((n_windows, 1), bool))
+
+
+def halves(rng, events=300.0):
+    """Two models of which each knows one half of the city, and is even in the other."""
+    truth = truth_of(rng, events=events)
+    flat, west = np.full_like(truth, truth.mean()), np.arange(truth.shape[1]) < truth.shape[1] // 2
+    return truth, {"west": np.where(west, truth, flat), "east": np.where(west, flat, truth)}
+
+
+def guarded(held):
+    """Return the weights of greatest guarded likelihood, by a general optimiser."""
+    counts = held.actual.ravel().astype(float)
+    rates = np.stack([rate.ravel() for rate in held.rates.values()], axis=1).astype(float)
+    scores = [counts @ np.log(rate) - rate.sum() for rate in rates.T]
+    rates *= counts.sum() / rates.sum(axis=0)
+    likeliest = int(np.argmax(scores))
+
+    def loss(weights):
+        return -(counts @ np.log(rates @ weights + 1e-12)) - GUARD * np.log(weights[likeliest] + 1e-12)
+
+    n = rates.shape[1]
+    bounds, whole = [(0, 1)] * n, {"type": "eq", "fun": lambda weights: weights.sum() - 1}
+    found = minimize(loss, np.full(n, 1 / n), bounds=bounds, constraints=whole, method="SLSQP", options={"ftol": 1e-10})
+    return found.x
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_weights_have_the_greatest_guarded_likelihood(seed):
+    rng = np.random.default_rng(seed)
+    truth, rates = halves(rng)
+    rates["noise"] = truth * rng.lognormal(0, 0.5, truth.shape)
+    held = hold_out(rng, truth, rates)
+    weights = held.stack("west")
+    assert weights.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(weights[0], guarded(held), atol=0.01)
+
+
+def test_models_that_know_different_places_go_together_and_equal_ones_do_not():
+    together = alone = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        truth, rates = halves(rng)
+        weights = hold_out(rng, truth, rates).stack("west")[0]
+        together += int((weights > 0.1).all())
+        alike = {name: truth * rng.lognormal(0, 0.02, truth.shape) for name in "abcd"}
+        alone += int(hold_out(rng, truth, alike).stack("a")[0].max() == 1.0)
+    assert together == 20
+    assert alone >= 17
+
+
+def test_few_events_leave_the_likeliest_model_alone_and_none_the_first():
+    rng = np.random.default_rng(1)
+    truth, rates = halves(rng, events=0.5)
+    held = hold_out(rng, truth, rates)
+    assert 0 < held.actual.sum() < 10
+    best = max(rates, key=lambda name: held.loglik(name, 0))
+    assert dict(zip(rates, held.stack("west")[0], strict=True))[best] > 1 - GUARD * LEAST
+    nothing = HoldOut(held.actual * 0, held.rates, held.covered)
+    np.testing.assert_array_equal(nothing.stack("east"), [[0.0, 1.0]])
+    hidden = HoldOut(held.actual, held.rates, np.zeros_like(held.covered))
+    np.testing.assert_array_equal(hidden.stack("east"), [[0.0, 1.0]])
+    np.testing.assert_array_equal(hidden.stacked_elsewhere("east"), held.rates["east"])
+
+
+def test_windows_that_the_source_does_not_cover_count_nowhere():
+    rng = np.random.default_rng(2)
+    truth, rates = halves(rng)
+    held = hold_out(rng, truth, rates)
+    covered = np.array([[True], [True], [False], [True], [True], [True]])
+    wild = held.actual.copy()
+    wild[2] = 50.0
+    kept = covered[:, 0]
+    part = HoldOut(held.actual[kept], {name: rate[kept] for name, rate in held.rates.items()}, covered[kept])
+    np.testing.assert_array_equal(HoldOut(wild, held.rates, covered).stack("west"), part.stack("west"))
+
+
+@pytest.fixture(scope="module")
+def several(synthetic_city, synthetic_events):
+    panel = Panel.from_events(synthetic_events, Tessellation.squares(synthetic_city.area, 150))
+    return risk.fit_all(panel, USED, options=OPTIONS)
+
+
+def stack_of(several, weights):
+    models = {name: several[name].stack.models[name] for name in USED}
+    return Stack(models, np.asarray(weights, float))
+
+
+def test_the_parts_of_a_stack_add_up_to_its_rate(several):
+    """Sources to the rate before boosting, changes to the log of what the trees make of it; for any weights."""
+    fitted = several["mixture"]
+    view, cells = fitted.history.present, np.arange(0, fitted.panel.city.n_cells, 37)
+    rates = {name: several[name].rate for name in USED}
+    n_kinds = len(fitted.panel.kinds)
+    rng = np.random.default_rng(0)
+    pure = np.eye(4)[np.arange(n_kinds) % 4]
+    for weights in (rng.dirichlet(np.ones(4), n_kinds), pure, np.tile([0.3, 0.0, 0.7, 0.0], (n_kinds, 1))):
+        stack = stack_of(several, weights)
+        expected = sum(stack.parts(rates).values())[:, cells]
+        twin = sum(weights[:, n, None] * rates[name][:, cells] for n, name in enumerate(USED))
+        np.testing.assert_allclose(expected, twin)
+        names, shares = stack.sources(view, cells)
+        assert len(set(names)) == len(names)
+        before = shares.sum(axis=2)
+        groups, changes = stack.contributions(view, cells, before)
+        assert changes.shape == (n_kinds, len(cells), len(groups))
+        np.testing.assert_allclose(before * np.exp(changes.sum(axis=2)), expected, rtol=1e-9)
+
+
+def test_a_stack_is_led_by_its_greatest_weight(several):
+    weights = np.tile([0.2, 0.1, 0.6, 0.1], (len(several["kde"].panel.kinds), 1))
+    weights[0] = [0.5, 0.5, 0.0, 0.0]
+    stack = stack_of(several, weights)
+    assert stack.leaders[0] == "mixture"
+    assert set(stack.leaders[1:]) == {"kde"}
+    assert stack.of(1) == pytest.approx({"kde": 0.6, "mixture": 0.2, "boosted": 0.1, "empirical_bayes": 0.1})
+    assert list(stack.of(0)) == ["mixture", "boosted"]
+
+
+def test_a_forecast_tells_what_part_of_it_follows_the_mixture(several):
+    for name, share in (("mixture", 1.0), ("boosted", 1.0), ("kde", 0.0), ("empirical_bayes", 0.0)):
+        np.testing.assert_allclose(several[name].following, share)
+        state = several[name].state()
+        assert (state.mixture_weights is None) == (state.following is None) == (share == 0.0)
+
+
+def test_auto_is_the_stack_of_what_its_hold_out_gave(synthetic_city, synthetic_events):
+    """Against the rates of the single models, for a city where kernel density carries some kinds."""
+    panel = Panel.from_events(synthetic_events, Tessellation.squares(synthetic_city.area, 300))
+    fitted = risk.fit_all(panel, [risk.AUTO, *risk.CANDIDATES], options=OPTIONS)
+    auto = fitted[risk.AUTO]
+    weights = auto.hold_out.stack("mixture")
+    twin = sum(weights[:, n, None] * fitted[name].rate for n, name in enumerate(risk.CANDIDATES))
+    np.testing.assert_allclose(auto.rate, twin)
+    ours = [list(risk.CANDIDATES).index(name) for name in ("mixture", "boosted")]
+    follows = sum(weights[:, n, None] * fitted[risk.CANDIDATES[n]].rate for n in ours) / twin
+    np.testing.assert_allclose(auto.following, follows, rtol=1e-5, atol=1e-7)
+    assert set(auto.stack.models) == {risk.CANDIDATES[n] for n in np.flatnonzero(weights.any(axis=0))}
+    for window, kind in itertools.product(range(4), range(len(panel.kinds))):
+        assert auto.honest_rates[window, kind].sum() == pytest.approx(
+            auto.hold_out.rates[auto.chosen[kind]][window, kind].sum(), rel=0.2
+        )
