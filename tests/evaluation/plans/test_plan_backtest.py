@@ -181,6 +181,25 @@ def test_every_shift_has_the_visits_of_ours_within_the_caps(panel, weeks):
     assert (plans["hotspots"].blocks <= 1).all() or plans["hotspots"].blocks.sum() > 0
 
 
+def test_events_expected_are_those_of_the_forecast_where_a_plan_visits(panel, weeks, card):
+    """Of the kinds that weigh something: here all but burglary."""
+    terms, week = dataclasses.replace(TERMS, harm={"BURGLARY": 0.0}), weeks[-1]
+    known = panel.until(week.cutoff)
+    surface, setting, _ = prepare_week(known, terms, week)
+    _, plans = make_plans(known, surface, setting)
+    score = score_week(panel, terms, week)
+    kept = [n for n, kind in enumerate(panel.kinds) if kind != "BURGLARY"]
+    for n, name in enumerate(PLANS):
+        twin = sum(
+            float(surface.mean[s, c, kept].sum(dtype=np.float64))
+            for s, c in zip(*np.nonzero(plans[name].blocks), strict=True)
+        )
+        assert score.sums["events_expected"][n] == pytest.approx(twin, rel=1e-5), name
+    ours = card.scores[card.scores["plan"] == OURS]
+    ratio = ours["events_visited"].sum() / ours["events_expected"].sum()
+    assert f"(ratio {ratio:.3f} [" in " ".join(card.summary().split())
+
+
 def test_visits_are_levelled_up_and_down():
     city = square_city()
     roster = roster_of(3, city=city, days=1, rest=0)

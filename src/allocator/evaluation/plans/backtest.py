@@ -178,9 +178,11 @@ def score_week(panel: Panel, terms: PlanTerms, week: PlanWeek) -> WeekScore:
     truth = occurred(panel, known, week.roster.shifts, weights * seen)
     plans[FORESIGHT] = foresight(problem, truth.harm)
     judged = problem.replace(value=truth.harm)
+    counted = surface.mean[:, :, (weights * seen) > 0].sum(axis=2, dtype=np.float64)
     minutes = np.array([shift.minutes for shift in week.roster.shifts])
     results = [
         _measures(made, truth, covered(judged, made.blocks), minutes, terms.allocation.block_minutes)
+        | {"events_expected": float(counted[made.blocks > 0].sum())}
         for made in plans.values()
     ]
     return WeekScore(

@@ -29,11 +29,13 @@ from allocator.evaluation.plans.rivals import FORESIGHT, OURS, PLANS
 from allocator.facts import Note, note, records
 
 DRAWS = 2000
-MEASURES = ("harm_met", "events_visited", "events_during", "minutes", "visits", "places", "unit_shifts")
-"""Sums of each plan and week."""
+MEASURES = (
+    "harm_met", "events_visited", "events_expected", "events_during", "minutes", "visits", "places", "unit_shifts",
+)  # fmt: skip
+"""Sums of each plan and week; `events_expected`: by the forecast, in the cells and shifts of `events_visited`."""
 COLUMNS = (
     "plan", "fold", "cutoff", "harm", "harm_met", "share_met", "met_per_100_hours", "events", "events_visited",
-    "events_during_visits", "patrol_hours", "visits", "places", "unit_shifts",
+    "events_expected", "events_during_visits", "patrol_hours", "visits", "places", "unit_shifts",
 )  # fmt: skip
 """Columns of the scores."""
 NOT_PREVENTED = (
@@ -104,6 +106,7 @@ class PlanScorecard:
             "met_per_100_hours": 100 * ratio(flat["harm_met"], hours),
             "events": self.events[fold],
             "events_visited": flat["events_visited"],
+            "events_expected": flat["events_expected"],
             "events_during_visits": flat["events_during"],
             "patrol_hours": hours,
             **{name: flat[name].astype(np.int64) for name in ("visits", "places", "unit_shifts")},
@@ -119,7 +122,8 @@ class PlanScorecard:
         DataFrame
             `plan, made` (how)`, share_met, low, high, met_per_100_hours, gain` (ours minus this plan, as a share of
             all harm)`, gain_low, gain_high, gain_relative` (the same as a share of what this plan met)`, verdict`
-            (of ours against it)`, events_visited, events_during_visits` (both per week)`, patrol_hours, unit_shifts`.
+            (of ours against it)`, events_visited, events_expected` (of the cells and shifts visited, by the forecast)`,
+            events_during_visits` (all three per week)`, patrol_hours, unit_shifts`.
         """
         total = {name: one.sum(axis=0) for name, one in self.sums.items()}
         share = total["harm_met"] / self.harm.sum()
@@ -140,6 +144,7 @@ class PlanScorecard:
                 "met_per_100_hours": 100 * ratio(total["harm_met"], total["minutes"] / 60),
                 "gain": gain, "gain_low": gain_low, "gain_high": gain_high, "gain_relative": ratio(gain, share),
                 "verdict": said, "events_visited": total["events_visited"] / weeks,
+                "events_expected": total["events_expected"] / weeks,
                 "events_during_visits": total["events_during"] / weeks,
                 "patrol_hours": total["minutes"] / 60 / weeks, "unit_shifts": total["unit_shifts"] / weeks,
             }
@@ -199,7 +204,8 @@ class PlanScorecard:
         lines.append((FORESIGHT, f"with the same units, a plan that knew each week would have met {mark:.1%}: the top"))
         lines.append((
             "events",
-            f"{ours['events_visited']:,.0f} a week in cells and shifts that were to be visited; about "
+            f"{ours['events_visited']:,.0f} a week in cells and shifts that were to be visited, where the forecast "
+            f"expected {ours['events_expected']:,.0f}{self._ratio_words()}; about "
             f"{ours['events_during_visits']:,.1f} while a unit would have been there, at any time of the shift alike",
         ))  # fmt: skip
         if self.best != OURS:
@@ -231,6 +237,17 @@ class PlanScorecard:
             notes.append(note("studies.few_weeks", few=FEW_FOLDS, least=MIN_FOLDS))
         return notes
 
+    def _ratio_words(self) -> str:
+        """Return observed over expected in the cells and shifts of our plans, with its interval over weeks."""
+        ours = self.plans.index(OURS)
+        seen, expected = (self.sums[name][:, ours] for name in ("events_visited", "events_expected"))
+        if not expected.sum() > 0:
+            return ""
+        drawn = resample({"seen": seen, "expected": expected}, self._weights)
+        low, high = self._interval(ratio(drawn["seen"], drawn["expected"])[:, None])
+        spread = "" if math.isnan(low[0]) else f" [{low[0]:.2f} to {high[0]:.2f}]"
+        return f" (ratio {seen.sum() / expected.sum():.3f}{spread})"
+
     def _verdict(self, low: float, high: float) -> str:
         return verdict(low, high, n_folds=self.n_folds, events=float(self.events.sum()))
 
@@ -240,10 +257,12 @@ class PlanScorecard:
     @cached_property
     def _drawn(self) -> Floats:
         """Shares met of each draw of weeks, (draws, n_plans); the same weeks for all plans."""
-        length = block_length(self.n_folds)
-        weights = block_weights(self.n_folds, length, draws=DRAWS, seed=self.seed)
-        drawn = resample({"met": self.sums["harm_met"], "harm": self.harm[:, None]}, weights)
+        drawn = resample({"met": self.sums["harm_met"], "harm": self.harm[:, None]}, self._weights)
         return ratio(drawn["met"], drawn["harm"])
+
+    @cached_property
+    def _weights(self) -> Floats:
+        return block_weights(self.n_folds, block_length(self.n_folds), draws=DRAWS, seed=self.seed)
 
     def _interval(self, draws: Floats) -> tuple[Floats, Floats]:
         if self.n_folds - block_length(self.n_folds) < 1:

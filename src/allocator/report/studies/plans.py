@@ -73,18 +73,20 @@ def _compared(card: PlanScorecard) -> Part:
             "per 100 h": table["met_per_100_hours"], "allocator minus this": 100 * table["gain"],
             "from": 100 * table["gain_low"], "to": 100 * table["gain_high"], "relative": table["gain_relative"],
             "the allocator is": table["verdict"], "events in visited places": table["events_visited"],
+            "expected there": table["events_expected"],
             "during visits": table["events_during_visits"], "patrol hours": table["patrol_hours"],
         }
     )  # fmt: skip
     formats = dict.fromkeys(("harm met", "low", "high"), "{:.1%}")
     formats |= dict.fromkeys(("allocator minus this", "from", "to"), "{:+.1f}") | {"relative": "{:+.0%}"}
-    formats |= {"per 100 h": "{:.2f}", "events in visited places": "{:,.0f}", "during visits": "{:,.1f}",
-                "patrol hours": "{:,.0f}"}  # fmt: skip
+    formats |= dict.fromkeys(("events in visited places", "expected there", "patrol hours"), "{:,.0f}")
+    formats |= {"per 100 h": "{:.2f}", "during visits": "{:,.1f}"}
     said = "; ".join(f"{row.plan} {row.share_met:.1%}" for row in table.itertuples())
     made = [Text(f"{row.plan}: {row.made}.") for row in table.itertuples()]
     caption = (
         "Pooled over the weeks by sums. Harm met is a share of all harm of the week; differences are in points of that "
-        "share. 95 % intervals: paired moving-block bootstrap over weeks. Events and hours are per week."
+        "share. 95 % intervals: paired moving-block bootstrap over weeks. Events and hours are per week; "
+        "expected there: by the forecast, in the cells and shifts of the plan."
     )
     picture = Picture(plans_png(card), f"Share of the harm met by plan: {said}.")
     return Part("The same units and minutes, planned in other ways", [picture, Table(shown, caption, formats), *made])
