@@ -144,10 +144,31 @@ def section(city: str, card, seconds: float) -> list[str]:
         wide = table.pivot(index="model", columns="kind", values=metric).loc[list(card.models), list(card.kinds)]
         shown = wide.map(shape.format).reset_index()
         lines += [f"{title}:", "", *markdown(shown), ""]
+    if not (when := card.profiles()).empty:
+        lines += [
+            "When: log-likelihood per event at cell × watch (8 hours) and cell × hour, each cell's own hours against "
+            "the city's in every cell:", "", *markdown(in_time(when)), "",
+        ]  # fmt: skip
     chosen = pd.Series([name for fold in card.chosen for name in fold[card.models.index("auto")][:-1]]).value_counts()
-    lines += ["`auto` took " + ", ".join(f"{name} {n} times" for name, n in chosen.items()) + ".", ""]
+    lines += ["`auto` was led by " + ", ".join(f"{name} {n} times" for name, n in chosen.items()) + ".", ""]
     notes = [*card.notes, *sorted({f"{one.kind}: {one.reason}" for one in card.skipped})]
     return lines + [f"- {note}" for note in notes] + ([""] if notes else [])
+
+
+def in_time(when: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per kind: how likely watches and hours were, and what the cells' own hours gained."""
+    wide = when.set_index(["span", "kind"])
+    rows = []
+    for kind in when["kind"].unique():
+        watch, hour = wide.loc[("watch", kind)], wide.loc[("hour", kind)]
+        gains = [
+            f"{one.over_city:+.4f} [{one.low:+.4f} to {one.high:+.4f}] {one.verdict}" for one in (watch, hour)
+        ]  # fmt: skip
+        rows.append({
+            "kind": kind, "events": watch.events, "cell × watch": f"{watch.loglik:.3f}",
+            "over the city's hours": gains[0], "cell × hour": f"{hour.loglik:.3f}", "by hour over the city's": gains[1],
+        })  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def markdown(frame: pd.DataFrame) -> list[str]:

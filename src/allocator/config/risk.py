@@ -139,7 +139,7 @@ class RiskSection(Section):
     """`[risk]`: the forecast."""
 
     model: str = "auto"
-    """A name of the registry `allocator.risk.MODELS`; "auto" picks per kind by held-out likelihood."""
+    """A name of the registry `allocator.risk.MODELS`; "auto" adds up several per kind, by held-out likelihood."""
     horizon_days: int = Field(7, ge=1, le=92)
     """Days that one forecast window spans. Shorter and longer plans are filled from its weekly profile."""
     train_weeks: int = Field(52, ge=4, le=520)

@@ -163,18 +163,15 @@ def _fitted(
 ) -> Fitted:  # fmt: skip
     shown = CANDIDATES if model == AUTO else dict.fromkeys([*COMPARED, model])
     own = HoldOut(hold_out.actual, {name: hold_out.rates[name] for name in shown}, hold_out.covered)
-    panel, history = rest["panel"], rest["history"]
-    if model == AUTO:
-        weights = own.stack(ENGINE[0])
-    else:
-        weights = np.tile(np.array([float(name == model) for name in own.rates]), (len(panel.kinds), 1))
+    names, n_kinds = list(own.rates), len(rest["panel"].kinds)
+    alone = np.tile(np.array([float(name == model) for name in names]), (n_kinds, 1))
+    weights = own.stack(ENGINE[0]) if model == AUTO else alone
     used = np.flatnonzero(weights.any(axis=0))
-    names = [list(own.rates)[column] for column in used]
-    stack = Stack({name: fitted[name] for name in names}, weights[:, used])
+    stack = Stack({names[column]: fitted[names[column]] for column in used}, weights[:, used])
     parts = stack.parts({name: now(name) for name in stack.models})
     rate = np.sum(list(parts.values()), axis=0)
     ours = np.sum([parts.get(name, np.zeros_like(rate)) for name in ENGINE], axis=0)
-    cells, districts, whole = dispersions(own, own.stacked(weights), panel.city, history)
+    cells, districts, whole = dispersions(own, own.stacked(weights), rest["panel"].city, rest["history"])
     return Fitted(
         stack=stack, rate=rate, following=(ours / rate).astype(np.float32), dispersion=cells,
         district_dispersion=districts, city_dispersion=whole, hold_out=own, model=model, **rest,

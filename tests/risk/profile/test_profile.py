@@ -240,11 +240,12 @@ def test_hours_outside_the_planned_weeks_have_no_share():
 @pytest.mark.parametrize("n", [1, 5, 30])
 def test_few_events_give_shares_near_even_hours(n):
     panel = toy(n, 1)
-    shares = shift_shares(panel, cut(panel, 6, 14, 22))[0]
+    shares, source = shift_shares(panel, cut(panel, 6, 14, 22))
     assert np.isfinite(shares).all()
     assert (shares > 0).all()
     np.testing.assert_allclose(shares.sum(axis=0), 1, atol=1e-5)
     assert shares.max() < 3 / 21 + n / 60
+    assert ("nearly even hours, as few events have known ones: A" in source) == (n < 20)
 
 
 def test_a_history_of_five_weeks_takes_the_usual_weights():
@@ -254,13 +255,17 @@ def test_a_history_of_five_weeks_takes_the_usual_weights():
     profile = fit_profile(panel)
     assert np.isfinite(profile.bins).all()
     assert np.abs(np.log(profile.weights / list(PRIOR.values()))).max() < 1  # a week of events moves them a little
+    three = dataclasses.replace(panel.until(panel.first_day + dt.timedelta(days=21)))
+    np.testing.assert_array_equal(fit_profile(three).weights, [list(PRIOR.values())])
+    assert "usual weights of these, as the history is too short" in shift_shares(three, cut(three, 6, 14, 22))[1]
 
 
 def test_a_kind_without_known_hours_takes_those_of_all_kinds():
     panel = toy(2_000)
     minute = np.where(panel.kind == 0, -1, 13 * 60).astype(np.int16)
-    shares = shift_shares(dataclasses.replace(panel, minute=minute), cut(panel, 6, 14, 22))[0]
+    shares, source = shift_shares(dataclasses.replace(panel, minute=minute), cut(panel, 6, 14, 22))
     assert shares[0::3, 0].sum(axis=0).mean() > 0.6
+    assert source.endswith("mostly the hours of all kinds for those with few known ones: A (0)")
 
 
 def test_all_times_on_full_hours_or_in_one_shift_are_no_trouble():

@@ -21,6 +21,9 @@ from allocator.risk.profile.weights import PRIOR, fit_weights
 FIT_WEEKS = 13
 """Newest weeks that say how much each evidence counts; at most a quarter of the history."""
 
+FEW_EVENTS = 20
+"""Events of a kind below which more than half of its city's hours is that of all kinds (`evidence._CITY, _ANY`)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Profile:
@@ -97,10 +100,23 @@ class Profile:
         parts, n_weeks = hour_parts(shifts, first_day=self.panel.stop_day, timezone=self.panel.timezone)
         shares = self.hours(n_weeks)
         assert shares is not None
-        return shares.summed(parts), (
+        return shares.summed(parts), "; ".join([
             "times of past events, by hour and kind of day, here, nearby, of other kinds, of the district and of "
-            "places alike; daylight and holidays"
-        )
+            "places alike", "daylight and holidays", *self._fallbacks(),
+        ])  # fmt: skip
+
+    def _fallbacks(self) -> list[str]:
+        """Return what the hours lean on where the history is short or a kind has few events with known hours."""
+        assert self.timed is not None
+        told = [] if _fit_weeks(self.panel) else ["usual weights of these, as the history is too short to fit them"]
+        counts = np.bincount(self.timed.kind, self.timed.weight, len(self.panel.kinds))  # records of a case count less
+        few = [f"{kind} ({n:.0f})" for kind, n in zip(self.panel.kinds, counts.tolist(), strict=True) if n < FEW_EVENTS]
+        if few and len(self.panel.kinds) > 1:
+            more = f" and {len(few) - 5} more" if len(few) > 5 else ""
+            told.append(f"mostly the hours of all kinds for those with few known ones: {', '.join(few[:5])}{more}")
+        elif few:
+            told.append(f"nearly even hours, as few events have known ones: {few[0]}")
+        return told
 
     def _given(self, shifts: Sequence[Shift]) -> tuple[npt.NDArray[np.float32], str]:
         if missing := sorted({shift.name for shift in shifts if shift.share is None}):
@@ -139,7 +155,7 @@ def fit_profile(panel: Panel, country: str = "", *, seed: int = 0) -> Profile:
     timed = Timed.from_panel(panel) if panel.precision == "minute" else None
     if timed is None or not len(timed.kind):
         return Profile(panel, country)
-    n_kinds, weeks = len(panel.kinds), min(FIT_WEEKS, panel.n_days // 28)
+    n_kinds, weeks = len(panel.kinds), _fit_weeks(panel)
     cut = panel.n_days - 7 * weeks
     weights = np.tile(list(PRIOR.values()), (n_kinds, 1))
     before, around = timed.of(timed.day < cut), neighbours(panel.city)
@@ -152,6 +168,10 @@ def fit_profile(panel: Panel, country: str = "", *, seed: int = 0) -> Profile:
     # Half precision (1 in 2,000) is more than is known; of Chicago's a run folder holds 10 instead of 21 MB.
     bins = bins.astype(np.float16).astype(np.float32)
     return Profile(panel, country, timed, bins, evidence.days, evidence.whole, weights)
+
+
+def _fit_weeks(panel: Panel) -> int:
+    return min(FIT_WEEKS, panel.n_days // 28)
 
 
 @dataclass(eq=False)
