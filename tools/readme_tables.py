@@ -50,7 +50,26 @@ def plans() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"forecasts": forecasts, "plans": plans}
+def kinds() -> str:
+    """Return what prediction adds by kind over two sorts of counts, of every city whose kinds were planned alone."""
+    text = (ROOT / "benchmarks" / "PLANS.md").read_text("utf-8")
+    lines = [
+        "| plans for one kind alone | events a week | allocator met | over last year's counts by watch, points [95 %] "
+        "| over counts of all years by watch |",
+        "|---|---:|---:|---|---|",
+    ]
+    for section in re.split(r"^## ", text, flags=re.M)[1:]:
+        city, weeks = section.splitlines()[0], int(re.search(r"^(\d+) weeks", section, flags=re.M)[1])
+        for row in rows_of(section, "harm"):
+            if row["harm"] == "as above":
+                continue
+            events = int(row["events"].replace(",", "")) / weeks
+            gains = [row[f"allocator minus {name}, points [95 %]"] for name in ("last_year", "all_history")]
+            lines.append(f"| {city}: {row['harm']} | {events:,.0f} | {row['allocator met']} | {' | '.join(gains)} |")
+    return "\n".join(lines)
+
+
+TABLES = {"forecasts": forecasts, "plans": plans, "kinds": kinds}
 
 
 def filled(text: str) -> str:
