@@ -172,6 +172,7 @@ def test_errors_as_json(city, call):
     assert len(content["faults"]) == 3
 
 
+@pytest.mark.slow
 def test_new_validate_and_run(tmp_path, call):
     folder = tmp_path / "mycity"
     code, out, _ = call("new", folder)
@@ -192,6 +193,7 @@ def test_new_validate_and_run(tmp_path, call):
     assert code == 6
 
 
+@pytest.mark.slow
 def test_another_week_and_another_setting_without_editing(city, call, tmp_path):
     out_folder = tmp_path / "elsewhere"
     code, out, err = call(
@@ -275,6 +277,7 @@ def test_doctor_sees_the_clash(call, monkeypatch):
     assert "pip uninstall highspy" in out
 
 
+@pytest.mark.slow
 def test_bench_prints_the_contract(call):
     code, out, _ = call("bench", "allocate", "--cells", 400, "--units", 12, "--districts", 4, "--repeats", 2, "--json")
     assert code == 0
@@ -315,6 +318,7 @@ def test_validate_finds_what_run_would(city, call, old, new, words):
     assert words in err
 
 
+@pytest.mark.slow
 def test_nothing_after_the_week_has_any_say(city):
     """Events after the planned week, of a new kind and in any number, change no byte of the plan."""
     from allocator import pipeline
@@ -332,6 +336,7 @@ def test_nothing_after_the_week_has_any_say(city):
     assert (after.surface.mean == before.surface.mean).all()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_at_any_point_leaves_nothing(city, kill):

@@ -191,6 +191,7 @@ def test_a_late_report_leaves_the_whole_fold_alone_and_a_future_event_only_its_c
     assert (future.sums["events"][0, :, 0] == before.sums["events"][0, :, 0] + 50).all()
 
 
+@pytest.mark.slow
 def test_threads_and_processes_give_the_same_bits(panel, card, harm):
     with ThreadPoolExecutor(2) as pool:
         equal(card, al.backtest(panel, folds=FOLDS, options=OPTIONS, harm=harm, executor=pool))

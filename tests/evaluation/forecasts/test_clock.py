@@ -1,7 +1,6 @@
 """How well a backtest says when: sums of log shares against their plain definition."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ from allocator import evaluation
 from allocator.config import BoostedOptions, RiskSection
 from allocator.domain import Panel, Tessellation, hours_of
 from allocator.evaluation.forecasts.clock import FIRST_WATCH, WATCH_HOURS, Clocked
-from allocator.evaluation.forecasts.folds import Asked, Fold, design_of
 from allocator.risk.profile import fit_profile
 from allocator.synthetic.ground import TIMEZONE
 
@@ -30,11 +28,10 @@ def card(panel):
 def test_log_shares_are_those_of_the_hours_and_watches_of_the_events(panel):
     week = panel.until(panel.stop_day).stop_day
     cutoff = week.fromordinal(week.toordinal() - 7)
-    design, fold = design_of(panel, Asked(options=OPTIONS)), Fold(0, cutoff)
     known = panel.until(cutoff)
     profile = fit_profile(known.netted)
     hours = profile.of(hours_of(cutoff, days=7, timezone=TIMEZONE))[0].astype(np.float64)
-    found = Clocked.of(panel, SimpleNamespace(profile=profile), design, fold)
+    found = Clocked.of(panel, profile, 7)
     rows, first = panel.netted, panel.day_index(cutoff)
     mine = np.flatnonzero((rows.day >= first) & (rows.minute >= 0))
     assert len(found.kind) == len(mine)

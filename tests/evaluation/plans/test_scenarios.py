@@ -31,8 +31,8 @@ from allocator.planning.allocation.solve import solve
 from allocator.report.studies.scenarios import frontier_png, scenarios_page
 from planning_city import roster_of, square_city, surface_of
 
-CITY = square_city(12, 6)
-ROSTER = roster_of(14, city=CITY, days=3)
+CITY = square_city(10, 5)
+ROSTER = roster_of(12, city=CITY, days=2)
 SURFACE = surface_of(CITY, ROSTER, seed=4)
 OPTIONS = ScenariosSection(staff=(-0.1, -0.2, -0.3, 0.1), equity_within=(0.5, 0.3, 0.1), harm={"THEFT": 2.0})
 
@@ -114,18 +114,18 @@ def test_another_target_is_covered_better_at_the_cost_of_the_first(found):
 
 def test_what_cannot_be_planned_is_named_and_does_not_stop_the_others():
     full = StaffingSection(default_minimum=1)
-    roster = roster_of(9, city=CITY, days=3)
+    roster = roster_of(8, city=CITY, days=2)
     setting = dataclasses.replace(setting_of(full), roster=roster)
     found = compare_scenarios(SURFACE, setting, ScenariosSection(staff=(-0.1, -0.5), equity_within=(0.3,)))
     half = rows_of(found, STAFF).iloc[1]
     assert half["status"] == INFEASIBLE
-    assert "needs at least 6 units" in half["conflict"]
+    assert "needs at least 5 units" in half["conflict"]
     assert np.isnan(half["harm_covered"])
     assert found.frame["status"].iloc[0] == PLANNED
     said = " ".join(found.summary().split())
     assert "-50% unit-shifts: no plan: shift" in said
     assert len(frontier_png(found)) > 1000
-    assert "needs at least 6 units" in scenarios_page(found, b"", title="x")
+    assert "needs at least 5 units" in scenarios_page(found, b"", title="x")
     json.dumps(found.figures(), allow_nan=False)
 
 

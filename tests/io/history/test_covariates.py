@@ -538,6 +538,7 @@ def job_with_covariates(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_a_job_names_its_covariates_and_they_are_hashed_used_and_told(job_with_covariates, tmp_path):
     job = read_job(job_with_covariates)
     assert dict(input_files(job))["risk.covariates.0.file"] == str(job_with_covariates.parent / "bars.csv")

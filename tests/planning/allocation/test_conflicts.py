@@ -267,6 +267,7 @@ def test_a_job_without_a_plan_ends_with_its_limits_and_softens_on_request(job, d
     assert "SOFTENED PLAN" in json.loads((place / "summary.json").read_text("utf-8"))["values"]["stamp"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("days", [3, 5])
 def test_days_running_hold_in_a_whole_city(job, days):
     limited = job.model_copy(update={"allocation": job.allocation.model_copy(update={"max_days_running": days})})

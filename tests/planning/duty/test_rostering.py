@@ -160,7 +160,7 @@ def wishes(roster, *, wanted=1, **options) -> DutyWishes:
         "max_hours": st.sampled_from([30.0, 48.0, 168.0]), "balance": st.sampled_from([0.0, 2.0]),
     }),
 )  # fmt: skip
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_no_rule_is_ever_broken(seed, units, first, rest, options):
     rng = np.random.default_rng(seed)
     roster = roster_of([f"U{u}" for u in range(units)], days=8, first_day=first)
