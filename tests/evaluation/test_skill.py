@@ -40,14 +40,16 @@ def test_each_window_is_scored_by_the_stack_that_the_others_gave():
     rates = {name: (truth * rng.lognormal(0, 0.3, truth.shape)).astype(np.float32) for name in ("a", "b", "c")}
     covered = np.ones((6, 2), bool)
     covered[2, 1] = False
-    made = HoldOut(actual, rates, covered).stacked_elsewhere("a")
+    made = HoldOut(actual, rates, covered).blended_elsewhere("a")
     for window in range(6):
         others = np.arange(6) != window
-        weights = HoldOut(
-            actual[others], {name: rate[others] for name, rate in rates.items()}, covered[others]
-        ).stack("a")  # fmt: skip
-        twin = sum(weights[:, n, None] * rate[window] for n, rate in enumerate(rates.values()))
+        rest = HoldOut(actual[others], {name: rate[others] for name, rate in rates.items()}, covered[others])
+        twin = rest.blend("a").of({name: rate[window].astype(float) for name, rate in rates.items()})
         np.testing.assert_allclose(made[window], twin, rtol=1e-6)
+
+
+def told(held, blend):
+    return blend.of({name: rate.astype(float) for name, rate in held.rates.items()})
 
 
 def test_a_lucky_choice_shows_no_skill():
@@ -60,10 +62,10 @@ def test_a_lucky_choice_shows_no_skill():
         past, next_week = slice(0, 6), slice(6, 7)
         held = HoldOut(actual[past], {name: rate[past] for name, rate in rates.items()}, np.ones((6, 1), bool))
         fresh = HoldOut(actual[next_week], {n: rate[next_week] for n, rate in rates.items()}, np.ones((1, 1), bool))
-        weights = held.stack("0")
+        blend = held.blend("0")
         for scores, who, made in (
-            (lucky, held, held.stacked(weights)), (honest, held, held.stacked_elsewhere("0")),
-            (later, fresh, fresh.stacked(weights)),
+            (lucky, held, told(held, blend)), (honest, held, held.blended_elsewhere("0")),
+            (later, fresh, told(fresh, blend)),
         ):  # fmt: skip
             gained = gains(who.actual, made, who.rates["0"], who.covered, area_km2=np.ones(60))
             scores.append(gained["loglik"].difference)

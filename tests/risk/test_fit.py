@@ -146,7 +146,7 @@ def test_every_model_of_the_registry_keeps_the_contract(panel, model):
 
 def test_auto_is_no_less_likely_than_the_likeliest_model_of_each_kind(fitted):
     skill = fitted.skill().set_index("kind")
-    own = fitted.hold_out.stacked(fitted.hold_out.stack("mixture"))
+    own = fitted.hold_out.blend("mixture").of({n: r.astype(float) for n, r in fitted.hold_out.rates.items()})
     made = HoldOut(fitted.hold_out.actual, {"auto": own}, fitted.hold_out.covered)
     for row, kind in enumerate(fitted.panel.kinds):
         assert made.loglik("auto", row) >= skill.loc[kind, list(risk.CANDIDATES)].max() - 1e-6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
@@ -19,6 +20,7 @@ from allocator.risk.fitted import AUTO, Fitted
 from allocator.risk.models import (
     ENGINE,
     Baseline,
+    Blend,
     Boosted,
     FittedModel,
     Glm,
@@ -28,9 +30,10 @@ from allocator.risk.models import (
     SelfExciting,
     Stack,
     baselines,
+    sharpened,
 )
 from allocator.risk.profile import ProfileOnce
-from allocator.risk.training import HeldOut, History, read_history
+from allocator.risk.training import STEP_DAYS, HeldOut, History, read_history
 
 MODELS: dict[str, Callable[[RiskSection, int], Model]] = {
     "historic_mean": partial(Baseline, baselines.historic_mean), "recent": partial(Baseline, baselines.recent),
@@ -75,7 +78,7 @@ def fit(
         Counts by period; use `panel.until(cutoff)` to hide the future.
     model : str
         A name of `MODELS`, or "auto": per kind, a stack of the `CANDIDATES` with the weights that the held-out last
-        windows give each (`HoldOut.stack`). Baselines take part, and may carry it.
+        windows give each (`HoldOut.blend`). Baselines take part, and may carry it.
     horizon : int
         Periods to forecast: days, for a daily panel. From a day to three months.
     options : RiskSection, optional
@@ -127,6 +130,7 @@ def fit_all(
         np.stack([window.actual for window in history.held_out]),
         {name: _rates(model, history.held_out, share) for name, model in fitted.items()},
         np.stack([window.covered for window in history.held_out]),
+        overlap=-(-history.training.horizon // STEP_DAYS),
     )
     notes = _notes(panel, days, history, covariates)
     now = cache(lambda name: fitted[name].rate(history.present))  # only of models that are chosen
@@ -162,18 +166,22 @@ def _fitted(
     rest: Mapping[str, Any],
 ) -> Fitted:  # fmt: skip
     shown = CANDIDATES if model == AUTO else dict.fromkeys([*COMPARED, model])
-    own = HoldOut(hold_out.actual, {name: hold_out.rates[name] for name in shown}, hold_out.covered)
-    names, n_kinds = list(own.rates), len(rest["panel"].kinds)
-    alone = np.tile(np.array([float(name == model) for name in names]), (n_kinds, 1))
-    weights = own.stack(ENGINE[0]) if model == AUTO else alone
-    used = np.flatnonzero(weights.any(axis=0))
-    stack = Stack({names[column]: fitted[names[column]] for column in used}, weights[:, used])
-    parts = stack.parts({name: now(name) for name in stack.models})
-    rate = np.sum(list(parts.values()), axis=0)
-    ours = np.sum([parts.get(name, np.zeros_like(rate)) for name in ENGINE], axis=0)
-    cells, districts, whole = dispersions(own, own.stacked(weights), rest["panel"].city, rest["history"])
+    own = dataclasses.replace(hold_out, rates={name: hold_out.rates[name] for name in shown})
+    if model == AUTO:
+        blend = own.blend(ENGINE[0])
+    else:
+        alone = np.array([float(name == model) for name in own.rates])
+        blend = Blend(np.tile(alone, (len(rest["panel"].kinds), 1)), np.ones(len(rest["panel"].kinds)))
+    used = {name: column for column, name in enumerate(own.rates) if blend.weights[:, column].any()}
+    weights = blend.weights[:, list(used.values())]
+    stack = Stack({name: fitted[name] for name in used}, weights, blend.power)
+    parts = stack.parts({name: now(name) for name in used})
+    mixed = np.sum(list(parts.values()), axis=0)
+    ours = np.sum([parts.get(name, np.zeros_like(mixed)) for name in ENGINE], axis=0)
+    told = blend.of({name: rate.astype(np.float64) for name, rate in own.rates.items()})
+    cells, districts, whole = dispersions(own, told, rest["panel"].city, rest["history"])
     return Fitted(
-        stack=stack, rate=rate, following=(ours / rate).astype(np.float32), dispersion=cells,
+        stack=stack, rate=sharpened(mixed, blend.power), following=(ours / mixed).astype(np.float32), dispersion=cells,
         district_dispersion=districts, city_dispersion=whole, hold_out=own, model=model, **rest,
     )  # fmt: skip
 

@@ -109,10 +109,10 @@ class Fitted:
     def honest_rates(self) -> npt.NDArray[np.float32]:
         """What was expected in the held-out windows, (n_windows, n_kinds, n_cells) float32.
 
-        Of "auto" by the stack that the other windows gave, so that no window scores what it chose itself.
+        Of "auto" by the blend that the other windows gave, so that no window scores what it chose itself.
         """
         if self.model == AUTO:
-            return self.hold_out.stacked_elsewhere(ENGINE[0])
+            return self.hold_out.blended_elsewhere(ENGINE[0])
         return np.asarray(self.hold_out.rates[self.model])
 
     def model_text(self) -> str:
@@ -127,8 +127,12 @@ class Fitted:
 
     @property
     def scored(self) -> dict[str, npt.NDArray[np.float32]]:
-        """Rates of the held-out windows by model: that of the forecast first, by its own name, then single models."""
-        return {self.model: self.honest_rates, **self.hold_out.rates}
+        """Rates of the held-out windows by model: that of the forecast first, by its own name, then single models.
+
+        0 where the source does not cover a kind.
+        """
+        told = {self.model: self.honest_rates} | {n: r for n, r in self.hold_out.rates.items() if n != self.model}
+        return {name: self.hold_out.counted(rate) for name, rate in told.items()}
 
     @cached_property
     def profile_before(self) -> Profile:
@@ -232,7 +236,7 @@ class _Explainer:
         fitted, view = self.fitted, self.fitted.history.present
         rows = cells.astype(np.int64)
         sources, shares = fitted.stack.sources(view, rows)
-        groups, changes = fitted.stack.contributions(view, rows, shares.sum(axis=2))
+        groups, changes = fitted.stack.contributions(view, rows, shares.sum(axis=2), fitted.rate[:, rows])
         panel = fitted.panel
         near = near_counts(panel, day=panel.n_days, days=REASON_DAYS, radius_m=REASON_METRES)
         return Reasons(

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+import naive
 from allocator import risk
 from allocator.config import BoostedOptions, RiskSection
 from allocator.domain import Panel, Tessellation
-from allocator.risk.models import HoldOut, Stack
-from allocator.risk.models.hold_out import GUARD, LEAST
+from allocator.risk.models import HoldOut, Stack, sharpened
+from allocator.risk.models.hold_out import GUARD, LEAST, POWER_SD, POWERS
+from allocator.risk.models.stack import CONTRAST
 
 OPTIONS = RiskSection(train_weeks=30, holdout_weeks=4, boosted=BoostedOptions(rounds=40, rows=40_000))
 USED = ("mixture", "boosted", "kde", "empirical_bayes")
@@ -57,7 +59,7 @@ def test_the_weights_have_the_greatest_guarded_likelihood(seed):
     truth, rates = halves(rng)
     rates["noise"] = truth * rng.lognormal(0, 0.5, truth.shape)
     held = hold_out(rng, truth, rates)
-    weights = held.stack("west")
+    weights = held.blend("west").weights
     assert weights.sum() == pytest.approx(1.0)
     np.testing.assert_allclose(weights[0], guarded(held), atol=0.01)
 
@@ -67,10 +69,10 @@ def test_models_that_know_different_places_go_together_and_equal_ones_do_not():
     for seed in range(20):
         rng = np.random.default_rng(seed)
         truth, rates = halves(rng)
-        weights = hold_out(rng, truth, rates).stack("west")[0]
+        weights = hold_out(rng, truth, rates).blend("west").weights[0]
         together += int((weights > 0.1).all())
         alike = {name: truth * rng.lognormal(0, 0.02, truth.shape) for name in "abcd"}
-        alone += int(hold_out(rng, truth, alike).stack("a")[0].max() == 1.0)
+        alone += int(hold_out(rng, truth, alike).blend("a").weights[0].max() == 1.0)
     assert together == 20
     assert alone >= 17
 
@@ -81,12 +83,12 @@ def test_few_events_leave_the_likeliest_model_alone_and_none_the_first():
     held = hold_out(rng, truth, rates)
     assert 0 < held.actual.sum() < 10
     best = max(rates, key=lambda name: held.loglik(name, 0))
-    assert dict(zip(rates, held.stack("west")[0], strict=True))[best] > 1 - GUARD * LEAST
+    assert dict(zip(rates, held.blend("west").weights[0], strict=True))[best] > 1 - GUARD * LEAST
     nothing = HoldOut(held.actual * 0, held.rates, held.covered)
-    np.testing.assert_array_equal(nothing.stack("east"), [[0.0, 1.0]])
+    np.testing.assert_array_equal(nothing.blend("east").weights, [[0.0, 1.0]])
     hidden = HoldOut(held.actual, held.rates, np.zeros_like(held.covered))
-    np.testing.assert_array_equal(hidden.stack("east"), [[0.0, 1.0]])
-    np.testing.assert_array_equal(hidden.stacked_elsewhere("east"), held.rates["east"])
+    np.testing.assert_array_equal(hidden.blend("east").weights, [[0.0, 1.0]])
+    np.testing.assert_array_equal(hidden.blended_elsewhere("east"), held.rates["east"])
 
 
 def test_windows_that_the_source_does_not_cover_count_nowhere():
@@ -98,7 +100,48 @@ def test_windows_that_the_source_does_not_cover_count_nowhere():
     wild[2] = 50.0
     kept = covered[:, 0]
     part = HoldOut(held.actual[kept], {name: rate[kept] for name, rate in held.rates.items()}, covered[kept])
-    np.testing.assert_array_equal(HoldOut(wild, held.rates, covered).stack("west"), part.stack("west"))
+    np.testing.assert_array_equal(HoldOut(wild, held.rates, covered).blend("west").weights, part.blend("west").weights)
+
+
+def test_the_power_is_the_likeliest_of_the_places_and_stays_1_where_nothing_is_gained():
+    """Models that say too little of how places differ are sharpened, by the plain formula; right ones are not."""
+    sharp = right = 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        truth = truth_of(rng, events=4000.0)
+        flat = truth ** (1 / 1.1)
+        held = hold_out(rng, truth, {"one": flat * truth.sum() / flat.sum()})
+        power = held.blend("one").power[0]
+        sharp += int(power > 1.0)
+        counts, rates = held.actual[:, 0].astype(float), held.rates["one"][:, 0].astype(float)
+        scores = [
+            sum(naive.poisson_loglik(n, x**p * x.sum() / (x**p).sum()) for n, x in zip(counts, rates, strict=True))
+            - 0.5 * ((p - 1) / POWER_SD) ** 2 for p in POWERS
+        ]  # fmt: skip
+        assert power in (1.0, POWERS[int(np.argmax(scores))])
+        right += int(hold_out(rng, truth, {"one": truth}).blend("one").power[0] == 1.0)
+    assert sharp == 10
+    assert right >= 8
+
+
+def test_windows_that_share_days_are_left_out_together():
+    """Of windows of four weeks a week apart only those three or more away from a window may choose for it."""
+    rng = np.random.default_rng(3)
+    truth, rates = halves(rng)
+    weekly = rng.poisson(truth[None] / 4, (12, *truth.shape))
+    actual = np.stack([weekly[n : n + 4].sum(axis=0) for n in range(9)]).astype(np.float32)
+    told = {name: rate[None].repeat(9, axis=0).astype(np.float32) for name, rate in rates.items()}
+    held = HoldOut(actual, told, np.ones((9, 1), bool), overlap=4)
+    first = held.blended_elsewhere("west")
+    for part in np.array_split(np.arange(9), 6):
+        others = [n for n in range(9) if np.abs(n - part).min() >= 4]
+        few = HoldOut(
+            actual[others], {name: rate[others] for name, rate in told.items()}, np.ones((len(others), 1), bool), 4
+        )
+        twin = few.blend("west").of({name: rate[part].astype(float) for name, rate in told.items()})
+        np.testing.assert_allclose(first[part], twin, rtol=1e-6)
+    short = HoldOut(actual[:3], {name: rate[:3] for name, rate in told.items()}, np.ones((3, 1), bool), overlap=4)
+    np.testing.assert_array_equal(short.blended_elsewhere("west"), told["west"][:3])
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +150,9 @@ def several(synthetic_city, synthetic_events):
     return risk.fit_all(panel, USED, options=OPTIONS)
 
 
-def stack_of(several, weights):
+def stack_of(several, weights, power=None):
     models = {name: several[name].stack.models[name] for name in USED}
-    return Stack(models, np.asarray(weights, float))
+    return Stack(models, np.asarray(weights, float), np.ones(len(weights)) if power is None else power)
 
 
 def test_the_parts_of_a_stack_add_up_to_its_rate(several):
@@ -120,17 +163,25 @@ def test_the_parts_of_a_stack_add_up_to_its_rate(several):
     n_kinds = len(fitted.panel.kinds)
     rng = np.random.default_rng(0)
     pure = np.eye(4)[np.arange(n_kinds) % 4]
-    for weights in (rng.dirichlet(np.ones(4), n_kinds), pure, np.tile([0.3, 0.0, 0.7, 0.0], (n_kinds, 1))):
-        stack = stack_of(several, weights)
-        expected = sum(stack.parts(rates).values())[:, cells]
-        twin = sum(weights[:, n, None] * rates[name][:, cells] for n, name in enumerate(USED))
-        np.testing.assert_allclose(expected, twin)
+    for weights, power in itertools.product(
+        (rng.dirichlet(np.ones(4), n_kinds), pure, np.tile([0.3, 0.0, 0.7, 0.0], (n_kinds, 1))),
+        (np.ones(n_kinds), np.where(np.arange(n_kinds) % 2, 1.06, 1.0)),
+    ):
+        stack = stack_of(several, weights, power)
+        mixed = sum(stack.parts(rates).values())
+        twin = sum(weights[:, n, None] * rates[name] for n, name in enumerate(USED))
+        np.testing.assert_allclose(mixed, twin)
+        rate = sharpened(mixed, power)
+        np.testing.assert_allclose(rate.sum(axis=1), mixed.sum(axis=1))
+        twin = twin ** power[:, None]
+        np.testing.assert_allclose(rate, twin * (mixed.sum(axis=1) / twin.sum(axis=1))[:, None])
         names, shares = stack.sources(view, cells)
         assert len(set(names)) == len(names)
         before = shares.sum(axis=2)
-        groups, changes = stack.contributions(view, cells, before)
+        groups, changes = stack.contributions(view, cells, before, rate[:, cells])
         assert changes.shape == (n_kinds, len(cells), len(groups))
-        np.testing.assert_allclose(before * np.exp(changes.sum(axis=2)), expected, rtol=1e-9)
+        assert (CONTRAST in groups) == bool((power != 1).any())
+        np.testing.assert_allclose(before * np.exp(changes.sum(axis=2)), rate[:, cells], rtol=1e-9)
 
 
 def test_a_stack_is_led_by_its_greatest_weight(several):
@@ -155,9 +206,10 @@ def test_auto_is_the_stack_of_what_its_hold_out_gave(synthetic_city, synthetic_e
     panel = Panel.from_events(synthetic_events, Tessellation.squares(synthetic_city.area, 300))
     fitted = risk.fit_all(panel, [risk.AUTO, *risk.CANDIDATES], options=OPTIONS)
     auto = fitted[risk.AUTO]
-    weights = auto.hold_out.stack("mixture")
+    blend = auto.hold_out.blend("mixture")
+    weights = blend.weights
     twin = sum(weights[:, n, None] * fitted[name].rate for n, name in enumerate(risk.CANDIDATES))
-    np.testing.assert_allclose(auto.rate, twin)
+    np.testing.assert_allclose(auto.rate, sharpened(twin, blend.power))
     ours = [list(risk.CANDIDATES).index(name) for name in ("mixture", "boosted")]
     follows = sum(weights[:, n, None] * fitted[risk.CANDIDATES[n]].rate for n in ours) / twin
     np.testing.assert_allclose(auto.following, follows, rtol=1e-5, atol=1e-7)

@@ -16,6 +16,9 @@ from allocator.risk.training import Training
 ENGINE = ("mixture", "boosted")
 """The models that are ours, whose rates follow the mixture's histories; all others of the registry are baselines."""
 
+CONTRAST = "contrast between places, by the last weeks"
+"""What the power of a stack adds, in reasons."""
+
 
 class Model(Protocol):
     """A model is fitted on the rows of past windows."""
@@ -36,7 +39,7 @@ class FittedModel(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """Rates of models, weighted and added up; one model alone is a stack of weight 1.
+    """Rates of models, weighted, added up and raised to a power; one model alone is a stack of weight 1 and power 1.
 
     Parameters
     ----------
@@ -44,10 +47,13 @@ class Stack:
         Those with a weight in any kind.
     weights : (n_kinds, n_models) float64
         Not below 0; of each kind they add up to 1.
+    power : (n_kinds,) float64
+        See `hold_out.Blend`.
     """
 
     models: Mapping[str, FittedModel]
     weights: Floats
+    power: Floats
 
     @property
     def leaders(self) -> tuple[str, ...]:
@@ -65,19 +71,20 @@ class Stack:
         return {name: self.weights[:, n, None] * rates[name] for n, name in enumerate(self.models)}
 
     def sources(self, view: View, cells: Ints) -> tuple[tuple[str, ...], Floats]:
-        """Return the parts of the rate before boosting of chosen cells, (n_kinds, n, n_sources), and their names."""
+        """Return parts of the rates before boosting and power, (n_kinds, n, n_sources), and their names."""
         told = [model.sources(view, cells) for model in self.models.values()]
         names = tuple(dict.fromkeys(label for labels, _ in told for label in labels))
         values = np.zeros((len(self.weights), len(cells), len(names)))
         for weight, (labels, parts) in zip(self.weights.T, told, strict=True):
-            values[:, :, [names.index(label) for label in labels]] += weight[:, None, None] * parts
+            for n, label in enumerate(labels):  # one by one: memories of nearly equal length share a name
+                values[:, :, names.index(label)] += weight[:, None] * parts[:, :, n]
         return names, values
 
-    def contributions(self, view: View, cells: Ints, before: Floats) -> tuple[tuple[str, ...], Floats]:
-        """Return what the trees add to the log rate of chosen cells, and to what groups of features it is due.
+    def contributions(self, view: View, cells: Ints, before: Floats, rate: Floats) -> tuple[tuple[str, ...], Floats]:
+        """Return what trees and power add to the log rate of chosen cells, by what it is due to.
 
         Trees that multiply their own model's rate by exp(t) move that of the stack by less. Each group's part of t
-        shrinks alike, so that all add up to log(rate) - log(before).
+        shrinks alike, and the power adds the rest, so that all add up to log(rate) - log(before).
 
         Parameters
         ----------
@@ -86,14 +93,24 @@ class Stack:
         cells : (n,) int
             The cells.
         before : (n_kinds, n) float64
-            The rates before boosting: the sums of `sources`.
+            The rates before boosting and power: the sums of `sources`.
+        rate : (n_kinds, n) float64
+            The rates.
 
         Returns
         -------
         names : tuple of str
-            None without trees.
+            None without trees and powers.
         parts : (n_kinds, n, n_groups) float64
         """
+        groups, changes = self._trees(view, cells, before)
+        if (self.power == 1.0).all():
+            return groups, changes
+        rest = np.log(rate / np.maximum(before, 1e-300)) - changes.sum(axis=2)
+        rest[self.power == 1.0] = 0.0
+        return (*groups, CONTRAST), np.concatenate([changes, rest[:, :, None]], axis=2)
+
+    def _trees(self, view: View, cells: Ints, before: Floats) -> tuple[tuple[str, ...], Floats]:
         boosted = self.models.get("boosted")
         if not isinstance(boosted, FittedBoosted):
             return (), np.zeros((len(self.weights), len(cells), 0))
