@@ -61,11 +61,12 @@ def kinds() -> str:
     for section in re.split(r"^## ", text, flags=re.M)[1:]:
         city, weeks = section.splitlines()[0], int(re.search(r"^(\d+) weeks", section, flags=re.M)[1])
         for row in rows_of(section, "harm"):
-            if row["harm"] == "as above":
+            if not row["harm"].endswith(" alone"):
                 continue
             events = int(row["events"].replace(",", "")) / weeks
             gains = [row[f"allocator minus {name}, points [95 %]"] for name in ("last_year", "all_history")]
-            lines.append(f"| {city}: {row['harm']} | {events:,.0f} | {row['allocator met']} | {' | '.join(gains)} |")
+            kind = row["harm"].removesuffix(" alone").lower().replace("_", " ")
+            lines.append(f"| {city}: {kind} | {events:,.0f} | {row['allocator met']} | {' | '.join(gains)} |")
     return "\n".join(lines)
 
 

@@ -99,9 +99,20 @@ def test_the_truth_gains_over_even_rates_and_equals_gain_nothing():
     assert "no clear difference" in gain_words(vars(same["hit_rate"]))
 
 
+def test_windows_that_share_days_count_as_one():
+    """Six windows of four weeks a week apart are not six weeks: nothing is called better by them."""
+    _, truth, actual = draw(3)
+    even, covered, area = np.full_like(truth, truth.mean()), np.ones((6, 2), bool), np.ones(40)
+    assert gains(actual, truth, even, covered, area_km2=area)["loglik"].verdict == BETTER
+    assert gains(actual, truth, even, covered, area_km2=area, overlap=4)["loglik"].verdict == UNKNOWN
+
+
 def test_few_windows_or_events_tell_nothing():
     _, truth, actual = draw(2)
     area = np.ones(40)
+    one = gains(actual[:1], truth[:1], truth[:1] * 2, np.ones((1, 2), bool), area_km2=area)["loglik"]
+    assert np.isnan([one.low, one.high]).all()
+    assert "[" not in gain_words(vars(one))
     few = gains(actual[:3], truth[:3], truth[:3] * 2, np.ones((3, 2), bool), area_km2=area)
     assert few["loglik"].verdict == UNKNOWN
     none = gains(actual * 0, truth, truth, np.ones((6, 2), bool), area_km2=area)

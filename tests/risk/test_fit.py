@@ -153,6 +153,21 @@ def test_auto_is_no_less_likely_than_the_likeliest_model_of_each_kind(fitted):
         assert fitted.chosen[row] == next(iter(fitted.stack.of(row)))
 
 
+def test_a_kind_without_events_in_the_weeks_held_back_is_told(panel):
+    quiet = ~((panel.kind == 0) & (panel.day >= panel.n_days - 35))
+    names = [name for name in ("day", "minute", "cell", "kind", "count") if getattr(panel, name) is not None]
+    fitted = risk.fit(
+        dataclasses.replace(panel, **{name: getattr(panel, name)[quiet] for name in names}), options=OPTIONS
+    )
+    assert f"no {panel.kinds[0]} in the weeks held back" in " ".join(told.text for told in fitted.notes)
+    assert fitted.stack.of(0) == {"mixture": 1.0}
+
+
+def test_windows_that_share_days_are_known(panel):
+    for horizon, overlap in ((1, 1), (7, 1), (10, 2), (28, 4)):
+        assert risk.fit(panel, "historic_mean", horizon, options=OPTIONS).hold_out.overlap == overlap
+
+
 def test_the_default_forecast_beats_the_baselines_and_nears_the_truth(fitted, synthetic_city, panel):
     skill = fitted.skill().set_index("kind").loc["all"]
     assert max(skill["mixture"], skill["boosted"]) > max(skill[name] for name in risk.CANDIDATES[:-2])

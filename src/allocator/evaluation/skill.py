@@ -39,7 +39,9 @@ class Gain:
     verdict: str
 
 
-def gains(actual: Floats, rates: Floats, yardstick: Floats, covered: Bools, *, area_km2: Floats) -> dict[str, Gain]:
+def gains(
+    actual: Floats, rates: Floats, yardstick: Floats, covered: Bools, *, area_km2: Floats, overlap: int = 1
+) -> dict[str, Gain]:  # fmt: skip
     """Return what a forecast gained in log-likelihood per event, and in events of the top 1 % of the area.
 
     Parameters
@@ -50,6 +52,8 @@ def gains(actual: Floats, rates: Floats, yardstick: Floats, covered: Bools, *, a
         Kinds that the source covers in each window; the others count nowhere.
     area_km2 : (n_cells,) float64
         Areas.
+    overlap : int
+        Windows in a row that share days.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def gains(actual: Floats, rates: Floats, yardstick: Floats, covered: Bools, *, a
         sums[f"{name}_loglik"] = (events * logs - expected).sum(axis=(1, 2))
         cases = [Case(n, r, area_km2) for n, r in zip(events.sum(axis=1), expected.sum(axis=1), strict=True)]
         sums[f"{name}_hit_rate"] = np.array([place_sums(case, np.array([_SHARE]))["hits"][0] for case in cases])
-    return _gains(sums, ("loglik", "hit_rate"))
+    return _gains(sums, ("loglik", "hit_rate"), overlap)
 
 
 def clock_gains(panel: Panel, profile: Profile) -> dict[str, Gain]:
@@ -94,18 +98,21 @@ def clock_gains(panel: Panel, profile: Profile) -> dict[str, Gain]:
         for who, name in (("own", ""), ("plain", "_city")):
             logs = np.log(np.maximum(shares[name][row, clocked.kind] * weeks, 1e-12))  # of the event's own week
             sums[f"{who}_{span}"] = np.asarray(np.bincount(clocked.week, logs, minlength=weeks), np.float64)
-    return _gains(sums, ("watch", "hour"))
+    return _gains(sums, ("watch", "hour"), 1)
 
 
-def _gains(sums: dict[str, Floats], names: tuple[str, ...]) -> dict[str, Gain]:
+def _gains(sums: dict[str, Floats], names: tuple[str, ...], overlap: int) -> dict[str, Gain]:
     n_windows = len(sums["events"])
-    drawn = resample(sums, block_weights(n_windows, block_length(n_windows), draws=_DRAWS, seed=0))
-    return {name: _gain(name, sums, drawn, n_windows) for name in names}
-
-
-def _gain(name: str, sums: dict[str, Floats], drawn: dict[str, Floats], n_windows: int) -> Gain:
-    events = float(sums["events"].sum())
-    own, plain = (float(ratio(sums[f"{who}_{name}"].sum(), np.asarray(events))) for who in ("own", "plain"))
-    low, high = interval(ratio(drawn[f"own_{name}"] - drawn[f"plain_{name}"], drawn["events"])[:, None])
-    bounds = float(low[0]), float(high[0])
-    return Gain(own, plain, own - plain, *bounds, verdict(*bounds, n_folds=n_windows, events=events))
+    length = block_length(n_windows, overlap=overlap)
+    drawn = resample(sums, block_weights(n_windows, length, draws=_DRAWS, seed=0))
+    made = {}
+    for name in names:
+        events = float(sums["events"].sum())
+        own, plain = (float(ratio(sums[f"{who}_{name}"].sum(), np.asarray(events))) for who in ("own", "plain"))
+        low, high = interval(ratio(drawn[f"own_{name}"] - drawn[f"plain_{name}"], drawn["events"])[:, None])
+        bounds = (
+            (float(low[0]), float(high[0])) if n_windows > length else (np.nan, np.nan)
+        )  # one block tells no spread
+        word = verdict(*bounds, n_folds=n_windows // overlap, events=events)
+        made[name] = Gain(own, plain, own - plain, *bounds, word)
+    return made

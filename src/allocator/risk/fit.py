@@ -33,7 +33,7 @@ from allocator.risk.models import (
     sharpened,
 )
 from allocator.risk.profile import ProfileOnce
-from allocator.risk.training import STEP_DAYS, HeldOut, History, read_history
+from allocator.risk.training import HeldOut, History, read_history
 
 MODELS: dict[str, Callable[[RiskSection, int], Model]] = {
     "historic_mean": partial(Baseline, baselines.historic_mean), "recent": partial(Baseline, baselines.recent),
@@ -130,7 +130,7 @@ def fit_all(
         np.stack([window.actual for window in history.held_out]),
         {name: _rates(model, history.held_out, share) for name, model in fitted.items()},
         np.stack([window.covered for window in history.held_out]),
-        overlap=-(-history.training.horizon // STEP_DAYS),
+        overlap=_overlap(history),
     )
     notes = _notes(panel, days, history, covariates)
     now = cache(lambda name: fitted[name].rate(history.present))  # only of models that are chosen
@@ -178,12 +178,22 @@ def _fitted(
     parts = stack.parts({name: now(name) for name in used})
     mixed = np.sum(list(parts.values()), axis=0)
     ours = np.sum([parts.get(name, np.zeros_like(mixed)) for name in ENGINE], axis=0)
-    told = blend.of({name: rate.astype(np.float64) for name, rate in own.rates.items()})
-    cells, districts, whole = dispersions(own, told, rest["panel"].city, rest["history"])
+    expected = blend.of({name: rate.astype(np.float64) for name, rate in own.rates.items()})
+    cells, districts, whole = dispersions(own, expected, rest["panel"].city, rest["history"])
+    none = ~own.counted(own.actual).any(axis=(0, 2)) & own.covered.any(axis=0)
+    if model == AUTO and none.any():
+        told = [note("forecast.none_held_out", kind=rest["panel"].kinds[kind]) for kind in np.flatnonzero(none)]
+        rest = {**rest, "notes": (*rest["notes"], *told)}
     return Fitted(
         stack=stack, rate=sharpened(mixed, blend.power), following=(ours / mixed).astype(np.float32), dispersion=cells,
         district_dispersion=districts, city_dispersion=whole, hold_out=own, model=model, **rest,
     )  # fmt: skip
+
+
+def _overlap(history: History) -> int:
+    """Return how many held-out windows in a row share days."""
+    first, *rest = (window.view.day for window in history.held_out)
+    return -(-history.training.horizon // (rest[0] - first)) if rest else 1
 
 
 def _rates(fitted: FittedModel, held_out: Sequence[HeldOut], share: Floats | None) -> npt.NDArray[np.float32]:

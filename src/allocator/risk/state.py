@@ -11,6 +11,7 @@ from allocator.errors import DataError
 from allocator.kernels.history import decay
 from allocator.kernels.spatial import gaussian_rows
 from allocator.risk.features import REACH
+from allocator.risk.models import ENGINE
 
 
 def update_histories(
@@ -92,12 +93,15 @@ def update_surface(surface: RiskSurface, before: ForecastState, after: ForecastS
     DataError
         If the run holds no mixture to renew.
     """
-    if before.mixture_weights is None or before.following is None:
+    if before.mixture_weights is None:
         raise DataError("this run holds no mixture whose histories new events could renew: run the job again instead")
     area = np.asarray(surface.city.area_km2, np.float64)
     old, new = mixture_rates(before, area), mixture_rates(after, area)
     factor = (new / new.sum(axis=1, keepdims=True)) / (old / old.sum(axis=1, keepdims=True))
-    factor = 1.0 + np.asarray(before.following, np.float64) * (factor - 1.0)
+    follows = before.following
+    if follows is None:  # runs of before there were stacks: one model a kind
+        follows = np.array([[float(model in ENGINE)] for model in surface.models])
+    factor = 1.0 + np.asarray(follows, np.float64) * (factor - 1.0)
     mean = surface.mean.astype(np.float64)
     moved = mean * factor.T[None]
     total = moved.sum(axis=1, keepdims=True)

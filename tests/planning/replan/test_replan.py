@@ -260,6 +260,12 @@ def test_only_the_share_that_follows_the_mixture_moves(quick_run):
     expected = surface.mean * (0.5 + 0.5 * factor.T)
     expected *= surface.mean.sum(axis=1, keepdims=True) / expected.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(update_surface(surface, half, after).mean, expected, rtol=1e-5)
+    early = dataclasses.replace(before, following=None)  # saved before there were stacks: by the model of each kind
+    ours = np.isin(surface.models, ["mixture", "boosted"])
+    whole = dataclasses.replace(before, following=np.tile(ours[:, None], before.rate.shape[1]).astype(np.float32))
+    np.testing.assert_array_equal(
+        update_surface(surface, early, after).mean, update_surface(surface, whole, after).mean
+    )  # fmt: skip
 
 
 def test_a_run_without_a_mixture_says_so(quick_run):

@@ -57,7 +57,8 @@ class ForecastState:
     mixture_weights : (n_kinds, n_components) float64, optional
         Weights of the kernel mixture; None where the forecast has none.
     following : (n_kinds, n_cells) float32, optional
-        Share of each rate that follows the mixture, 0 to 1; None where the forecast has no mixture.
+        Share of each rate that follows the mixture, 0 to 1; None where the forecast has no mixture,
+        and in runs of before there were stacks.
     origin : Origin, optional
         The forecast before new events; None until there are some.
     hours : HourShares, optional

@@ -91,7 +91,7 @@ def _by_district(run: Run) -> pd.DataFrame:
 _GAINED = {
     "loglik": ("plain counts", "log-likelihood per event"),
     "hit_rate": ("plain counts", "events in the top 1 % of the area"),
-    "watch": ("the city's hours in every place", "log share of an event's watch of 8 hours"),
+    "watch": ("the city's hours in every place", "log share of an event's watch of 8 hours, where its hour is known"),
 }
 """What each gain is measured against, and in what."""
 
@@ -105,6 +105,24 @@ def stack_words(stack: Mapping[str, Mapping[str, float]]) -> str:
     if len(told) == 1:
         return next(iter(told))
     return "; ".join(f"{words} for {', '.join(kinds)}" for words, kinds in told.items())
+
+
+def power_words(power: Mapping[str, float]) -> str:
+    """Return to what power the rates of which kinds were raised, after a comma; "" where none were."""
+    told: dict[float, list[str]] = {}
+    for kind, value in power.items():
+        told.setdefault(value, []).append(kind.lower())
+    if not told:
+        return ""
+    parts = ", ".join(f"{value:g} for {', '.join(kinds)}" for value, kinds in told.items())
+    return f", raised to the power {parts}: so far apart were places in the weeks held back"
+
+
+def picked_words(values: Mapping[str, Any], windows: str) -> str:
+    """Return by what the held-out windows, called so, were scored where the model is "auto"."""
+    if values["held_out_windows"] <= -(-values["held_out_days"] // 7):  # all share days
+        return ", by the mixture: too few to choose models by"
+    return f", by the models that the other {windows} chose and weighted"
 
 
 def gain_words(gain: Mapping[str, Any]) -> str:
@@ -144,9 +162,12 @@ def skill_part(run: Run) -> Blocks:
         f"{words} {gain_words(values['skill'][name])} (against {rival})"
         for name, (rival, words) in _GAINED.items() if name in values["skill"]
     ]  # fmt: skip
-    picked = ", by the models that the other windows chose and weighted" if auto else ""
+    picked = picked_words(values, "windows") if auto else ""
+    stack = values.get("stack") or {
+        kind: {m: 1.0} for kind, m in zip(run.surface.kinds, run.surface.models, strict=True)
+    }
     words = (
-        f"The forecast uses {stack_words(values['stack'])}. It was scored on {values['held_out_events']:,} events of "
+        f"The forecast uses {stack_words(stack)}{power_words(values.get('power', {}))}. It was scored on {values['held_out_events']:,} events of "
         f"{values['held_out_windows']} windows of {values['held_out_days']} days that no model had seen{picked}."
         f" In {'; in '.join(gained)}. Most places with risk see no event in a given week: that is chance, not a fault "
         "of a unit."

@@ -27,7 +27,7 @@ from allocator.domain import (
 from allocator.evaluation import YARDSTICK, Case, clock_gains, coverage, gains, hit_rate
 from allocator.facts import Note, records
 from allocator.report.look import ONE_DAY, harm_word, mark
-from allocator.report.run.past import gain_words, stack_words
+from allocator.report.run.past import gain_words, picked_words, power_words, stack_words
 from allocator.risk import AUTO, READERS, Fitted
 
 
@@ -105,11 +105,12 @@ def with_notes(made: Figures, more: Iterable[Note], label: str) -> Figures:
 
 def _forecast_values(m: Draft) -> Figures:
     expected = m.run.surface.mean.sum(axis=(0, 1), dtype=np.float64)
-    actual, area = m.fitted.hold_out.actual.sum(axis=1), m.fitted.panel.city.area_km2
-    held, chosen = m.fitted.hold_out, m.fitted.honest_rates
-    gained = gains(held.actual, chosen, held.rates[YARDSTICK], held.covered, area_km2=area)
-    gained |= clock_gains(m.fitted.panel, m.fitted.profile_before)
-    rates = {"chosen": chosen.sum(axis=1), **{name: rate.sum(axis=1) for name, rate in held.rates.items()}}
+    held, chosen, area = m.fitted.hold_out, m.fitted.honest_rates, m.fitted.panel.city.area_km2
+    gained = gains(
+        held.actual, chosen, held.rates[YARDSTICK], held.covered, area_km2=area, overlap=held.overlap
+    ) | clock_gains(m.fitted.panel, m.fitted.profile_before)  # fmt: skip
+    actual = held.counted(held.actual).sum(axis=1)
+    rates = {name: held.counted(rate).sum(axis=1) for name, rate in {"chosen": chosen, **held.rates}.items()}
     hits = {
         name: float(np.average([hit_rate(Case(n, r, area), 0.01) for n, r in zip(actual, rate, strict=True)],
                                weights=np.maximum(actual.sum(axis=1), 1e-9)))
@@ -125,9 +126,14 @@ def _forecast_values(m: Draft) -> Figures:
         },
         "hit_rate_1_percent": hits,
         "stack": {kind: m.fitted.stack.of(row) for row, kind in enumerate(m.run.surface.kinds)},
+        "power": {
+            kind: float(power)
+            for kind, power in zip(m.run.surface.kinds, m.fitted.stack.power, strict=True)
+            if power != 1
+        },
         "skill": {"yardstick": YARDSTICK, **{name: dataclasses.asdict(one) for name, one in gained.items()}},
-        "held_out_events": int(m.fitted.hold_out.actual.sum()),
-        "held_out_windows": len(m.fitted.hold_out.actual),
+        "held_out_events": int(actual.sum()),
+        "held_out_windows": len(actual),
         "held_out_days": m.fitted.history.training.horizon,
     }
 
@@ -212,10 +218,10 @@ def _forecast_lines(m: Draft, values: Figures) -> list[tuple[str, str]]:
     others = ", ".join(f"{name} {score:.3f}" for name, score in skill.items() if name != "chosen")
     rest = ", ".join(f"{name} {hit:.1%}" for name, hit in hits.items() if name != "chosen")
     gained = values["skill"]
-    picked = ", by the models that the other weeks chose and weighted" if m.fitted.model == AUTO else ""
+    picked = picked_words(values, "weeks") if m.fitted.model == AUTO else ""
     return [
         ("forecast", f"{sum(expected.values()):,.0f} events expected ({by_kind}){harm}; model "
-                     f"{stack_words(values['stack'])}"),
+                     f"{stack_words(values['stack'])}{power_words(values['power'])}"),
         ("", f"split between shifts: {m.run.surface.profile_source}{_overlap(m)}; "
              f"harm weights: {_harm_words(m)}"),
         ("skill", f"on the {_windows(m, values)}{picked}: log-likelihood per event {skill['chosen']:.3f}, plain counts "

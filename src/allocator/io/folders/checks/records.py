@@ -23,7 +23,8 @@ class _Hits(_Held):
 
 class _Values(_Held):
     expected_events: dict[str, FiniteFloat]
-    stack: dict[str, dict[str, FiniteFloat]]
+    stack: dict[str, dict[str, FiniteFloat]] = {}
+    power: dict[str, FiniteFloat] = {}
     loglik_per_event: dict[str, FiniteFloat | None]
     hit_rate_1_percent: dict[str, FiniteFloat | None]
     held_out_events: NonNegativeInt

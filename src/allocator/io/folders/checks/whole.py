@@ -260,6 +260,7 @@ def _state(state: ForecastState, run: Run) -> Iterator[str]:
     if state.mixture_weights is not None:
         width = bands * lives * (1 if kinds == 1 else 2) + 1
         yield array_fault("forecast.mixture_weights", state.mixture_weights, "f", (kinds, width), within=(0, LARGE))
+    if state.following is not None:
         yield array_fault("forecast.following", state.following, "f", (kinds, cells), within=(0, 1 + 1e-6))
     if state.hours is not None:
         yield array_fault("hours.bins", state.hours.bins, "f", (kinds, cells, N_BINS), within=(0, 1))
