@@ -169,8 +169,8 @@ def skill_part(run: Run) -> Blocks:
     tried = f"{values['held_out_windows']} windows of {values['held_out_days']} days that no model had seen{picked}"
     words = (
         f"The forecast uses {stack_words(stack)}{power_words(values.get('power', {}))}. It was scored on "
-        f"{values['held_out_events']:,} events of {tried}. In {'; in '.join(gained)}. Most places with risk see no event "
-        "in a given week: that is chance, not a fault of a unit."
+        f"{values['held_out_events']:,} events of {tried}. In {'; in '.join(gained)}. Most places with risk see no "
+        "event in a given week: that is chance, not a fault of a unit."
     )
     formats = {"log-likelihood per event": "{:.3f}", "events in the top 1 % of the area": "{:.1%}"}
     blocks: Blocks = [Text(words), Table(table, "Held-out windows, all kinds together; higher is better.", formats)]
