@@ -78,6 +78,9 @@ def backtest(
     step: Annotated[int | None, typer.Option(min=1, help="Days between windows; by default their length.")] = None,
     models: Annotated[str | None, typer.Option(metavar="A,B", help="Models to test; by default all.")] = None,
     plans: Annotated[bool, typer.Option("--plans", help="Plan the past weeks too: the harm that plans met.")] = False,
+    by_clock: Annotated[
+        bool, typer.Option("--by-clock", help="With --plans: drive all routes, count events soon after visits.")
+    ] = False,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes; the scores do not depend on them.")] = 1,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder; by default inside output.folder.")] = None,
     week: Week = None,
@@ -92,6 +95,8 @@ def backtest(
     windows = folds or checked.evaluation.folds
     if plans:
         _only_forecasts(horizon=horizon, step=step, models=models)
+    elif by_clock:
+        raise typer.BadParameter("it goes with --plans", param_hint="--by-clock")
     target = target_of(checked, out, "{week}-plan-backtest" if plans else "{week}-backtest", overwrite=overwrite)
     # Study area, history, the windows and the folder; rosters of plans; with workers the kernels.
     stages = 3 + int(plans) + windows + int(workers > 1)
@@ -101,7 +106,7 @@ def backtest(
         def work() -> object:
             card: object
             if plans:
-                card = pipeline.backtest_plans(checked, folds=folds, executor=pool, progress=tell)
+                card = pipeline.backtest_plans(checked, folds=folds, by_clock=by_clock, executor=pool, progress=tell)
             else:
                 names = [name.strip() for name in models.split(",") if name.strip()] if models is not None else None
                 days = _horizon(checked, horizon)

@@ -27,6 +27,7 @@ from allocator.domain import (
     Reasons,
     RiskSurface,
     Roster,
+    Tessellation,
     Travel,
     empty_table,
 )
@@ -195,6 +196,29 @@ def plan_patrol(
         softened=settings.softened,
         lottery=routed.lottery,
     )
+
+
+def delivered_visits(
+    problem: AllocationProblem, blocks: npt.NDArray[np.int16], units: npt.NDArray[np.int32], *, city: Tessellation,
+    terms: RouteTerms,
+) -> Visits:  # fmt: skip
+    """Return the visits that are left of planned ones, (n_shifts, n_cells), after travel, breaks and windows.
+
+    Parameters
+    ----------
+    problem : AllocationProblem
+        Districts, shifts and gains.
+    blocks : (n_shifts, n_cells) int16
+        Planned visits.
+    units : (n_districts, n_shifts) int32
+        Units of each district.
+    city : Tessellation
+        The cells.
+    terms : RouteTerms
+        Roster, travel and settings of the routes.
+    """
+    posting = post_units(units, terms.roster, city, problem=problem)
+    return route_tasks(tasks_of(terms, blocks, posting), terms).visits
 
 
 def limits_frame(

@@ -16,14 +16,17 @@ from allocator import cli, io, pipeline
 from allocator.config import AllocationSection, BoostedOptions, Policy, RiskSection, ShiftSection, StaffingSection
 from allocator.domain import Allocation, Calls, Panel, Roster, Tessellation, Unit, shifts_of
 from allocator.errors import ConfigError, DataError, InfeasibleError, OutputError
-from allocator.evaluation.plans.backtest import PlanTerms, PlanWeek, moved_roster, prepare_week, score_week
+from allocator.evaluation.plans.backtest import PlanTerms, PlanWeek, fit_week, moved_roster, prepare_week, score_week
+from allocator.evaluation.plans.clock import ByClock
 from allocator.evaluation.plans.occurred import day_profile, occurred, past_rates
 from allocator.evaluation.plans.rivals import FORESIGHT, OURS, PLANS, even_values, level, make_plans
 from allocator.evaluation.plans.scorecard import COLUMNS, NOT_PREVENTED
 from allocator.pipeline.inputs import duty_of, ground_of
 from allocator.pipeline.studies.backtests import past_weeks
+from allocator.planning import plan_patrol
 from allocator.planning.allocation.problem import build_problem
 from allocator.planning.allocation.reduction import covered
+from allocator.planning.routes import minutes_of
 from planning_city import DAY, roster_of, square_city, surface_of
 
 OPTIONS = RiskSection(
@@ -171,7 +174,7 @@ def test_every_shift_has_the_visits_of_ours_within_the_caps(panel, weeks):
     week = weeks[-1]
     known = panel.until(week.cutoff)
     terms = dataclasses.replace(TERMS, allocation=AllocationSection(max_blocks=2))
-    surface, setting, _ = prepare_week(known, terms, week)
+    surface, setting, _ = prepare_week(known, fit_week(known, terms), terms, week)
     problem, plans = make_plans(known, surface, setting)
     for name, made in plans.items():
         np.testing.assert_array_equal(made.blocks.sum(axis=1), plans[OURS].blocks.sum(axis=1), err_msg=name)
@@ -185,7 +188,7 @@ def test_events_expected_are_those_of_the_forecast_where_a_plan_visits(panel, we
     """Of the kinds that weigh something: here all but burglary."""
     terms, week = dataclasses.replace(TERMS, harm={"BURGLARY": 0.0}), weeks[-1]
     known = panel.until(week.cutoff)
-    surface, setting, _ = prepare_week(known, terms, week)
+    surface, setting, _ = prepare_week(known, fit_week(known, terms), terms, week)
     _, plans = make_plans(known, surface, setting)
     score = score_week(panel, terms, week)
     kept = [n for n, kind in enumerate(panel.kinds) if kind != "BURGLARY"]
@@ -198,6 +201,43 @@ def test_events_expected_are_those_of_the_forecast_where_a_plan_visits(panel, we
     ours = card.scores[card.scores["plan"] == OURS]
     ratio = ours["events_visited"].sum() / ours["events_expected"].sum()
     assert f"(ratio {ratio:.3f} [" in " ".join(card.summary().split())
+
+
+def test_by_the_clock_every_plan_is_driven_and_told(panel, weeks, card):
+    """The twin counts, for each event, the minutes since the last visit of ours in its cell began."""
+    terms = dataclasses.replace(TERMS, by_clock=True)
+    found = al.plan_backtest(panel, weeks[-1:], terms=terms)
+    table = found.by_clock()
+    assert table.groupby("minutes")["plan"].apply(tuple).tolist() == [found.plans] * 4
+    ours = table[table["plan"] == OURS].set_index("minutes")
+    assert ours["seen"].is_monotonic_increasing
+    assert (ours["ratio"] == 1).all()
+    uniform = table[table["plan"] == "uniform"].set_index("minutes")
+    assert uniform.loc[120, "ratio"] > 1.5
+    assert 0.5 < ours.loc[120, "seen_over_expected"] < 2
+    assert ours.loc[60, "delivered"] <= found.scores.groupby("plan")["visits"].mean()[OURS]
+    assert "by the clock events a week after a visit in their cell had begun" in " ".join(found.summary().split())
+    json.dumps(found.figures(), allow_nan=False)
+    assert card.by_clock().empty
+    np.testing.assert_array_equal(found.sums["harm_met"], card.sums["harm_met"][-1:])
+
+    week, known = weeks[-1], panel.until(weeks[-1].cutoff)
+    fitted = fit_week(known, TERMS)
+    surface, setting, _ = prepare_week(known, fitted, TERMS, week)
+    problem, plans = make_plans(known, surface, setting)
+    plan = plan_patrol(problem, surface, week.roster, seed=TERMS.seed)
+    np.testing.assert_array_equal(
+        plans[OURS].units, plan.staffing["units_assigned"].to_numpy().reshape(problem.minimum.shape)
+    )
+    assert len(plan.visits) == found.clocked["delivered"][-1, 0]
+    events = ByClock.of(panel, known, 7, np.ones(len(panel.kinds), bool), seed=TERMS.seed)
+    starts = minutes_of(plan.visits["start"])
+    for minutes in (60, 120):
+        twin = 0
+        for cell, at in zip(events.cell, events.likely, strict=True):
+            before = starts[(plan.visits["cell"] == cell) & (starts <= at)]
+            twin += len(before) > 0 and at - before.max() < minutes
+        assert found.clocked[f"seen_{minutes}"][-1, 0] == twin
 
 
 def test_visits_are_levelled_up_and_down():
@@ -223,7 +263,7 @@ def test_visits_are_levelled_up_and_down():
 def test_uniform_values_weigh_districts_alike(panel):
     known = panel.until(panel.stop_day - dt.timedelta(days=7))
     week = week_of(panel, panel.stop_day - dt.timedelta(days=7))
-    surface, setting, _ = prepare_week(known, TERMS, week)
+    surface, setting, _ = prepare_week(known, fit_week(known, TERMS), TERMS, week)
     problem, _ = make_plans(known, surface, setting)
     value = even_values(problem, known, seed=1)
     inside = problem.district >= 0
@@ -249,7 +289,7 @@ def test_nothing_after_the_start_of_a_week_touches_its_plans(panel, weeks):
     plans = []
     for history in (panel, changed_after(panel, week.cutoff)):
         known = history.until(week.cutoff)
-        surface, setting, _ = prepare_week(known, TERMS, week)
+        surface, setting, _ = prepare_week(known, fit_week(known, TERMS), TERMS, week)
         plans.append(make_plans(known, surface, setting)[1])
     for name in PLANS:
         np.testing.assert_array_equal(plans[0][name].blocks, plans[1][name].blocks, err_msg=name)
@@ -272,7 +312,7 @@ def test_what_was_reported_too_late_touches_no_plan(panel, weeks):
     blocks = []
     for history in (told, gone):
         known = history.until(week.cutoff)
-        surface, setting, _ = prepare_week(known, TERMS, week)
+        surface, setting, _ = prepare_week(known, fit_week(known, TERMS), TERMS, week)
         blocks.append({name: made.blocks for name, made in make_plans(known, surface, setting)[1].items()})
     for name in PLANS:
         np.testing.assert_array_equal(blocks[0][name], blocks[1][name], err_msg=name)

@@ -16,16 +16,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from allocator.config import AllocationSection, Policy, RiskSection, RoutesSection, StaffingSection
-from allocator.domain import Calls, Covariates, Floats, Givens, Panel, RiskSurface, Roster, Shift
+from allocator.domain import AllocationProblem, Calls, Covariates, Floats, Givens, Panel, RiskSurface, Roster, Shift
 from allocator.errors import ConfigError, DataError
 from allocator.evaluation.forecasts import Progress, in_folds
+from allocator.evaluation.plans.clock import CLOCK_MEASURES, ByClock, HourlyRates, clock_sums
 from allocator.evaluation.plans.occurred import Occurred, occurred
 from allocator.evaluation.plans.rivals import FORESIGHT, PLANS, Made, Setting, foresight, make_plans
 from allocator.evaluation.plans.scorecard import MEASURES, PlanScorecard
 from allocator.facts import Note, note
-from allocator.planning import staff, with_workload
+from allocator.planning import RouteTerms, delivered_visits, staff, straight, with_workload
 from allocator.planning.allocation import covered
-from allocator.risk import check_model, fit, windows_of
+from allocator.risk import Fitted, check_model, fit, windows_of
 from allocator.risk import covered as source_covers
 
 
@@ -74,6 +75,8 @@ class PlanTerms:
         Calls for service; each week is staffed from those before it, and without where there are none.
     seed : int
         Seed of the forecast and of what is drawn at random.
+    by_clock : bool
+        Drive every plan's routes too, and count the events soon after each visit.
     """
 
     policy: Policy = Policy()
@@ -87,6 +90,7 @@ class PlanTerms:
     covariates: Covariates | None = None
     calls: Calls | None = None
     seed: int = 0
+    by_clock: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +105,8 @@ class WeekScore:
         All harm and events of the week, those in no planned shift, those without a time of day.
     notes : tuple of Note
         What a reader should know of this week.
+    clocked : mapping of str to (n_plans + 1,) float64
+        `CLOCK_MEASURES`; empty where they were not asked for, or times carry no time of day.
     """
 
     sums: Mapping[str, Floats]
@@ -109,6 +115,7 @@ class WeekScore:
     events_between: float
     unknown: float
     notes: tuple[Note, ...] = ()
+    clocked: Mapping[str, Floats] = field(default_factory=dict)
 
 
 def plan_backtest(
@@ -155,20 +162,22 @@ def plan_backtest(
     results = in_folds(score_week, [(panel, terms, week) for week in weeks], executor=executor, progress=progress)
     if not any(week.harm > 0 for week in results):
         raise DataError("no harm occurred in any of the weeks: there is nothing to meet")
-    names = (*PLANS, FORESIGHT)
+    names, clocked = (*PLANS, FORESIGHT), all(week.clocked for week in results)
     return PlanScorecard(
         plans=names, cutoffs=tuple(week.cutoff for week in weeks),
         sums={name: np.stack([week.sums[name] for week in results]) for name in MEASURES},
         harm=np.array([week.harm for week in results]), events=np.array([week.events for week in results]),
         notes=_notes(panel, weeks, terms, results), seed=terms.seed, block_minutes=terms.allocation.block_minutes,
         diminishing=terms.allocation.diminishing, days=_days(weeks[0]),
+        clocked={name: np.stack([week.clocked[name] for week in results]) for name in CLOCK_MEASURES if clocked},
     )  # fmt: skip
 
 
 def score_week(panel: Panel, terms: PlanTerms, week: PlanWeek) -> WeekScore:
     """Return the harm that each plan of a week met."""
     known = panel.until(week.cutoff)
-    surface, setting, notes = prepare_week(known, terms, week)
+    fitted = fit_week(known, terms)
+    surface, setting, notes = prepare_week(known, fitted, terms, week)
     problem, plans = make_plans(known, surface, setting)
     weights = np.array([terms.harm.get(kind, 1.0) for kind in panel.kinds], np.float64)
     seen = source_covers(panel, panel.day_index(week.cutoff), _days(week))
@@ -177,6 +186,10 @@ def score_week(panel: Panel, terms: PlanTerms, week: PlanWeek) -> WeekScore:
         notes = (*notes, note("studies.kinds_not_covered", week=week.cutoff, kinds=hidden))
     truth = occurred(panel, known, week.roster.shifts, weights * seen)
     plans[FORESIGHT] = foresight(problem, truth.harm)
+    clocked: dict[str, Floats] = {}
+    if terms.by_clock and known.precision == "minute":
+        events = ByClock.of(panel, known, _days(week), weights * seen > 0, seed=terms.seed)
+        clocked = _clocked(fitted, setting, problem, plans, terms, events)
     judged = problem.replace(value=truth.harm)
     counted = surface.mean[:, :, (weights * seen) > 0].sum(axis=2, dtype=np.float64)
     minutes = np.array([shift.minutes for shift in week.roster.shifts])
@@ -188,16 +201,42 @@ def score_week(panel: Panel, terms: PlanTerms, week: PlanWeek) -> WeekScore:
     return WeekScore(
         {name: np.array([sums[name] for sums in results]) for name in MEASURES},
         harm=truth.total_harm, events=truth.total_events, events_between=truth.events_between,
-        unknown=truth.unknown, notes=notes,
+        unknown=truth.unknown, notes=notes, clocked=clocked,
     )  # fmt: skip
 
 
-def prepare_week(known: Panel, terms: PlanTerms, week: PlanWeek) -> tuple[RiskSurface, Setting, tuple[Note, ...]]:
-    """Return forecast and setting of a week from what was known before it, and what a reader should know."""
-    fitted = fit(
+def _clocked(
+    fitted: Fitted, setting: Setting, problem: AllocationProblem, plans: Mapping[str, Made], terms: PlanTerms,
+    events: ByClock,
+) -> dict[str, Floats]:  # fmt: skip
+    """Return `CLOCK_MEASURES` of each plan, (n_plans,), its visits driven as those of a run are."""
+    rate = np.where(events.counted[:, None], fitted.rate * 7 / fitted.horizon, 0.0)
+    hours = fitted.profile.over(setting.roster.shifts)
+    assert hours is not None
+    rates, city = HourlyRates(rate, hours, fitted.panel.timezone), fitted.panel.city
+    results = []
+    for made in plans.values():
+        terms_of_plan = RouteTerms(
+            problem.replace(value=made.value), setting.roster, straight(city, terms.routes), terms.allocation,
+            terms.routes, seed=terms.seed,
+        )  # fmt: skip
+        visits = delivered_visits(problem, made.blocks, made.units, city=city, terms=terms_of_plan)
+        results.append(clock_sums(visits.cell, visits.start, events, rates))
+    return {name: np.array([sums[name] for sums in results]) for name in CLOCK_MEASURES}
+
+
+def fit_week(known: Panel, terms: PlanTerms) -> Fitted:
+    """Return the forecast of the week after what is known."""
+    return fit(
         known, terms.model, max(1, terms.horizon_days // known.period_days), options=terms.options,
         covariates=terms.covariates, seed=terms.seed,
     )  # fmt: skip
+
+
+def prepare_week(
+    known: Panel, fitted: Fitted, terms: PlanTerms, week: PlanWeek
+) -> tuple[RiskSurface, Setting, tuple[Note, ...]]:
+    """Return surface and setting of a week from what was known before it, and what a reader should know."""
     surface = fitted.forecast(shifts=week.roster.shifts, harm=terms.harm)
     givens, notes = _with_calls(known, terms, week)
     seed = terms.seed * 1_000_003 + week.cutoff.toordinal()

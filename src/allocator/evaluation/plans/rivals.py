@@ -56,10 +56,11 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """A plan: visits per (shift, cell) and units per (district, shift)."""
+    """A plan: visits per (shift, cell), units per (district, shift), and the values of (shift, cell) it went by."""
 
     blocks: npt.NDArray[np.int16]
     units: npt.NDArray[np.int32]
+    value: Floats
 
 
 def make_plans(known: Panel, surface: RiskSurface, setting: Setting) -> tuple[AllocationProblem, dict[str, Made]]:
@@ -103,14 +104,15 @@ def make_plans(known: Panel, surface: RiskSurface, setting: Setting) -> tuple[Al
     }
     wanted = ours.blocks.sum(axis=1, dtype=np.int64)
     return problem, {
-        name: Made(level(own, plan, wanted, seed=setting.seed), plan.units) for name, (own, plan) in answers.items()
+        name: Made(level(own, plan, wanted, seed=setting.seed), plan.units, own.value)
+        for name, (own, plan) in answers.items()
     }
 
 
 def foresight(problem: AllocationProblem, harm: Floats) -> Made:
     """Return the plan of one who knew all that would happen: no plan with these units meets more."""
     plan = SOLVERS["flow"](problem.network().replace(value=harm))
-    return Made(plan.blocks, plan.units)
+    return Made(plan.blocks, plan.units, harm)
 
 
 def even_values(problem: AllocationProblem, known: Panel, *, seed: int) -> Floats:

@@ -93,7 +93,8 @@ def _threaded(job: Job, executor: Executor | None) -> RiskSection:
 
 
 def backtest_plans(
-    job: Job, *, folds: int | None = None, executor: Executor | None = None, progress: Progress | None = None
+    job: Job, *, folds: int | None = None, by_clock: bool = False, executor: Executor | None = None,
+    progress: Progress | None = None,
 ) -> PlanScorecard:  # fmt: skip
     """Return what plans of the weeks before a job's own would have met of the harm that occurred, ours and others.
 
@@ -106,6 +107,8 @@ def backtest_plans(
         From `read_job`. Its history is read as for `run`: nothing that happened or was reported in its week or later.
     folds : int, optional
         Weeks; by default those of `[evaluation]`.
+    by_clock : bool
+        Drive the routes of every plan too, and count the events soon after each visit; about six times as slow.
     executor : concurrent.futures.Executor, optional
         Does the weeks. LightGBM then takes one thread in each, unless `risk.threads` says otherwise.
     progress : callable, optional
@@ -129,7 +132,7 @@ def backtest_plans(
         policy=job.policy, allocation=job.allocation, routes=job.routes, model=job.risk.model,
         horizon_days=job.risk.horizon_days, options=_threaded(job, executor), harm=job.policy.harm,
         givens=dataclasses.replace(there.givens, edits=()), covariates=history.covariates, calls=calls,
-        seed=job.job.seed,
+        seed=job.job.seed, by_clock=by_clock,
     )  # fmt: skip
     card = evaluation.plan_backtest(history.panel, weeks, terms=terms, executor=executor, progress=clock.tell)
     return dataclasses.replace(

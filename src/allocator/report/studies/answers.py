@@ -80,9 +80,8 @@ def _(answer: Scorecard, job: Job, heading: Sequence[str]) -> Presented:
 @presented.register
 def _(answer: PlanScorecard, job: Job, heading: Sequence[str]) -> Presented:
     page = plan_backtest_page(answer, title=f"Does planning help? {job.job.name}", notes=heading)
-    return Presented(
-        {"plan_scores": answer.scores}, {"plan_backtest.html": page}, answer.figures(), answer.summary(), answer.notes
-    )
+    tables = {"plan_scores": answer.scores, **({"plan_clock": answer.by_clock()} if answer.clocked else {})}
+    return Presented(tables, {"plan_backtest.html": page}, answer.figures(), answer.summary(), answer.notes)
 
 
 @presented.register

@@ -22,7 +22,13 @@ def plan_backtest_page(card: PlanScorecard, *, title: str, notes: Sequence[str] 
     lines = card.figures()["lines"]
     first = next((n for n, (label, _) in enumerate(lines) if label == "note"), len(lines))
     found = [Text(f"{label}: {text}" if label else text) for label, text in lines[:first]]
-    parts = [Part("What was found", found), _compared(card), _weekly(card), _meaning(card, lines[first:])]
+    parts = [
+        Part("What was found", found),
+        _compared(card),
+        *_clock(card),
+        _weekly(card),
+        _meaning(card, lines[first:]),
+    ]
     return page(title, notes=[f"Read this first: {NOT_PREVENTED}.", *notes], parts=parts)
 
 
@@ -90,6 +96,30 @@ def _compared(card: PlanScorecard) -> Part:
     )
     picture = Picture(plans_png(card), f"Share of the harm met by plan: {said}.")
     return Part("The same units and minutes, planned in other ways", [picture, Table(shown, caption, formats), *made])
+
+
+def _clock(card: PlanScorecard) -> list[Part]:
+    table = card.by_clock()
+    if table.empty:
+        return []
+    shown = pd.DataFrame(
+        {
+            "minutes after": table["minutes"], "plan": table["plan"], "visits driven": table["delivered"],
+            "events": table["seen"], "times as written": table["written"], "expected": table["expected"],
+            "events / expected": table["seen_over_expected"], "allocator / this": table["ratio"], "from": table["low"],
+            "to": table["high"],
+        }
+    )  # fmt: skip
+    formats = dict.fromkeys(("visits driven", "events", "times as written", "expected"), "{:,.0f}")
+    formats |= dict.fromkeys(("events / expected", "allocator / this", "from", "to"), "{:.2f}")
+    words = (
+        "Events that happened soon after a visit in their cell had begun, when every plan is driven with travel and "
+        "breaks; per week. Each minute of a cell counts once. Times that were probably rounded (to the hour, half, "
+        "quarter or five minutes: as many as stand there beyond what other minutes hold) are spread over what they "
+        "were rounded from, and intervals over their length. Perfect foresight knew each event's shift, not its minute."
+    )
+    caption = "By the clock. 95 % intervals of ratios: paired moving-block bootstrap over weeks."
+    return [Part("Soon after a visit", [Text(words), Table(shown, caption, formats)])]
 
 
 def _weekly(card: PlanScorecard) -> Part:
