@@ -378,7 +378,8 @@ def test_weeks_without_calls_before_them_are_planned_without(panel, weeks):
     object.__setattr__(calls, "time", time)
     object.__setattr__(calls, "timezone", "UTC")
     terms = dataclasses.replace(TERMS, calls=calls)
-    _, setting, notes = prepare_week(panel.until(weeks[0].cutoff), terms, weeks[0])
+    known = panel.until(weeks[0].cutoff)
+    _, setting, notes = prepare_week(known, fit_week(known, terms), terms, weeks[0])
     assert setting.givens.required is None
     assert "planned without the needs of calls: no call was received before" in notes[0].text
 
