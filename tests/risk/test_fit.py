@@ -14,6 +14,7 @@ from allocator import risk
 from allocator.config import BoostedOptions, RiskSection, ShiftSection
 from allocator.domain import Panel, Tessellation, count_interval, hours_of, shifts_of
 from allocator.errors import ConfigError, DataError
+from allocator.risk.dispersion import dispersions
 from allocator.risk.features.context import component_rows
 from allocator.risk.features.extras import Extras
 from allocator.risk.features.histories import Histories, Space, gaussian
@@ -151,6 +152,22 @@ def test_auto_is_no_less_likely_than_the_likeliest_model_of_each_kind(fitted):
     for row, kind in enumerate(fitted.panel.kinds):
         assert made.loglik("auto", row) >= skill.loc[kind, list(risk.CANDIDATES)].max() - 1e-6
         assert fitted.chosen[row] == next(iter(fitted.stack.of(row)))
+
+
+def test_what_is_said_of_skill_comes_from_weeks_that_chose_nothing(fitted):
+    """Rates of a held-out week are those that the other weeks chose, and hours those known before the first of them."""
+    held = fitted.hold_out
+    np.testing.assert_array_equal(fitted.honest_rates, held.blended_elsewhere("mixture"))
+    chosen = held.blend("mixture").of({name: rate.astype(float) for name, rate in held.rates.items()})
+    assert np.abs(fitted.honest_rates / chosen - 1).max() > 0.001
+    first = fitted.history.held_out[0].view.day
+    assert fitted.profile_before.panel.n_days == first == fitted.panel.n_days - 7 * OPTIONS.holdout_weeks
+    assert list(fitted.scored) == ["auto", *risk.CANDIDATES]
+    np.testing.assert_array_equal(fitted.scored["auto"], held.counted(fitted.honest_rates))
+    cells, districts, whole = dispersions(held, chosen, fitted.panel.city, fitted.history)
+    np.testing.assert_array_equal(fitted.dispersion, cells)
+    np.testing.assert_array_equal(fitted.district_dispersion, districts)
+    np.testing.assert_array_equal(fitted.city_dispersion, whole)
 
 
 def test_a_kind_without_events_in_the_weeks_held_back_is_told(panel):

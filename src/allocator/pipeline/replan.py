@@ -21,6 +21,7 @@ from allocator.domain import (
     Events,
     ForecastState,
     Givens,
+    Ints,
     Origin,
     RiskSurface,
     Roster,
@@ -110,7 +111,8 @@ def replan(
     change = planning.Change(
         minute=minute, clock=clock, out={row[name]: f"out of service from {clock}" for name in gone},
         added={(row[unit.name], shifts[shift]): f"on duty from {clock}" for unit, shift in duty},
-        closed=cells if cells.any() else None, urgent=urgent, news=news,
+        closed=cells if cells.any() else None, urgent=urgent,
+        news=news if surface is not run.surface else "",  # nothing new is no reason to change anything
     )  # fmt: skip
     problem = _problem_after(run, roster, surface, change)
     job = run.job
@@ -277,11 +279,25 @@ def _renewed(
     renewed = risk.update_histories(
         state, surface.city, day=day[new] - first, cell=cell[new], kind=kind[new], until=until
     )
-    others = len(given) - int(new.sum())
-    aside = f" ({others:,} more known already, later, outside or of other kinds)" if others else ""
-    news = f"{int(new.sum()):,} new incidents since the forecast{aside}"
+    news = f"{int(new.sum()):,} new incidents since the forecast{_aside(given, kept, cell, kind, new, day < cutoff)}"
+    if not new.any() and run.state.origin is None:
+        return run.surface, run.state, news
     origin = Origin(state.day, state.state, state.last, state.exposure, surface.mean)
     return risk.update_surface(surface, state, renewed), dataclasses.replace(renewed, origin=origin), news
+
+
+def _aside(given: Events, kept: Events, cell: Ints, kind: Ints, new: Bools, early: Bools) -> str:
+    """Return how many incidents were left aside and why, by the first reason that holds; kinds not forecast by name."""
+    other, outside = kind < 0, (kind >= 0) & (cell < 0)
+    names = [name for n, name in enumerate(kept.kinds) if (other & (kept.kind == n)).any()]
+    rest = ~other & ~outside & ~new
+    counts = {
+        f"of kinds that are not forecast: {some(names)}": other.sum(), "outside the area": outside.sum(),
+        "known already": (rest & early).sum(), "after the time of the re-plan": (rest & ~early).sum(),
+        "kept out by the policy": len(given) - len(kept),
+    }  # fmt: skip
+    told = "; ".join(f"{int(n):,} {why}" for why, n in counts.items() if n)
+    return f" (left aside: {told})" if told else ""
 
 
 def _as_forecast(run: Run) -> tuple[RiskSurface, ForecastState]:

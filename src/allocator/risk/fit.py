@@ -32,7 +32,7 @@ from allocator.risk.models import (
     baselines,
     sharpened,
 )
-from allocator.risk.profile import ProfileOnce
+from allocator.risk.profile import FEW_EVENTS, ProfileOnce, repeated_records
 from allocator.risk.training import HeldOut, History, read_history
 
 MODELS: dict[str, Callable[[RiskSection, int], Model]] = {
@@ -51,6 +51,9 @@ CANDIDATES = ("historic_mean", "recent", "decay", "kde", "empirical_bayes", "mix
 
 COMPARED = tuple(name for name in CANDIDATES if name not in ENGINE)
 """The baselines that every fit is compared with on the held-out windows."""
+
+MANY_REPEATED = 0.2
+"""Share of a kind's records from which it is told that they share cell and minute with another; St. Louis has 0.4."""
 
 
 def check_model(model: str) -> None:
@@ -209,6 +212,9 @@ def _notes(panel: Panel, days: int, history: History, covariates: Covariates | N
     notes = [*panel.notes]
     if history.training.horizon < days:
         notes.append(note("forecast.short_history", days=days, horizon=history.training.horizon))
+    for kind, (share, n) in enumerate(zip(*repeated_records(panel), strict=True)):
+        if share >= MANY_REPEATED and n >= FEW_EVENTS:
+            notes.append(note("forecast.cases", kind=panel.kinds[kind], count=n, share=share))
     unseen = np.asarray(~np.stack([window.covered for window in history.held_out]).any(axis=0))
     for kind, name in enumerate(panel.kinds):
         if unseen[kind]:

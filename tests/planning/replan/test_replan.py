@@ -271,7 +271,24 @@ def test_only_the_share_that_follows_the_mixture_moves(quick_run):
 def test_a_run_without_a_mixture_says_so(quick_run):
     bare = dataclasses.replace(quick_run, state=dataclasses.replace(quick_run.state, mixture_weights=None))
     with pytest.raises(DataError, match="holds no mixture"):
-        al.replan(bare, at=AT, events=pd.read_csv(quick_run.job.data.events[0], nrows=3))
+        al.replan(bare, at=AT, events=new_rows(quick_run)[1])
+
+
+def test_incidents_of_which_none_is_new_change_nothing_and_are_told_apart(quick_run):
+    _, rows = new_rows(quick_run)
+    columns = quick_run.job.data.columns
+    known = pd.read_csv(quick_run.job.data.events[0], nrows=3)
+    odd = rows.iloc[:2].assign(**{columns.kind: "BAR FIGHTS"})
+    late = rows.iloc[:1].assign(**{columns.time: "2026-03-08 20:00:00", columns.id: "late"})
+    same = al.replan(quick_run, at=AT, events=pd.concat([known, odd, late], ignore_index=True))
+    bare = al.replan(quick_run, at=AT)
+    pd.testing.assert_frame_equal(same.plan.visits, bare.plan.visits)
+    np.testing.assert_array_equal(same.surface.mean, quick_run.surface.mean)
+    told = same.manifest["replanned"][-1]["events"]
+    assert told.startswith(
+        "0 new incidents since the forecast (left aside: 2 of kinds that are not forecast: 'BAR FIGHTS'"
+    )
+    assert "1 after the time of the re-plan" in told
 
 
 def test_random_changes_keep_every_rule(quick_run):

@@ -16,7 +16,7 @@ from allocator.config import RiskSection, ShiftSection
 from allocator.domain import BIN_OF_HOUR, WEEK_HOURS, Panel, Tessellation, hours_of, shifts_of
 from allocator.errors import DataError
 from allocator.risk.features.histories import REACH
-from allocator.risk.profile import fit_profile, shift_shares
+from allocator.risk.profile import fit_profile, repeated_records, shift_shares
 from allocator.risk.profile.clock import hour_parts
 from allocator.risk.profile.events import Timed
 from allocator.risk.profile.evidence import NEAR_M, Evidence
@@ -258,6 +258,21 @@ def test_a_history_of_five_weeks_takes_the_usual_weights():
     three = dataclasses.replace(panel.until(panel.first_day + dt.timedelta(days=21)))
     np.testing.assert_array_equal(fit_profile(three).weights, [list(PRIOR.values())])
     assert "usual weights of these, as the history is too short" in shift_shares(three, cut(three, 6, 14, 22))[1]
+
+
+def test_records_that_repeat_are_told(panel):
+    """Twenty records a case of one kind, single records of the others."""
+    times = np.where(panel.kind == 0, np.where(panel.day % 9 == 0, 20, 0), 1)
+    rows = np.repeat(np.arange(len(panel.kind)), times)
+    many = dataclasses.replace(panel, **{name: getattr(panel, name)[rows] for name in ROWS})
+    share, number = repeated_records(many)
+    assert share[0] == 1.0
+    assert number[0] == (many.kind == 0).sum()
+    assert (share[1:] < 0.2).all()
+    told = [one.text for one in risk.fit(many, "historic_mean").notes if "share cell and minute with" in one.text]
+    assert len(told) == 1
+    assert told[0].startswith(f"{number[0]:,} records of {panel.kinds[0]} (100%)")
+    assert not repeated_records(dataclasses.replace(many, precision="day"))[1].any()
 
 
 def test_a_kind_without_known_hours_takes_those_of_all_kinds():

@@ -111,9 +111,12 @@ def _forecast_values(m: Draft) -> Figures:
     ) | clock_gains(m.fitted.panel, m.fitted.profile_before)  # fmt: skip
     actual = held.counted(held.actual).sum(axis=1)
     rates = {name: held.counted(rate).sum(axis=1) for name, rate in {"chosen": chosen, **held.rates}.items()}
+    seen = actual.sum(axis=1) > 0  # a window without events tells nothing of places
     hits = {
-        name: float(np.average([hit_rate(Case(n, r, area), 0.01) for n, r in zip(actual, rate, strict=True)],
-                               weights=np.maximum(actual.sum(axis=1), 1e-9)))
+        name: float(np.average(
+            [hit_rate(Case(n, r, area), 0.01) for n, r in zip(actual[seen], rate[seen], strict=True)],
+            weights=actual[seen].sum(axis=1),
+        )) if seen.any() else math.nan
         for name, rate in rates.items()
     }  # fmt: skip
     pooled = m.run.skill[m.run.skill["kind"] == ALL_KINDS].iloc[0]
@@ -238,9 +241,13 @@ def _clock_lines(gained: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what the hours of each place say more than those of the city, where times carry hours."""
     if "watch" not in gained:
         return []
-    own, plain = (f"{gained['watch'][name]:.3f}" for name in ("value", "yardstick"))
-    return [("", f"when: log share of an event's watch of 8 hours {own}, by the city's hours in every place {plain}: "
-                 f"{gain_words(gained['watch'])}")]  # fmt: skip
+    watch = gained["watch"]
+    if watch["value"] is None or not math.isfinite(watch["value"]):
+        return []
+    even, city = (math.exp(watch["value"] - other) for other in (math.log(8 / 168), watch["yardstick"]))
+    return [("", f"when: by the hours of its own place, the 8 hours of the day in which an event fell were {even:.2f} "
+                 f"times as likely as by even hours, and {city:.3f} times as by the city's hours of its kind; log of "
+                 f"that {gain_words(watch)}")]  # fmt: skip
 
 
 def _harm_words(m: Draft) -> str:
@@ -263,7 +270,7 @@ def _overlap(m: Draft) -> str:
 def _windows(m: Draft, values: Figures) -> str:
     n, days = values["held_out_windows"], values["held_out_days"]
     if days <= 7:
-        return f"last {n} weeks"
+        return f"last {n} weeks" if n > 1 else "last week"
     return f"last {n} windows of {days} days (begun a week apart, so an event counts in several)"
 
 

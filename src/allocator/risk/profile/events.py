@@ -77,3 +77,14 @@ def _records_of_case(minute: Ints, kind: Ints, cell: Ints) -> Ints:
     records = np.empty(len(order), np.int64)
     records[order] = np.bincount(case)[case] if len(order) else 0
     return records
+
+
+def repeated_records(panel: Panel) -> tuple[Floats, Ints]:
+    """Return the share and number of each kind's records that share cell and minute with another, (n_kinds,) both."""
+    if panel.precision != "minute":
+        return np.zeros(len(panel.kinds)), np.zeros(len(panel.kinds), np.int64)
+    rows = np.flatnonzero((panel.minute >= 0) & (panel.count > 0))
+    day, kind, cell = (getattr(panel, name)[rows].astype(np.int64) for name in ("day", "kind", "cell"))
+    repeated = _records_of_case(day * 1440 + panel.minute[rows], kind, cell) > 1
+    number = np.bincount(kind[repeated], minlength=len(panel.kinds))
+    return number / np.maximum(np.bincount(kind, minlength=len(panel.kinds)), 1), number
