@@ -86,7 +86,7 @@ def update_surface(surface: RiskSurface, before: ForecastState, after: ForecastS
     """Return the forecast with each cell's rate moved as the mixture's rate of the cell moved.
 
     The events expected in the whole city stay: new events tell where, for how many there is the level of the forecast.
-    Only the share of a rate that follows the mixture moves (`ForecastState.following`); baselines keep what was fitted.
+    Only the share of a rate that follows the mixture moves (`ForecastState.following`), but for that scaling.
 
     Raises
     ------

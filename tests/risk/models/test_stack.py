@@ -79,7 +79,7 @@ def test_models_that_know_different_places_go_together_and_equal_ones_do_not():
 
 
 def test_a_week_that_only_one_model_explains_makes_no_stack():
-    """A burst at a place that one model always takes for hot: with it a stack fits better, on every other week worse."""
+    """A burst where one model always sees a hot spot: with it a stack fits better, and every other week worse."""
     rng = np.random.default_rng(0)
     truth = truth_of(rng, events=400.0)
     hot = truth.copy()

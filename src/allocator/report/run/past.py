@@ -100,7 +100,10 @@ def stack_words(stack: Mapping[str, Mapping[str, float]]) -> str:
     """Return which models the forecast of each kind is made of: "kde 60% + decay 40% for theft; boosted for arson"."""
     told: dict[str, list[str]] = {}
     for kind, weights in stack.items():
-        parts = [name if len(weights) == 1 else f"{name} {weight:.0%}" for name, weight in weights.items()]
+        parts = [
+            name if len(weights) == 1 else f"{name} {weight:.0%}" if weight >= 0.01 else f"{name} under 1%"
+            for name, weight in weights.items()
+        ]
         told.setdefault(" + ".join(parts), []).append(kind.lower())
     if len(told) == 1:
         return next(iter(told))
