@@ -273,15 +273,15 @@ def _renewed(
     cutoff = day_number(surface.cutoff)
     now = np.datetime64(minute * 60, "s")
     new = (cell >= 0) & (kind >= 0) & (day >= cutoff) & (kept.time < now)
+    news = f"{int(new.sum()):,} new incidents since the forecast{_aside(given, kept, cell, kind, new, day < cutoff)}"
+    if not new.any() and run.state.origin is None:
+        return run.surface, run.state, news
     first = cutoff - state.day
     today, second = local_clock(np.array([now]), job.job.timezone)
     until = float(today[0] - first + second[0] / 86_400)
     renewed = risk.update_histories(
         state, surface.city, day=day[new] - first, cell=cell[new], kind=kind[new], until=until
     )
-    news = f"{int(new.sum()):,} new incidents since the forecast{_aside(given, kept, cell, kind, new, day < cutoff)}"
-    if not new.any() and run.state.origin is None:
-        return run.surface, run.state, news
     origin = Origin(state.day, state.state, state.last, state.exposure, surface.mean)
     return risk.update_surface(surface, state, renewed), dataclasses.replace(renewed, origin=origin), news
 

@@ -56,7 +56,10 @@ def run(job: Job, *, soften: bool = False, progress: Progress | None = None) -> 
         plan = _with_waits(plan, asks.workload, (*asks.short, *unkept))
         plan = with_event_visits(plan, terms.givens, problem.shifts)
     with clock("summary"):
-        past = evaluation.look_back(history.panel, job.job.week, actual=fitted.hold_out.actual, rates=fitted.scored)
+        held = fitted.hold_out
+        past = evaluation.look_back(
+            history.panel, job.job.week, actual=held.counted(held.actual), rates=fitted.scored
+        )  # fmt: skip
         made = Run(
             job=job, surface=surface.with_reasons_of(plan.visits["cell"].to_numpy()), roster=terms.roster,
             problem=problem, plan=plan, outreach=outreach, skill=fitted.skill(), model_text=fitted.model_text(),

@@ -170,11 +170,7 @@ def _fitted(
 ) -> Fitted:  # fmt: skip
     shown = CANDIDATES if model == AUTO else dict.fromkeys([*COMPARED, model])
     own = dataclasses.replace(hold_out, rates={name: hold_out.rates[name] for name in shown})
-    if model == AUTO:
-        blend = own.blend(ENGINE[0])
-    else:
-        alone = np.array([float(name == model) for name in own.rates])
-        blend = Blend(np.tile(alone, (len(rest["panel"].kinds), 1)), np.ones(len(rest["panel"].kinds)))
+    blend = own.blend(ENGINE[0]) if model == AUTO else Blend.of_one(model, list(own.rates), len(rest["panel"].kinds))
     used = {name: column for column, name in enumerate(own.rates) if blend.weights[:, column].any()}
     weights = blend.weights[:, list(used.values())]
     stack = Stack({name: fitted[name] for name in used}, weights, blend.power)
@@ -183,8 +179,8 @@ def _fitted(
     ours = np.sum([parts.get(name, np.zeros_like(mixed)) for name in ENGINE], axis=0)
     expected = blend.of({name: rate.astype(np.float64) for name, rate in own.rates.items()})
     cells, districts, whole = dispersions(own, expected, rest["panel"].city, rest["history"])
-    none = ~own.counted(own.actual).any(axis=(0, 2)) & own.covered.any(axis=0)
-    if model == AUTO and none.any():
+    if model == AUTO:
+        none = ~own.counted(own.actual).any(axis=(0, 2)) & own.covered.any(axis=0)
         told = [note("forecast.none_held_out", kind=rest["panel"].kinds[kind]) for kind in np.flatnonzero(none)]
         rest = {**rest, "notes": (*rest["notes"], *told)}
     return Fitted(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -43,6 +43,12 @@ class Blend:
 
     weights: Floats
     power: Floats
+
+    @classmethod
+    def of_one(cls, model: str, names: Sequence[str], n_kinds: int) -> Blend:
+        """Return the blend that is one of the models `names` alone, as it is."""
+        alone = np.array([float(name == model) for name in names])
+        return cls(np.tile(alone, (n_kinds, 1)), np.ones(n_kinds))
 
     def of(self, rates: Mapping[str, Floats]) -> Floats:
         """Return the blended rates, float64, of each model's: the last axes of all are (n_kinds, n_cells)."""
