@@ -141,6 +141,23 @@ def without_renameat2(monkeypatch):
     monkeypatch.setattr(disk.ctypes, "CDLL", lambda *_, **__: object())
 
 
+@pytest.mark.parametrize("folder", [True, False])
+def test_a_name_taken_between_look_and_rename_is_told_as_taken(tmp_path, monkeypatch, folder):
+    """On a system without renameat2 another run may be first by an instant: ENOTEMPTY or ENOTDIR."""
+    without_renameat2(monkeypatch)
+    (tmp_path / "mine").mkdir()
+    taken = tmp_path / "run"
+    if folder:
+        taken.mkdir()
+        (taken / "who").write_text("other")
+    else:
+        taken.write_text("other")
+    monkeypatch.setattr(disk.os.path, "lexists", lambda path: False)
+    with pytest.raises(FileExistsError):
+        disk.move_new(tmp_path / "mine", taken)
+    assert (taken / "who" if folder else taken).read_text() == "other"
+
+
 @pytest.mark.parametrize("plain_system", [False, True])
 def test_of_two_at_once_one_wins_and_the_others_are_told(tmp_path, monkeypatch, plain_system):
     if plain_system:

@@ -184,9 +184,15 @@ def move_new(source: Path, target: Path) -> None:
     """
     if _rename(source, target, _NEW_ONLY):
         return
+    taken = FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
     if os.path.lexists(target):
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
-    source.rename(target)  # the system itself refuses to replace a folder that is not empty
+        raise taken
+    try:
+        source.rename(target)  # the system itself refuses to replace a folder that is not empty
+    except OSError as error:
+        if error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:  # made since the look above
+            raise taken from error
+        raise
 
 
 def exchange(one: Path, other: Path) -> bool:
